@@ -1,0 +1,96 @@
+"""Argument checks: the one grammar of error messages.
+
+``Class: `argument` must be <constraint>, got <value>.`` plus the remedy, where there is one.
+Each check returns the value in the type the caller stores.
+"""
+
+import math
+import operator
+import sys
+import warnings
+from numbers import Real
+from typing import Any, Optional, Sequence
+
+_INSIDE = ("gluon_lr", "mxnet")
+
+
+def message(owner: str, argument: str, constraint: str, value: object, remedy: str = "") -> str:
+    """Compose an error message."""
+    return f"{owner}: `{argument}` must be {constraint}, got {value!r}." + (
+        f" {remedy}" if remedy else ""
+    )
+
+
+def integer(owner: str, argument: str, value: Any, minimum: int, remedy: str = "") -> int:
+    """Check an integer with a lower bound; booleans and floats are not integers."""
+    constraint = f"an integer of at least {minimum}"
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(message(owner, argument, constraint, value, remedy))
+    number = operator.index(value)
+    if number < minimum:
+        raise ValueError(message(owner, argument, constraint, value, remedy))
+    return number
+
+
+def real(
+    owner: str,
+    argument: str,
+    value: Any,
+    *,
+    minimum: float = -math.inf,
+    maximum: float = math.inf,
+    above: Optional[float] = None,
+    below: Optional[float] = None,
+    remedy: str = "",
+) -> float:
+    """Check a finite number within bounds; `above` and `below` are exclusive."""
+    constraint = "a finite number"
+    if math.isfinite(minimum) and math.isfinite(maximum):
+        constraint += f" from {minimum:g} to {maximum:g}"
+    elif math.isfinite(minimum):
+        constraint += f" of at least {minimum:g}"
+    if above is not None:
+        constraint += f" above {above:g}"
+    if below is not None:
+        constraint += f" and below {below:g}"
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(message(owner, argument, constraint, value, remedy))
+    number = float(value)
+    inside = (
+        math.isfinite(number)
+        and minimum <= number <= maximum
+        and (above is None or number > above)
+        and (below is None or number < below)
+    )
+    if not inside:
+        raise ValueError(message(owner, argument, constraint, value, remedy))
+    return number
+
+
+def rate(owner: str, argument: str, value: Any, remedy: str = "") -> float:
+    """Check a learning rate: a finite number of at least 0."""
+    return real(owner, argument, value, minimum=0, remedy=remedy)
+
+
+def one_of(owner: str, argument: str, value: Any, choices: Sequence[str]) -> str:
+    """Check that `value` is one of `choices`."""
+    if value not in choices:
+        constraint = "one of " + ", ".join(repr(choice) for choice in choices)
+        raise ValueError(message(owner, argument, constraint, value))
+    return str(value)
+
+
+def is_callable(owner: str, argument: str, value: Any, constraint: str) -> None:
+    """Check that `value` can be called; `constraint` says with what, for what."""
+    if not callable(value):
+        raise TypeError(message(owner, argument, constraint, value))
+
+
+def warn_caller(text: str) -> None:
+    """Issue a UserWarning at the user's line: the first one outside this package and MXNet."""
+    level = 1
+    frame = sys._getframe()
+    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] in _INSIDE:
+        frame = frame.f_back
+        level += 1
+    warnings.warn(text, UserWarning, stacklevel=level)

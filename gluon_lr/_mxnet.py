@@ -1,0 +1,44 @@
+"""MXNet, made importable on today's NumPy. Every other module takes `mx` from here."""
+
+import numpy as np
+
+_REMOVED_ALIASES = {
+    "bool": bool,
+    "int": int,
+    "float": float,
+    "complex": complex,
+    "object": object,
+    "str": str,
+}
+
+
+def _restore_numpy_aliases() -> None:
+    """Set back the builtin aliases that NumPy 1.24 removed and MXNet 1.9.1 reads.
+
+    NumPy 1.20 to 1.23 still answer to them, with a DeprecationWarning, and are left alone.
+    """
+    if tuple(int(part) for part in np.__version__.split(".")[:2]) < (1, 24):
+        return
+    for alias, builtin in _REMOVED_ALIASES.items():
+        if alias not in vars(np):
+            setattr(np, alias, builtin)
+
+
+_restore_numpy_aliases()
+try:
+    import mxnet as mx
+except Exception as error:
+    raise ImportError(
+        f"gluon_lr: `mxnet` must be importable, got {type(error).__name__}: {error}. "
+        f"MXNet needs NumPy below 2 (found {np.__version__}) and Python below 3.13; "
+        "on Python 3.12 it needs setuptools too. Install them together with "
+        "`pip install --upgrade --force-reinstall gluon-lr`."
+    ) from error
+
+
+def scalar(array: mx.nd.NDArray) -> float:
+    """Read an array of one element; blocks until it is computed."""
+    return float(array.asnumpy().item())
+
+
+__all__ = ["mx", "scalar"]

@@ -1,0 +1,46 @@
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = {}
+exec((HERE / "gluon_lr" / "_version.py").read_text(encoding="utf-8"), VERSION)
+
+# MXNet 1.9.1 asks for numpy<2, but cannot be imported on NumPy 1.24 or later,
+# which has no np.bool. Python 3.12 has no older NumPy: there gluon_lr/_mxnet.py
+# puts the names back, and setuptools brings the distutils that MXNet imports.
+NUMPY = [
+    'numpy>=1.19,<1.24; python_version < "3.12"',
+    'numpy>=1.26,<2; python_version >= "3.12"',
+    'setuptools; python_version >= "3.12"',
+]
+DEMO = ["scikit-learn>=1.0"]
+TEST = [*DEMO, "pytest>=7", "hypothesis>=6"]
+
+setup(
+    name="gluon-lr",
+    version=VERSION["__version__"],
+    description="The learning-rate toolkit for Apache MXNet Gluon: schedules, a finder, a learner.",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=find_packages(include=["gluon_lr", "gluon_lr.*"]),
+    package_data={"gluon_lr": ["py.typed"]},
+    python_requires=">=3.8,<3.13",
+    install_requires=["mxnet>=1.9.1", "matplotlib>=3.5", "tqdm>=4.40", *NUMPY],
+    extras_require={"demo": DEMO, "test": TEST},
+    entry_points={"console_scripts": ["gluon-lr = gluon_lr.cli:main"]},
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Intended Audience :: Science/Research",
+        "License :: OSI Approved :: Apache Software License",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.8",
+        "Programming Language :: Python :: 3.9",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
+    ],
+)
