@@ -1,0 +1,294 @@
+"""Schedules that state their own bounds: one cycle up and down, and cycles repeated."""
+
+import math
+from typing import Any, Callable, Dict, Optional, Tuple
+
+from .. import _check
+from . import foreign
+from .base import BoundedSchedule, Schedule
+from .compose import LinearCoolDown
+from .decay import half_cosine
+from .foreign import LRCallable
+
+
+class _SingleCycle(BoundedSchedule):
+    """One cycle of `cycle_length` iterations between `min_lr` and `max_lr`, then flat."""
+
+    def __init__(self, min_lr: float, max_lr: float, cycle_length: int) -> None:
+        super().__init__()
+        name = type(self).__name__
+        self.max_lr = _check.rate(name, "max_lr", max_lr)
+        self.min_lr = _check.real(
+            name, "min_lr", min_lr, minimum=0, maximum=self.max_lr, remedy="`max_lr` is the peak."
+        )
+        self.cycle_length = _check.integer(name, "cycle_length", cycle_length, 1)
+
+    def _peak(self) -> float:
+        return self.max_lr
+
+    def _rate(self, n: int) -> float:
+        if n > self.cycle_length:
+            return self.min_lr
+        return self.min_lr + (self.max_lr - self.min_lr) * self._height(n / self.cycle_length)
+
+    def _height(self, position: float) -> float:
+        raise NotImplementedError(f"{type(self).__name__} must define _height(position)")
+
+
+class TriangularSchedule(_SingleCycle):
+    """Climb evenly from `min_lr` to `max_lr`, fall evenly back over the rest, then stay.
+
+        lr(n) = min_lr + (max_lr - min_lr) * t / inc_fraction              t <= inc_fraction
+        lr(n) = min_lr + (max_lr - min_lr) * (1 - t) / (1 - inc_fraction)  inc_fraction < t <= 1
+        lr(n) = min_lr                                                     t > 1
+
+    with ``t = n / cycle_length``. With `inc_fraction` 0 there is no climb: ``lr(0) = max_lr``.
+    With 1 there is no descent: ``lr(cycle_length) = max_lr``, and `min_lr` from the next one on.
+
+    Smith, "Cyclical Learning Rates for Training Neural Networks", 2015,
+    https://arxiv.org/abs/1506.01186.
+
+    Parameters
+    ----------
+    min_lr : float
+        Rate at both ends, from 0 to `max_lr`.
+    max_lr : float
+        Rate at the peak.
+    cycle_length : int
+        Length of the climb and the descent together, in iterations, at least 1.
+    inc_fraction : float
+        Share of the cycle that climbs, from 0 to 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On an argument outside its bounds.
+
+    >>> schedule = TriangularSchedule(min_lr=1, max_lr=2, cycle_length=1000, inc_fraction=0.2)
+    >>> [schedule(n) for n in (0, 200, 600, 1000, 5000)]
+    [1.0, 2.0, 1.5, 1.0, 1.0]
+    """
+
+    def __init__(
+        self, min_lr: float, max_lr: float, cycle_length: int, inc_fraction: float = 0.5
+    ) -> None:
+        super().__init__(min_lr, max_lr, cycle_length)
+        self.inc_fraction = _check.real(
+            type(self).__name__, "inc_fraction", inc_fraction, minimum=0, maximum=1
+        )
+
+    def _height(self, position: float) -> float:
+        if position < self.inc_fraction:
+            return position / self.inc_fraction
+        if position > self.inc_fraction:
+            return (1 - position) / (1 - self.inc_fraction)
+        return 1.0
+
+
+class CosineAnnealingSchedule(_SingleCycle):
+    """Cosine annealing from `max_lr` down to `min_lr` over one cycle, then flat.
+
+        lr(n) = min_lr + (max_lr - min_lr) * (1 + cos(pi * n / cycle_length)) / 2
+        lr(n) = min_lr                                                n > cycle_length
+
+    Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017,
+    https://arxiv.org/abs/1608.03983.
+
+    Parameters
+    ----------
+    min_lr : float
+        Rate at the end, from 0 to `max_lr`.
+    max_lr : float
+        Rate before the first iteration.
+    cycle_length : int
+        Length of the descent, in iterations, at least 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On an argument outside its bounds.
+
+    >>> schedule = CosineAnnealingSchedule(min_lr=1, max_lr=2, cycle_length=1000)
+    >>> [schedule(n) for n in (0, 500, 1000, 5000)]
+    [2.0, 1.5, 1.0, 1.0]
+    """
+
+    def _height(self, position: float) -> float:
+        return half_cosine(position)
+
+
+class OneCycleSchedule(BoundedSchedule):
+    """The 1-cycle policy: up from `start_lr` to `max_lr`, back, and an optional cool-down.
+
+    A :class:`TriangularSchedule` over `cycle_length`, followed, where `cooldown_length` is
+    above 0, by a :class:`LinearCoolDown` to `finish_lr`.
+
+    Smith and Topin, "Super-Convergence: Very Fast Training of Neural Networks Using Large
+    Learning Rates", 2017, https://arxiv.org/abs/1708.07120.
+
+    Parameters
+    ----------
+    start_lr : float
+        Rate at both ends of the cycle, from 0 to `max_lr`.
+    max_lr : float
+        Rate in the middle of the cycle.
+    cycle_length : int
+        Length of the climb and the descent together, in iterations, at least 1.
+    cooldown_length : int
+        Length of the cool-down after the cycle, in iterations; 0 for none.
+    finish_lr : float, optional
+        Rate at the end of the cool-down, at least 0; given with a `cooldown_length`, and not
+        without one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On an argument outside its bounds, and where one of `cooldown_length` and `finish_lr`
+        is given without the other.
+
+    >>> schedule = OneCycleSchedule(0.1, 0.5, cycle_length=500, cooldown_length=100, finish_lr=0)
+    >>> [schedule(n) for n in (0, 250, 500, 550, 600, 5000)]
+    [0.1, 0.5, 0.1, 0.05, 0.0, 0.0]
+    """
+
+    def __init__(
+        self,
+        start_lr: float,
+        max_lr: float,
+        cycle_length: int,
+        cooldown_length: int = 0,
+        finish_lr: Optional[float] = None,
+    ) -> None:
+        super().__init__()
+        name = type(self).__name__
+        self.max_lr = _check.rate(name, "max_lr", max_lr)
+        self.start_lr = _check.real(
+            name,
+            "start_lr",
+            start_lr,
+            minimum=0,
+            maximum=self.max_lr,
+            remedy="`max_lr` is the peak.",
+        )
+        self.cycle_length = _check.integer(name, "cycle_length", cycle_length, 1)
+        self.cooldown_length = _check.integer(name, "cooldown_length", cooldown_length, 0)
+        self.finish_lr = None if finish_lr is None else _check.rate(name, "finish_lr", finish_lr)
+        if self.cooldown_length > 0 and self.finish_lr is None:
+            raise ValueError(
+                _check.message(
+                    name,
+                    "finish_lr",
+                    "given with a cooldown_length above 0",
+                    finish_lr,
+                    f"Say at which rate the {self.cooldown_length} iterations of cool-down end.",
+                )
+            )
+        if self.cooldown_length == 0 and self.finish_lr is not None:
+            raise ValueError(
+                _check.message(
+                    name,
+                    "cooldown_length",
+                    "at least 1 when finish_lr is given",
+                    cooldown_length,
+                    "Say how many iterations the cool-down takes.",
+                )
+            )
+        self._curve: Schedule = TriangularSchedule(self.start_lr, self.max_lr, self.cycle_length)
+        if self.finish_lr is not None:
+            self._curve = LinearCoolDown(
+                self._curve, self.finish_lr, self.cycle_length, self.cooldown_length
+            )
+
+    def _peak(self) -> float:
+        return self.max_lr
+
+    def _rate(self, n: int) -> float:
+        return self._curve(n)
+
+
+class CyclicalSchedule(BoundedSchedule):
+    """Repeat a schedule cycle after cycle, each longer or shorter and lower than the one before.
+
+        lr(n) = cycle_i(n - start_i) * cycle_magnitude_decay^i    start_i <= n < start_(i+1)
+        cycle_i = schedule_class(cycle_length=length_i, **kwargs)
+        length_0 = cycle_length,  length_(i+1) = ceil(length_i * cycle_length_decay)
+
+    The iteration that ends a cycle is number 0 of the next. The magnitude multiplies the whole
+    cycle, its lower bound included. Over :class:`CosineAnnealingSchedule` this is SGDR.
+
+    Smith, "Cyclical Learning Rates for Training Neural Networks", 2015,
+    https://arxiv.org/abs/1506.01186. Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent
+    with Warm Restarts", 2017, https://arxiv.org/abs/1608.03983.
+
+    Parameters
+    ----------
+    schedule_class : callable
+        A schedule's class, called with `cycle_length` and `kwargs` for each cycle.
+    cycle_length : int
+        Length of the first cycle, in iterations, at least 1.
+    cycle_length_decay : float
+        Factor on the length from one cycle to the next, above 0; 2 doubles it.
+    cycle_magnitude_decay : float
+        Factor on the rates from one cycle to the next, above 0.
+    **kwargs
+        The other arguments of `schedule_class`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On an argument outside its bounds, or one that `schedule_class` rejects.
+
+    >>> from gluon_lr import CosineAnnealingSchedule
+    >>> schedule = CyclicalSchedule(CosineAnnealingSchedule, cycle_length=250,
+    ...     cycle_length_decay=2, cycle_magnitude_decay=0.5, min_lr=0, max_lr=2)
+    >>> [schedule(n) for n in (0, 125, 250, 500, 750)]
+    [2.0, 1.0, 1.0, 0.5, 0.5]
+    """
+
+    def __init__(
+        self,
+        schedule_class: Callable[..., LRCallable],
+        cycle_length: int,
+        cycle_length_decay: float = 1,
+        cycle_magnitude_decay: float = 1,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__()
+        name = type(self).__name__
+        _check.is_callable(name, "schedule_class", schedule_class, "a schedule's class")
+        self.schedule_class = schedule_class
+        self.cycle_length = _check.integer(name, "cycle_length", cycle_length, 1)
+        self.cycle_length_decay = _check.real(
+            name, "cycle_length_decay", cycle_length_decay, above=0
+        )
+        self.cycle_magnitude_decay = _check.real(
+            name, "cycle_magnitude_decay", cycle_magnitude_decay, above=0
+        )
+        self.kwargs = kwargs
+        self._first = self._cycle(self.cycle_length)
+
+    def _cycle(self, length: int) -> LRCallable:
+        cycle = self.schedule_class(cycle_length=length, **self.kwargs)
+        return foreign.check_schedule(type(self).__name__, cycle)
+
+    def _peak(self) -> float:
+        return foreign.get_base_lr(self._first)
+
+    def _rate(self, n: int) -> float:
+        index, start, length = self._locate(n)
+        cycle = self._first if length == self.cycle_length else self._cycle(length)
+        return foreign.rate(cycle, n - start) * self.cycle_magnitude_decay**index
+
+    def _locate(self, n: int) -> Tuple[int, int, int]:
+        """Return the index, first iteration and length of the cycle that `n` falls in."""
+        index, start, length = 0, 0, self.cycle_length
+        while n >= start + length:
+            following = math.ceil(length * self.cycle_length_decay)
+            if following == length:  # so are all the cycles from here on
+                skipped = (n - start) // length
+                return index + skipped, start + skipped * length, length
+            index, start, length = index + 1, start + length, following
+        return index, start, length
+
+    def _arguments(self) -> Dict[str, Any]:
+        return {**super()._arguments(), **self.kwargs}

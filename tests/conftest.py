@@ -1,0 +1,68 @@
+"""What the tests share: a small task, seeded, on the contexts and trainer asked for."""
+
+import matplotlib
+import numpy as np
+import pytest
+
+from gluon_lr import ContinuousBatchSampler, Learner
+from gluon_lr._mxnet import mx
+
+matplotlib.use("Agg")
+
+ONE = mx.cpu(0)
+TWO = [mx.cpu(0), mx.cpu(1)]
+SAMPLES, BATCH_SIZE = 64, 16
+
+
+def make_dataset(samples=SAMPLES):
+    random = np.random.RandomState(7)
+    data = random.randn(samples, 5).astype(np.float32)
+    label = (data[:, 0] > 0).astype(np.float32) + (data[:, 1] > 0).astype(np.float32)
+    return mx.gluon.data.ArrayDataset(data, label)
+
+
+def make_net():
+    net = mx.gluon.nn.HybridSequential()
+    net.add(mx.gluon.nn.Dense(16, activation="relu"), mx.gluon.nn.BatchNorm())
+    net.add(mx.gluon.nn.Dense(3))
+    net.hybridize()
+    return net
+
+
+def make_learner(ctx=ONE, optimizer="sgd", trainer=None, finite=False, **optimizer_params):
+    """Build the same learner each time; `trainer` makes one from the initialised net."""
+    mx.random.seed(3)
+    np.random.seed(3)
+    net = make_net()
+    net.initialize(mx.init.Xavier(), ctx=ctx)
+    net(mx.nd.ones((1, 5), ctx=ctx[0] if isinstance(ctx, list) else ctx))
+    dataset = make_dataset()
+    if finite:
+        loader = mx.gluon.data.DataLoader(dataset, BATCH_SIZE)
+    else:
+        sampler = mx.gluon.data.SequentialSampler(len(dataset))
+        batches = ContinuousBatchSampler(sampler, BATCH_SIZE)
+        loader = mx.gluon.data.DataLoader(dataset, batch_sampler=batches)
+    if trainer is not None:
+        return Learner(net, loader, trainer=trainer(net))
+    return Learner(net, loader, optimizer=optimizer, optimizer_params=optimizer_params)
+
+
+def weights(learner):
+    """Return every array of the net, on every context, running statistics included."""
+    return [
+        array.asnumpy()
+        for parameter in learner.net.collect_params().values()
+        for array in parameter.list_data()
+    ]
+
+
+def assert_same_arrays(left, right):
+    assert len(left) == len(right)
+    for one, other in zip(left, right):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.fixture(autouse=True)
+def _in_a_directory_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
