@@ -1,0 +1,241 @@
+"""Training one iteration at a time."""
+
+from types import TracebackType
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Type, Union
+
+from .. import _check
+from .._mxnet import mx, scalar
+
+Context = Union[mx.Context, List[mx.Context]]
+Batch = Tuple[Any, Any]
+
+
+class Learner:
+    """A net, its data and its trainer, run one iteration at a time.
+
+    Parameters
+    ----------
+    net : mx.gluon.Block
+        Initialised or not. What is not initialised gets `mx.init.Xavier()`.
+    data_loader : iterable
+        Yields (data, label) pairs, `mx.gluon.data.DataLoader` say; started again at its end.
+    ctx : mx.Context or list of mx.Context, optional
+        Where to train; each batch is split over a list. By default where the net is
+        initialised already, and otherwise the current context.
+    loss : callable, optional
+        From (output, label) to one loss a sample; softmax cross-entropy by default.
+    trainer : mx.gluon.Trainer, optional
+        Your own, with an lr_scheduler or without.
+    optimizer : str or mx.optimizer.Optimizer
+        What to make a trainer of where none is given.
+    optimizer_params : dict, optional
+        Arguments of an optimizer given by name.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On an argument of the wrong kind or on two that exclude each other; the net is then
+        left as it was.
+
+    >>> import mxnet as mx
+    >>> dataset = mx.gluon.data.ArrayDataset(mx.nd.ones((8, 4)), mx.nd.zeros((8,)))
+    >>> with Learner(mx.gluon.nn.Dense(2), mx.gluon.data.DataLoader(dataset, 4)) as learner:
+    ...     first = learner.iteration(lr=0.1)
+    ...     second = learner.iteration(lr=0.1)
+    >>> second < first
+    True
+    """
+
+    def __init__(
+        self,
+        net: mx.gluon.Block,
+        data_loader: Iterable[Batch],
+        ctx: Optional[Context] = None,
+        loss: Optional[Callable[[Any, Any], Any]] = None,
+        trainer: Optional[mx.gluon.Trainer] = None,
+        optimizer: Union[str, mx.optimizer.Optimizer] = "sgd",
+        optimizer_params: Optional[Dict[str, Any]] = None,
+    ) -> None:
+        if not isinstance(net, mx.gluon.Block):
+            raise TypeError(_check.message("Learner", "net", "an mx.gluon.Block", net))
+        if not hasattr(data_loader, "__iter__"):
+            constraint = "an iterable of (data, label) pairs"
+            raise TypeError(_check.message("Learner", "data_loader", constraint, data_loader))
+        if loss is not None:
+            _check.is_callable("Learner", "loss", loss, "callable with (output, label)")
+        contexts = _contexts(net, ctx)
+        if optimizer_params is not None and (trainer or not isinstance(optimizer, str)):
+            constraint = "left out where a trainer or an Optimizer is given"
+            remedy = "Set them where that one is made."
+            raise ValueError(
+                _check.message("Learner", "optimizer_params", constraint, optimizer_params, remedy)
+            )
+        if trainer is None and isinstance(optimizer, str):
+            optimizer = mx.optimizer.create(optimizer, **(optimizer_params or {}))
+        _initialize(net, contexts)
+        if trainer is None:
+            trainer = mx.gluon.Trainer(net.collect_params(), optimizer)
+
+        self.net = net
+        self.data_loader = data_loader
+        self.ctx: Context = contexts[0] if len(contexts) == 1 else contexts
+        self.loss = mx.gluon.loss.SoftmaxCrossEntropyLoss() if loss is None else loss
+        self.trainer = trainer
+        self.iteration_loss: Optional[float] = None
+        self._contexts = contexts
+        self._batches: Optional[Iterator[Batch]] = None
+        self._peeked: Optional[Batch] = None
+        self._closed = False
+
+    def iteration(self, lr: Optional[float] = None, take_step: bool = True) -> float:
+        """Train on the next batch and return its mean loss.
+
+        Parameters
+        ----------
+        lr : float, optional
+            Learning rate of this iteration, at least 0. The trainer keeps it for the following
+            ones, unless it has an lr_scheduler, which then takes over again. By default the
+            trainer's own rate.
+        take_step : bool
+            Whether to update the weights, or only to compute the loss and the gradients.
+
+        Raises
+        ------
+        ValueError
+            On a negative or non-finite rate, and where the data loader yields nothing.
+        """
+        if lr is not None:
+            lr = _check.rate("Learner.iteration", "lr", lr)
+        data, label = self._split(self._next_batch())
+        with mx.autograd.record():
+            losses = [self.loss(self.net(x), y) for x, y in zip(data, label)]
+        mx.autograd.backward(losses)
+        if take_step:
+            self._step(sum(x.shape[0] for x in data), lr)
+        self.iteration_loss = sum(scalar(loss.mean()) * loss.size for loss in losses) / sum(
+            loss.size for loss in losses
+        )
+        return self.iteration_loss
+
+    def infer_shapes(self) -> None:
+        """Let parameters that wait for their shapes take them from the next batch.
+
+        The batch stays the next one, and nothing is trained.
+        """
+        if any(_is_deferred(parameter) for parameter in self.net.collect_params().values()):
+            self._peeked = self._next_batch()
+            data, _ = self._split(self._peeked)
+            self.net(data[0])
+
+    def close(self) -> None:
+        """Give up the place in the data, and the workers that read ahead of it."""
+        batches, self._batches, self._peeked, self._closed = self._batches, None, None, True
+        for release in ("close", "shutdown"):
+            if hasattr(batches, release):
+                getattr(batches, release)()
+
+    def __enter__(self) -> "Learner":
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return (
+            f"Learner({type(self.net).__name__} on {self.ctx}, "
+            f"{type(self.trainer.optimizer).__name__} at {self.trainer.learning_rate:g})"
+        )
+
+    def _next_batch(self) -> Batch:
+        if self._closed:
+            raise RuntimeError("Learner: closed; build a new one to go on training.")
+        if self._peeked is not None:
+            peeked, self._peeked = self._peeked, None
+            return peeked
+        if self._batches is None:
+            self._batches = iter(self.data_loader)
+        batch: Optional[Batch] = next(self._batches, None)
+        if batch is None:
+            self._batches = iter(self.data_loader)
+            batch = next(self._batches, None)
+        if batch is None:
+            constraint = "an iterable that yields a batch in every pass"
+            remedy = "Is the dataset empty, or the loader a generator that has ended?"
+            loader = self.data_loader
+            raise ValueError(_check.message("Learner", "data_loader", constraint, loader, remedy))
+        if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+            constraint = "an iterable of (data, label) pairs"
+            raise ValueError(_check.message("Learner", "data_loader", constraint, type(batch)))
+        return batch[0], batch[1]
+
+    def _split(self, batch: Batch) -> Tuple[List[Any], List[Any]]:
+        data, label = (
+            mx.gluon.utils.split_and_load(part, self._contexts, even_split=False) for part in batch
+        )
+        return data, label
+
+    def _step(self, batch_size: int, lr: Optional[float]) -> None:
+        if lr is None:
+            self.trainer.step(batch_size)
+            return
+        optimizer = self.trainer.optimizer
+        scheduler, own_lr = optimizer.lr_scheduler, optimizer.lr
+        optimizer.lr_scheduler = None
+        try:
+            self.trainer.set_learning_rate(lr)
+            self.trainer.step(batch_size)
+        finally:
+            optimizer.lr_scheduler = scheduler
+            if scheduler is not None:
+                optimizer.lr = own_lr
+
+
+def _contexts(net: mx.gluon.Block, ctx: Optional[Context]) -> List[mx.Context]:
+    """Return the contexts to train on, where they agree with where the net is."""
+    places = [
+        context
+        for parameter in net.collect_params().values()
+        if _is_initialized(parameter)
+        for context in parameter.list_ctx()
+    ]
+    occupied = list(dict.fromkeys(places))
+    if ctx is None:
+        return occupied or [mx.current_context()]
+    wanted = list(ctx) if isinstance(ctx, (list, tuple)) else [ctx]
+    if not wanted or not all(isinstance(context, mx.Context) for context in wanted):
+        constraint = "an mx.Context or a list of them"
+        raise TypeError(_check.message("Learner", "ctx", constraint, ctx))
+    if occupied and set(wanted) != set(occupied):
+        constraint = f"where the net is initialised, {occupied}"
+        remedy = "Move the net first: net.collect_params().reset_ctx(ctx)."
+        raise ValueError(_check.message("Learner", "ctx", constraint, ctx, remedy))
+    return wanted
+
+
+def _initialize(net: mx.gluon.Block, contexts: List[mx.Context]) -> None:
+    for parameter in net.collect_params().values():
+        if not _is_initialized(parameter):
+            parameter.initialize(ctx=contexts, default_init=mx.init.Xavier())
+
+
+def _is_initialized(parameter: mx.gluon.Parameter) -> bool:
+    """Say whether the parameter has values, or only waits for its shape to have them."""
+    try:
+        parameter.list_ctx()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _is_deferred(parameter: mx.gluon.Parameter) -> bool:
+    """Say whether the parameter is initialised but for its shape."""
+    try:
+        parameter.list_data()
+    except mx.gluon.parameter.DeferredInitializationError:
+        return True
+    return False

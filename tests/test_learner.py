@@ -1,0 +1,245 @@
+"""The Learner against a plain Gluon loop."""
+
+import numpy as np
+import pytest
+from conftest import (
+    BATCH_SIZE,
+    ONE,
+    SAMPLES,
+    TWO,
+    assert_same_arrays,
+    make_dataset,
+    make_learner,
+    make_net,
+    weights,
+)
+
+from gluon_lr import FactorScheduler, Learner
+from gluon_lr._mxnet import mx
+
+nn = mx.gluon.nn
+
+
+def make_loader(samples=SAMPLES, batch_size=BATCH_SIZE):
+    return mx.gluon.data.DataLoader(make_dataset(samples), batch_size)
+
+
+def initialised_net(ctx):
+    mx.random.seed(1)
+    net = make_net()
+    net.initialize(mx.init.Xavier(), ctx=ctx)
+    net(mx.nd.ones((1, 5), ctx=ctx[0] if isinstance(ctx, list) else ctx))
+    return net
+
+
+def plain_loop(net, contexts, params, lrs):
+    trainer = mx.gluon.Trainer(net.collect_params(), "sgd", params)
+    loss_function = mx.gluon.loss.SoftmaxCrossEntropyLoss()
+    seen = []
+    batches = iter([])
+    for lr in lrs:
+        try:
+            data, label = next(batches)
+        except StopIteration:
+            batches = iter(make_loader())
+            data, label = next(batches)
+        data, label = (mx.gluon.utils.split_and_load(a, contexts) for a in (data, label))
+        with mx.autograd.record():
+            losses = [loss_function(net(x), y) for x, y in zip(data, label)]
+        for loss in losses:
+            loss.backward()
+        trainer.set_learning_rate(lr)
+        trainer.step(BATCH_SIZE)
+        seen.append(float(np.concatenate([loss.asnumpy() for loss in losses]).mean()))
+    return seen
+
+
+@pytest.mark.parametrize("contexts", [[ONE], TWO])
+def test_trains_as_a_plain_loop_does(contexts):
+    lrs = [0.5, 0.1, 0, 0.3, 0.2, 0.1, 0.05, 0.01, 1]
+    params = {"momentum": 0.9, "wd": 0.01}
+    expected_net = initialised_net(contexts)
+    expected = plain_loop(expected_net, contexts, params, lrs)
+    learner = Learner(
+        initialised_net(contexts), make_loader(), optimizer="sgd", optimizer_params=params
+    )
+    actual = [learner.iteration(lr) for lr in lrs]
+    np.testing.assert_allclose(actual, expected, rtol=1e-6)
+    trained = [p.data(contexts[0]).asnumpy() for p in expected_net.collect_params().values()]
+    ours = [p.data(contexts[0]).asnumpy() for p in learner.net.collect_params().values()]
+    assert_same_arrays(ours, trained)
+    assert learner.iteration_loss == actual[-1]
+
+
+def test_an_uninitialised_net_is_initialised_where_asked():
+    learner = Learner(make_net(), make_loader(), ctx=TWO)
+    learner.iteration(0.1)
+    assert all(p.list_ctx() == TWO for p in learner.net.collect_params().values())
+    assert learner.ctx == TWO
+
+
+def test_what_is_initialised_already_is_kept():
+    net = nn.HybridSequential()
+    pretrained, head = nn.Dense(4, in_units=5), nn.Dense(3, in_units=4)
+    net.add(pretrained, head)
+    pretrained.initialize(mx.init.One())
+    Learner(net, make_loader())
+    assert (pretrained.weight.data().asnumpy() == 1).all()
+    assert head.weight.data().asnumpy().std() > 0
+
+
+def test_a_deferred_initialisation_is_kept():
+    net = nn.Dense(3)
+    net.initialize(mx.init.One())
+    learner = Learner(net, make_loader())
+    learner.iteration(0)
+    assert (net.weight.data().asnumpy() == 1).all()
+
+
+def test_a_finite_loader_starts_again():
+    learner = make_learner(finite=True)
+    losses = [learner.iteration(0) for _ in range(2 * SAMPLES // BATCH_SIZE)]
+    first_pass, second_pass = losses[: len(losses) // 2], losses[len(losses) // 2 :]
+    assert first_pass == second_pass
+    assert len(set(first_pass)) > 1
+
+
+def test_a_last_batch_that_is_smaller_is_scaled_by_its_own_size():
+    net = nn.Dense(3, in_units=5)
+    net.initialize(mx.init.Zero())
+    learner = Learner(net, make_loader(samples=4, batch_size=3))
+    before = net.bias.data().asnumpy()
+    learner.iteration(1)
+    learner.iteration(0)
+    assert np.abs(net.bias.data().asnumpy() - before).max() < 1
+
+
+def test_a_rate_stays_until_the_next_one():
+    learner = make_learner(learning_rate=0.5)
+    learner.iteration()
+    assert learner.trainer.learning_rate == 0.5
+    learner.iteration(0.1)
+    learner.iteration()
+    assert learner.trainer.learning_rate == 0.1
+
+
+def test_a_rate_of_zero_means_zero():
+    learner = make_learner(learning_rate=0.5)
+    trained = [
+        p.data().asnumpy() for p in learner.net.collect_params().values() if p.grad_req != "null"
+    ]
+    learner.iteration(0)
+    after = [
+        p.data().asnumpy() for p in learner.net.collect_params().values() if p.grad_req != "null"
+    ]
+    assert_same_arrays(after, trained)
+
+
+def test_a_rate_overrides_a_scheduler_for_its_own_iteration():
+    schedule = FactorScheduler(1, 0.5, base_lr=0.8)
+    learner = make_learner(
+        trainer=lambda net: mx.gluon.Trainer(
+            net.collect_params(), "sgd", {"lr_scheduler": schedule}
+        )
+    )
+    manual = make_learner()
+    for lr, expected in [(None, 0.8), (0.01, 0.01), (None, 0.2)]:
+        learner.iteration(lr)
+        manual.iteration(expected)
+    assert learner.trainer.optimizer.lr_scheduler is schedule
+    assert learner.trainer.learning_rate == 0.2
+    assert_same_arrays(weights(learner), weights(manual))
+
+
+def test_without_a_step_gradients_come_and_weights_stay():
+    learner = make_learner(learning_rate=0.5)
+    weight = learner.net[0].weight
+    before = weight.data().asnumpy()
+    learner.iteration(take_step=False)
+    np.testing.assert_array_equal(weight.data().asnumpy(), before)
+    assert np.abs(weight.grad().asnumpy()).max() > 0
+
+
+def test_inferring_shapes_trains_nothing_and_uses_up_nothing():
+    dataset = mx.gluon.data.DataLoader(make_dataset(), BATCH_SIZE)
+    mx.random.seed(5)
+    straight = Learner(make_net(), dataset)
+    expected = [straight.iteration(0.1) for _ in range(5)]
+    mx.random.seed(5)
+    learner = Learner(make_net(), dataset)
+    learner.infer_shapes()
+    assert [learner.iteration(0.1) for _ in range(5)] == expected
+    assert_same_arrays(weights(learner), weights(straight))
+
+
+def test_loss_and_data_of_other_kinds():
+    data = [(np.ones((4, 5), np.float32), np.zeros((4, 1), np.float32))]
+    learner = Learner(nn.Dense(1), data, loss=mx.gluon.loss.L2Loss())
+    losses = [learner.iteration(0.1) for _ in range(5)]
+    assert losses == sorted(losses, reverse=True)
+
+
+def test_an_optimizer_may_be_given_whole():
+    learner = Learner(make_net(), make_loader(), optimizer=mx.optimizer.Adam(learning_rate=0.02))
+    assert learner.trainer.learning_rate == 0.02
+    assert repr(learner) == "Learner(HybridSequential on cpu(0), Adam at 0.02)"
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_closing_ends_the_iterator_and_the_training(workers):
+    with Learner(
+        make_net(), mx.gluon.data.DataLoader(make_dataset(), BATCH_SIZE, num_workers=workers)
+    ) as learner:
+        learner.iteration(0.1)
+    learner.close()
+    with pytest.raises(RuntimeError, match="Learner: closed; build a new one"):
+        learner.iteration(0.1)
+
+
+class Empty:
+    def __iter__(self):
+        return iter(())
+
+
+@pytest.mark.parametrize("loader", [[], Empty(), iter([])])
+def test_a_loader_that_yields_nothing_raises(loader):
+    with pytest.raises(ValueError, match="`data_loader` must be an iterable that yields a batch"):
+        Learner(make_net(), loader).iteration(0.1)
+
+
+def test_a_loader_that_yields_no_pairs_raises():
+    with pytest.raises(ValueError, match=r"an iterable of \(data, label\) pairs, got"):
+        Learner(make_net(), [mx.nd.ones((4, 5))]).iteration(0.1)
+
+
+@pytest.mark.parametrize("lr", [-0.1, float("nan"), float("inf")])
+def test_a_bad_rate_changes_nothing(lr):
+    learner, untouched = make_learner(), make_learner()
+    with pytest.raises(ValueError, match=r"Learner.iteration: `lr` must be a finite number"):
+        learner.iteration(lr)
+    assert learner.iteration(0.1) == untouched.iteration(0.1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"net": "resnet"}, TypeError, "Learner: `net` must be an mx.gluon.Block"),
+        ({"data_loader": 5}, TypeError, "`data_loader`"),
+        ({"ctx": "gpu"}, TypeError, "`ctx` must be an mx.Context or a list"),
+        ({"ctx": []}, TypeError, "`ctx`"),
+        ({"loss": 1}, TypeError, "`loss` must be callable"),
+        ({"optimizer": mx.optimizer.SGD(), "optimizer_params": {"wd": 1}}, ValueError, "left out"),
+        ({"optimizer": "no such thing"}, ValueError, "Cannot find optimizer"),
+    ],
+)
+def test_bad_arguments_leave_the_net_alone(arguments, error, message):
+    net = make_net()
+    with pytest.raises(error, match=message):
+        Learner(**{"net": net, "data_loader": make_loader(), **arguments})
+    with pytest.raises(RuntimeError, match="not been initialized"):
+        net.collect_params().list_ctx()
+
+
+def test_a_context_the_net_is_not_on_is_refused_with_the_remedy():
+    with pytest.raises(ValueError, match=r"reset_ctx\(ctx\)"):
+        Learner(initialised_net(ONE), make_loader(), ctx=mx.cpu(1))
