@@ -1,0 +1,63 @@
+"""What the pictures show, read back from their Axes."""
+
+import numpy as np
+import pytest
+
+from gluon_lr import FactorScheduler, LRFinderResult, StopReason, TriangularSchedule
+from gluon_lr._mxnet import mx
+from gluon_lr.plotting import plot_curves, plot_schedule
+
+LRS = 1e-6 * 1.1 ** np.arange(170)
+
+
+def falling_then_exploding():
+    losses = 2.3 - 2 / (1 + (0.01 / LRS) ** 2) + (LRS / 0.3) ** 4
+    return LRFinderResult(LRS, losses, StopReason.DIVERGED)
+
+
+def test_a_search_is_drawn_with_its_suggestion_on_a_log_axis():
+    result = falling_then_exploding()
+    ax = result.plot()
+    assert ax.get_xscale() == "log"
+    points, smoothed, suggestion = ax.get_lines()
+    np.testing.assert_array_equal(points.get_ydata(), result.losses)
+    assert len(smoothed.get_ydata()) == len(result)
+    assert suggestion.get_xdata()[0] == result.suggestion
+    assert "diverged" in ax.get_title()
+
+
+def test_an_explosion_does_not_hide_the_valley():
+    low, high = falling_then_exploding().plot().get_ylim()
+    assert low < 0.4
+    assert high < 5
+
+
+@pytest.mark.parametrize("losses", [[], [np.nan], [1.0], [2.0, 2.0, np.inf]])
+def test_short_and_broken_searches_are_drawn_too(losses):
+    ax = LRFinderResult(LRS[: len(losses)], losses, StopReason.NOT_FINITE).plot()
+    assert all("suggestion" not in line.get_label() for line in ax.get_lines())
+    ax.figure.canvas.draw()
+
+
+def test_a_schedule_is_drawn_from_iteration_1():
+    ax = TriangularSchedule(0, 1, 10).plot(iterations=20)
+    (line,) = ax.get_lines()
+    assert (line.get_xdata()[0], line.get_xdata()[-1]) == (1, 20)
+    assert line.get_ydata()[4] == 1
+
+
+def test_drawing_a_schedule_in_use_leaves_it_where_it_is():
+    scheduler = mx.lr_scheduler.FactorScheduler(10, 0.5, base_lr=1)
+    scheduler(15)
+    before = dict(vars(scheduler))
+    (line,) = plot_schedule(scheduler, 100).get_lines()
+    assert vars(scheduler) == before
+    np.testing.assert_allclose(
+        line.get_ydata(), [FactorScheduler(10, 0.5, base_lr=1)(n) for n in range(1, 101)]
+    )
+
+
+def test_curves_share_the_axes_they_are_given():
+    ax = plot_curves({"a": ([1, 2], [3, 4])}, "epoch", "loss")
+    assert plot_curves({"b": ([1, 2], [5, 6])}, "epoch", "loss", ax) is ax
+    assert [line.get_label() for line in ax.get_lines()] == ["a", "b"]
