@@ -1,0 +1,7 @@
+"""`python -m gluon_lr` is `gluon-lr`."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())
