@@ -1,0 +1,122 @@
+"""The house: what is public, who imports whom, and what an import asks of the machine."""
+
+import ast
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gluon_lr
+
+PACKAGE = Path(gluon_lr.__file__).parent
+# from the foundations up; a module imports from its own row and the rows before it
+ROWS = [
+    ["_version", "_check", "_mxnet"],
+    ["schedules"],
+    ["training"],
+    ["finder"],
+    ["plotting"],
+    ["demo"],
+    ["cli"],
+    ["__main__", "__init__"],
+]
+
+
+def row_of(module):
+    return next(i for i, row in enumerate(ROWS) if module in row)
+
+
+def module_level_imports(path):
+    """Yield the package's own top-level modules that `path` imports when it is imported."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    package = list(path.relative_to(PACKAGE.parent).with_suffix("").parts[:-1])
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = package[: len(package) - node.level + 1]
+            target = base + (node.module.split(".") if node.module else [])
+            if len(target) > 1:
+                yield target[1]
+            else:
+                yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.Import):
+            assert not any(alias.name.startswith("gluon_lr") for alias in node.names)
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: p.stem)
+def test_imports_run_one_way(path):
+    own = path.relative_to(PACKAGE).parts[0].replace(".py", "")
+    for imported in module_level_imports(path):
+        assert row_of(imported) <= row_of(own), f"{path.name} imports {imported}"
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: p.stem)
+def test_only_one_module_imports_mxnet(path):
+    imports = [
+        name
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for name in [getattr(node, "module", None), *(alias.name for alias in node.names)]
+        if name
+    ]
+    if path.name != "_mxnet.py":
+        assert not any(name.split(".")[0] == "mxnet" for name in imports)
+
+
+def test_the_suggestion_needs_numpy_alone():
+    assert list(module_level_imports(PACKAGE / "finder" / "suggest.py")) == []
+
+
+@pytest.mark.parametrize("name", gluon_lr.__all__)
+def test_public_names_are_there_and_documented(name):
+    value = getattr(gluon_lr, name)
+    if name == "__version__":
+        return
+    assert inspect.getdoc(value)
+    methods = [m for n, m in vars(value).items() if n[0] != "_"] if inspect.isclass(value) else []
+    for method in methods:
+        if inspect.isfunction(method) or isinstance(method, property):
+            assert inspect.getdoc(method), f"{name}.{method}"
+
+
+def python(code, *options):
+    return subprocess.run(
+        [sys.executable, *options, "-c", code], capture_output=True, text=True, check=False
+    )
+
+
+def test_an_import_brings_no_matplotlib_and_prints_nothing():
+    code = "import sys, gluon_lr; assert 'matplotlib' not in sys.modules"
+    done = python(code)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="needs gluon_lr imported first there")
+def test_mxnet_may_be_imported_first():
+    done = python("import mxnet, gluon_lr; assert gluon_lr.Schedule")
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_mxnet_that_cannot_be_imported_is_an_error_with_the_remedy(tmp_path):
+    (tmp_path / "mxnet.py").write_text("raise AttributeError('no attribute PZERO')")
+    done = python(f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import gluon_lr")
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("ImportError: gluon_lr: `mxnet` must be importable, got AttributeError")
+    assert np.__version__ in last
+    assert "pip install" in last
+
+
+def test_aliases_that_numpy_removed_are_back_for_mxnet():
+    code = "import gluon_lr, numpy; import mxnet as mx; print(mx.nd.ones(2).sum().asscalar())"
+    done = python(code)
+    assert done.stdout == "2.0\n", done.stderr
+
+
+def test_the_module_runs_as_a_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "gluon_lr", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == f"gluon-lr {gluon_lr.__version__}"
