@@ -1,0 +1,42 @@
+"""The README's code runs as it stands, each block on its own."""
+
+import re
+import runpy
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+
+README = Path(__file__).parent.parent / "README.md"
+TEXT = README.read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```python\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("code", BLOCKS, ids=lambda code: code.split("\n")[0][:60])
+def test_python_blocks_run(code, tmp_path):
+    path = tmp_path / "block.py"
+    path.write_text(code)
+    runpy.run_path(str(path), run_name="__main__")
+    plt.close("all")
+
+
+def test_the_first_block_learns_and_draws(tmp_path, capsys):
+    path = tmp_path / "block.py"
+    path.write_text(BLOCKS[0])
+    names = runpy.run_path(str(path))
+    assert names["learner"].iteration_loss < 0.5
+    assert "suggestion" in capsys.readouterr().out
+    assert Path("finder.png").stat().st_size > 1000
+    plt.close("all")
+
+
+def test_linked_files_are_there():
+    for link in re.findall(r"\]\((?!http)([^)#]+)\)", TEXT):
+        assert (README.parent / link).exists(), link
+
+
+def test_every_public_schedule_is_in_the_table():
+    from gluon_lr import schedules
+
+    for name in set(schedules.__all__) - {"Schedule"}:
+        assert f"| `{name}(" in TEXT
