@@ -15,9 +15,9 @@ _REMOVED_ALIASES = {
 def _restore_numpy_aliases() -> None:
     """Set back the builtin aliases that NumPy 1.24 removed and MXNet 1.9.1 reads.
 
-    NumPy 1.20 to 1.23 still answer to them, with a DeprecationWarning, and are left alone.
+    NumPy before that still answers to them, and MXNet does not run with NumPy 2.
     """
-    if tuple(int(part) for part in np.__version__.split(".")[:2]) < (1, 24):
+    if not (1, 24) <= tuple(int(part) for part in np.__version__.split(".")[:2]) < (2, 0):
         return
     for alias, builtin in _REMOVED_ALIASES.items():
         if alias not in vars(np):

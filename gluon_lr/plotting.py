@@ -61,11 +61,13 @@ def plot_curves(
     ylabel: str,
     ax: "Optional[Axes]" = None,
 ) -> "Axes":
-    """Draw named (x, y) curves into one Axes, for comparison, and return it."""
+    """Draw named (x, y) curves over a count, for comparison, and return the Axes."""
+    from matplotlib.ticker import MaxNLocator
+
     ax = ax or _new_axes()
     for name, (x, y) in curves.items():
         ax.plot(x, y, marker=".", label=name)
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
     ax.legend()

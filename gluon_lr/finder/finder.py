@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, List, Optional
 from tqdm.auto import tqdm
 
 from .. import _check
+from ..training.learner import waits_for_shapes
 from ..training.snapshot import preserved
 from .result import LRFinderResult, StopReason
 from .stopping import LRFinderStoppingCriteria
@@ -25,7 +26,8 @@ class LRFinder:
     Parameters
     ----------
     learner : Learner
-        Or any object with `iteration(lr) -> float`, `net` and `trainer`.
+        Or any object with `iteration(lr) -> float`, `net` and `trainer`. Where its net waits
+        for its shapes, `iteration(take_step=False)` is called once first.
 
     Raises
     ------
@@ -83,7 +85,8 @@ class LRFinder:
         steps = math.log(lr_end / lr_start) / math.log(lr_multiplier)
         rates = [lr_start * lr_multiplier**i for i in range(math.floor(steps + 1e-9) + 1)]
         losses: List[float] = []
-        self._infer_shapes()
+        if waits_for_shapes(self.learner.net):
+            self._infer_shapes()
         trainer = self.learner.trainer
         with preserved(self.learner.net, trainer):
             trainer.optimizer.lr_scheduler = None
@@ -104,6 +107,7 @@ class LRFinder:
         return self.result.plot(ax)
 
     def _infer_shapes(self) -> None:
+        # Another learner has no way to that but an iteration, which moves running statistics.
         if hasattr(self.learner, "infer_shapes"):
             self.learner.infer_shapes()
         else:

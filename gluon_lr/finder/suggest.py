@@ -14,8 +14,8 @@ def middle_of_descent(lrs: np.ndarray, losses: np.ndarray) -> Optional[float]:
         sqrt(steepest * lowest)    the rates of the steepest and of the lowest smoothed loss
 
     The steepest point is sought before the lowest one. A fall counts where it is more than
-    twice the scatter of the losses around the smoothed curve: about what the smoothing
-    leaves of pure noise never reaches.
+    twice the scatter of the losses around the smoothed curve, which 1 in 400 curves of pure
+    noise reaches.
 
     Smith, "Cyclical Learning Rates for Training Neural Networks", 2015,
     https://arxiv.org/abs/1506.01186, for the range test.

@@ -122,7 +122,7 @@ class Learner:
 
         The batch stays the next one, and nothing is trained.
         """
-        if any(_is_deferred(parameter) for parameter in self.net.collect_params().values()):
+        if waits_for_shapes(self.net):
             self._peeked = self._next_batch()
             data, _ = self._split(self._peeked)
             self.net(data[0])
@@ -232,10 +232,11 @@ def _is_initialized(parameter: mx.gluon.Parameter) -> bool:
     return True
 
 
-def _is_deferred(parameter: mx.gluon.Parameter) -> bool:
-    """Say whether the parameter is initialised but for its shape."""
+def waits_for_shapes(net: mx.gluon.Block) -> bool:
+    """Say whether a parameter of `net` is initialised but for its shape."""
     try:
-        parameter.list_data()
+        for parameter in net.collect_params().values():
+            parameter.list_data()
     except mx.gluon.parameter.DeferredInitializationError:
         return True
     return False
