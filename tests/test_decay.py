@@ -1,5 +1,6 @@
 """The drop-ins against MXNet's own, called in order as MXNet's own need to be."""
 
+import inspect
 from itertools import product
 
 import numpy as np
@@ -118,6 +119,16 @@ def test_the_same_rate_in_any_order(ours, theirs, settings):
 def test_measured_values(schedule, expected):
     actual = [schedule(n) for n in expected]
     np.testing.assert_allclose(actual, list(expected.values()), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "ours", [FactorScheduler, MultiFactorScheduler, PolyScheduler, CosineScheduler]
+)
+def test_arguments_are_mxnets_own(ours):
+    def arguments(cls):
+        return [(p.name, p.default) for p in inspect.signature(cls).parameters.values()]
+
+    assert arguments(ours) == arguments(getattr(mx.lr_scheduler, ours.__name__))
 
 
 def test_a_jump_to_the_end_and_back_leaves_no_trace():
