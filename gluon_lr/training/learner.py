@@ -64,7 +64,7 @@ class Learner:
         if loss is not None:
             _check.is_callable("Learner", "loss", loss, "callable with (output, label)")
         contexts = _contexts(net, ctx)
-        if optimizer_params is not None and (trainer or not isinstance(optimizer, str)):
+        if optimizer_params is not None and (trainer is not None or not isinstance(optimizer, str)):
             constraint = "left out where a trainer or an Optimizer is given"
             remedy = "Set them where that one is made."
             raise ValueError(
