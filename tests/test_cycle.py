@@ -72,6 +72,12 @@ def test_cycles_lie_where_counting_them_one_by_one_puts_them(length, decay):
         assert schedule(n) == pytest.approx((1 + height) * 0.9**index, rel=1e-12)
 
 
+@pytest.mark.parametrize("given", [CosineAnnealingSchedule(0, 1, 10), "cosine"])
+def test_cycles_take_a_class_and_nothing_else(given):
+    with pytest.raises(TypeError, match="CyclicalSchedule: `schedule_class` must be a schedule's"):
+        CyclicalSchedule(given, 10, min_lr=0, max_lr=1)
+
+
 def test_cycles_take_any_class_with_a_cycle_length():
     class Falling:
         def __init__(self, top, cycle_length):

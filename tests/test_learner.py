@@ -207,9 +207,20 @@ def test_a_loader_that_yields_nothing_raises(loader):
         Learner(make_net(), loader).iteration(0.1)
 
 
-def test_a_loader_that_yields_no_pairs_raises():
-    with pytest.raises(ValueError, match=r"an iterable of \(data, label\) pairs, got"):
-        Learner(make_net(), [mx.nd.ones((4, 5))]).iteration(0.1)
+@pytest.mark.parametrize(
+    ("batch", "parts"),
+    [(mx.nd.ones((4, 5)), "<class .*NDArray"), ([1, 2.0, "3"], "'int', 'float'")],
+)
+def test_a_loader_that_yields_no_pairs_raises(batch, parts):
+    with pytest.raises(ValueError, match=rf"an iterable of \(data, label\) pairs, got .*{parts}"):
+        Learner(make_net(), [batch]).iteration(0.1)
+
+
+def test_a_batch_that_does_not_reach_all_contexts_raises():
+    learner = Learner(make_net(), make_loader(samples=3, batch_size=2), ctx=TWO)
+    learner.iteration(0.1)
+    with pytest.raises(ValueError, match=r"reach all 2 contexts, got 'a batch of 1'\. Continuous"):
+        learner.iteration(0.1)
 
 
 @pytest.mark.parametrize("lr", [-0.1, float("nan"), float("inf")])

@@ -255,6 +255,9 @@ class CyclicalSchedule(BoundedSchedule):
     ) -> None:
         super().__init__()
         name = type(self).__name__
+        if isinstance(schedule_class, Schedule):
+            constraint = "a schedule's class, not one of its instances"
+            raise TypeError(_check.message(name, "schedule_class", constraint, schedule_class))
         _check.is_callable(name, "schedule_class", schedule_class, "a schedule's class")
         self.schedule_class = schedule_class
         self.cycle_length = _check.integer(name, "cycle_length", cycle_length, 1)

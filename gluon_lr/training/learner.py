@@ -168,12 +168,20 @@ class Learner:
             remedy = "Is the dataset empty, or the loader a generator that has ended?"
             loader = self.data_loader
             raise ValueError(_check.message("Learner", "data_loader", constraint, loader, remedy))
-        if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+        sequence = isinstance(batch, (tuple, list))
+        if not sequence or len(batch) != 2:
             constraint = "an iterable of (data, label) pairs"
-            raise ValueError(_check.message("Learner", "data_loader", constraint, type(batch)))
+            parts = [type(part).__name__ for part in batch] if sequence else type(batch)
+            raise ValueError(_check.message("Learner", "data_loader", constraint, parts))
         return batch[0], batch[1]
 
     def _split(self, batch: Batch) -> Tuple[List[Any], List[Any]]:
+        samples, places = len(batch[0]), len(self._contexts)
+        if samples < places:
+            constraint = f"a loader of batches that reach all {places} contexts"
+            remedy = "ContinuousBatchSampler and DataLoader(last_batch='discard') give full ones."
+            value = f"a batch of {samples}"
+            raise ValueError(_check.message("Learner", "data_loader", constraint, value, remedy))
         data, label = (
             mx.gluon.utils.split_and_load(part, self._contexts, even_split=False) for part in batch
         )
