@@ -35,7 +35,7 @@ class Digits(NamedTuple):
 
 
 class Run(NamedTuple):
-    """One training run: its highest rate, its loss and accuracy after each epoch, its time."""
+    """One training run: its name and highest rate, its loss and accuracy after each epoch, its time."""
 
     name: str
     max_lr: float
@@ -135,17 +135,18 @@ def run(out: Path) -> str:
         Where the search suggests no rate.
     """
     digits = load_digits()
+    iterations = EPOCHS * digits.iterations_per_epoch
     result = find(digits)
     if result.suggestion is None:
         raise RuntimeError(f"The search on digits suggests no rate: {result!r}")
-    schedule = one_cycle(result.suggestion, EPOCHS * digits.iterations_per_epoch)
+    schedule = one_cycle(result.suggestion, iterations)
     runs = [train(digits, schedule, "1-cycle"), train(digits, None, "MXNet's default")]
 
     finder_picture, schedule_picture, training_picture = (
         out / name for name in ("finder.png", "schedule.png", "training.png")
     )
     _save(finder_picture, result.plot)
-    _save(schedule_picture, lambda ax: schedule.plot(EPOCHS * digits.iterations_per_epoch, ax))
+    _save(schedule_picture, lambda ax: schedule.plot(iterations, ax))
     epochs = range(1, EPOCHS + 1)
     curves = {f"{one.name}, lr {one.max_lr:.2g}": (epochs, one.losses) for one in runs}
     _save(

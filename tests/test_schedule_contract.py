@@ -139,6 +139,7 @@ def in_the_optimizer(schedule, ctx, name="sgd", **params):
 @pytest.mark.parametrize("schedule", every_schedule(), ids=lambda one: type(one).__name__)
 def test_in_an_optimizer_it_gives_the_weights_of_a_manual_loop(schedule, ctx):
     automatic, manual = in_the_optimizer(schedule, ctx), make_learner(ctx, learning_rate=0.5)
+    assert automatic.trainer.learning_rate == schedule(0)
     for n in range(1, 11):
         automatic.iteration()
         manual.trainer.set_learning_rate(schedule(n))
@@ -155,6 +156,29 @@ def test_a_learning_rate_given_to_the_optimizer_moves_a_decay():
         learner.iteration()
         seen.append(learner.trainer.learning_rate)
     np.testing.assert_allclose(seen, [0.05, 0.1, 0.0875, 0.075, 0.0625, 0.05])
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "default"),
+    [
+        ("sgd", None),
+        ("nag", None),
+        ("adam", 0.001),
+        ("rmsprop", 0.001),
+        ("lamb", 0.001),
+        ("nadam", 0.001),
+        ("adamax", 0.002),
+        ("signum", 0.01),
+    ],
+)
+@pytest.mark.parametrize("given", [None, 0.3, 0.5])
+def test_a_decay_starts_from_the_rate_of_its_optimizer(optimizer, default, given):
+    schedule = LinearWarmUp(PolyScheduler(10, base_lr=0.5, warmup_steps=4), 0, 2)
+    params = {} if given is None else {"learning_rate": given}
+    mx.optimizer.create(optimizer, lr_scheduler=schedule, **params)
+    base_lr = given or default or 0.5
+    assert schedule.base_lr == base_lr
+    assert schedule(2 + 4) == base_lr
 
 
 def test_an_optimizers_default_rate_does_not_move_stated_bounds():
