@@ -35,7 +35,7 @@ class Digits(NamedTuple):
 
 
 class Run(NamedTuple):
-    """One training run: its name and highest rate, its loss and accuracy after each epoch, its time."""
+    """One training run: its name, highest rate, loss and accuracy after each epoch, and time."""
 
     name: str
     max_lr: float
