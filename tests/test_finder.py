@@ -177,6 +177,13 @@ def test_nothing_to_plot_before_the_first_search():
         LRFinder(make_learner()).plot()
 
 
+def test_a_result_of_nothing_prints_and_one_of_unequal_parts_is_refused():
+    empty = LRFinderResult([], [], StopReason.REACHED_END)
+    assert repr(empty) == "LRFinderResult(0 iterations, the search reached its last rate)"
+    with pytest.raises(ValueError, match="`losses` must be as many as the 2 rates, got 1"):
+        LRFinderResult([0.1, 0.2], [3], StopReason.REACHED_END)
+
+
 def test_a_result_is_a_sequence_of_pairs():
     result = LRFinderResult([0.1, 0.2, 0.4], [3, 2, 1], StopReason.REACHED_END)
     assert list(result) == [(0.1, 3.0), (0.2, 2.0), (0.4, 1.0)]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, List, Optional, Sequence, Tuple, Union, overlo
 
 import numpy as np
 
+from .. import _check
 from . import suggest
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
     reason : StopReason
         Why the search ended. Where the loss was not finite, the last pair holds it.
 
+    Raises
+    ------
+    ValueError
+        Where rates and losses differ in number.
+
     >>> result = LRFinderResult([0.1, 0.2], [1.5, 3.5], StopReason.DIVERGED)
     >>> result[1], len(result)
     ((0.2, 3.5), 2)
@@ -42,6 +48,9 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
     """
 
     def __init__(self, lrs: Sequence[float], losses: Sequence[float], reason: StopReason) -> None:
+        if len(lrs) != len(losses):
+            constraint = f"as many as the {len(lrs)} rates"
+            raise ValueError(_check.message("LRFinderResult", "losses", constraint, len(losses)))
         self.lrs = np.array(lrs, dtype=np.float64)
         self.losses = np.array(losses, dtype=np.float64)
         self.reason = reason
@@ -78,6 +87,8 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
         return len(self.lrs)
 
     def __repr__(self) -> str:
+        if len(self) == 0:
+            return f"LRFinderResult(0 iterations, {self.reason})"
         suggestion = None if self.suggestion is None else f"{self.suggestion:.3g}"
         return (
             f"LRFinderResult({len(self)} iterations from lr {self.lrs[0]:.3g} to "
