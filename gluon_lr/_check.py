@@ -12,6 +12,7 @@ from numbers import Real
 from typing import Any, Optional, Sequence
 
 _INSIDE = ("gluon_lr", "mxnet")
+_LARGEST = 2**63 - 1
 
 
 def message(owner: str, argument: str, constraint: str, value: object, remedy: str = "") -> str:
@@ -22,13 +23,15 @@ def message(owner: str, argument: str, constraint: str, value: object, remedy: s
 
 
 def integer(owner: str, argument: str, value: Any, minimum: int, remedy: str = "") -> int:
-    """Check an integer with a lower bound; booleans and floats are not integers."""
+    """Check an integer with a lower bound, below 2^63; booleans and floats are not integers."""
     constraint = f"an integer of at least {minimum}"
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise TypeError(message(owner, argument, constraint, value, remedy))
     number = operator.index(value)
     if number < minimum:
         raise ValueError(message(owner, argument, constraint, value, remedy))
+    if number > _LARGEST:
+        raise ValueError(message(owner, argument, "an integer below 2^63", value, remedy))
     return number
 
 
@@ -55,7 +58,10 @@ def real(
         constraint += f" and below {below:g}"
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(message(owner, argument, constraint, value, remedy))
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
     inside = (
         math.isfinite(number)
         and minimum <= number <= maximum

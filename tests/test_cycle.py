@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gluon_lr import (
+    ConstantSchedule,
     CosineAnnealingSchedule,
     CyclicalSchedule,
     OneCycleSchedule,
@@ -51,6 +52,31 @@ def test_measured_values(schedule, expected):
     np.testing.assert_allclose(actual, list(expected.values()), rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("schedule", "boundary", "expected"),
+    [
+        (ConstantSchedule(0.5), 1, [0.5, 0.5, 0.5]),
+        (TriangularSchedule(1, 2, 10, 0.2), 2, [1.5, 2, 1.875]),
+        (TriangularSchedule(1, 2, 10, 0.2), 10, [1.125, 1, 1]),
+        (TriangularSchedule(1, 2, 10, 1), 10, [1.9, 2, 1]),
+        (CosineAnnealingSchedule(1, 3, 2), 2, [2, 1, 1]),
+        (OneCycleSchedule(1, 2, 4, 2, 0), 4, [1.5, 1, 0.5]),
+        (OneCycleSchedule(1, 2, 4, 2, 0), 6, [0.5, 0, 0]),
+        (CyclicalSchedule(TriangularSchedule, 4, min_lr=1, max_lr=3), 4, [2, 1, 2]),
+        (CyclicalSchedule(TriangularSchedule, 4, 0.5, 0.5, min_lr=1, max_lr=3), 4, [2, 0.5, 1.5]),
+        (
+            CyclicalSchedule(TriangularSchedule, 4, 0.5, 0.5, min_lr=1, max_lr=3),
+            6,
+            [1.5, 0.25, 0.125],
+        ),
+    ],
+)
+def test_before_at_and_after_each_boundary(schedule, boundary, expected):
+    counts = [boundary - 1, boundary, boundary + 1]
+    np.testing.assert_allclose([schedule(n) for n in counts], expected, rtol=1e-12)
+    np.testing.assert_allclose(schedule.values(counts), expected, rtol=1e-12)
+
+
 def test_a_triangle_without_a_climb_or_without_a_descent():
     falling = TriangularSchedule(1, 2, 10, inc_fraction=0)
     rising = TriangularSchedule(1, 2, 10, inc_fraction=1)
@@ -70,6 +96,14 @@ def test_cycles_lie_where_counting_them_one_by_one_puts_them(length, decay):
             index, start, current = index + 1, start + current, math.ceil(current * decay)
         height = (1 + math.cos(math.pi * (n - start) / current)) / 2
         assert schedule(n) == pytest.approx((1 + height) * 0.9**index, rel=1e-12)
+
+
+@pytest.mark.parametrize("decay", [0.5, 1, 1.0001, 3])
+def test_cycles_far_out_are_found_in_any_order(decay):
+    schedule = CyclicalSchedule(TriangularSchedule, 10, decay, min_lr=1, max_lr=2)
+    counts = [10**9, 3, 10**6, 10**9 + 1, 0]
+    assert [schedule(n) for n in counts] == [schedule(n) for n in counts]
+    np.testing.assert_allclose(schedule.values(counts), [schedule(n) for n in counts], rtol=1e-12)
 
 
 @pytest.mark.parametrize("given", [CosineAnnealingSchedule(0, 1, 10), "cosine"])
@@ -94,6 +128,7 @@ def test_cycles_take_any_class_with_a_cycle_length():
 @pytest.mark.parametrize(
     "schedule",
     [
+        ConstantSchedule(2),
         TriangularSchedule(0.1, 2, 100),
         CosineAnnealingSchedule(0.1, 2, 100),
         OneCycleSchedule(0.1, 2, 100, 50, 0.01),

@@ -6,7 +6,14 @@ from itertools import product
 import numpy as np
 import pytest
 
-from gluon_lr import CosineScheduler, FactorScheduler, MultiFactorScheduler, PolyScheduler
+from gluon_lr import (
+    CosineScheduler,
+    ExponentialScheduler,
+    FactorScheduler,
+    InverseSqrtScheduler,
+    MultiFactorScheduler,
+    PolyScheduler,
+)
 from gluon_lr._mxnet import mx
 
 WARMUPS = [
@@ -122,6 +129,63 @@ def test_measured_values(schedule, expected):
 
 
 @pytest.mark.parametrize(
+    ("schedule", "boundary", "expected"),
+    [
+        (FactorScheduler(10, 0.5, base_lr=1), 10, [1, 1, 0.5]),
+        (FactorScheduler(10, 0.5, base_lr=1), 20, [0.5, 0.5, 0.25]),
+        (FactorScheduler(10, 0.5, 0.3, base_lr=1), 20, [0.5, 0.5, 0.3]),
+        (FactorScheduler(10, 0.5, base_lr=1, warmup_steps=4), 4, [0.75, 1, 1]),
+        (FactorScheduler(2, 0.5, base_lr=1, warmup_steps=4), 4, [0.75, 0.5, 0.25]),
+        (MultiFactorScheduler([10, 11], 0.5, base_lr=1), 10, [1, 1, 0.5]),
+        (MultiFactorScheduler([10, 11], 0.5, base_lr=1), 11, [1, 0.5, 0.25]),
+        (PolyScheduler(10, base_lr=1, pwr=1), 10, [0.1, 0, 0]),
+        (PolyScheduler(10, base_lr=1, pwr=0, final_lr=0.5), 10, [1, 1, 1]),
+        (PolyScheduler(12, base_lr=1, pwr=1, warmup_steps=2), 2, [0.5, 1, 0.9]),
+        (CosineScheduler(2, base_lr=1, final_lr=0.5), 2, [0.75, 0.5, 0.5]),
+        (CosineScheduler(4, 1, 0, 2, 0.25, "constant"), 2, [0.25, 1, 0.5]),
+        (ExponentialScheduler(1, 0.5, base_lr=1, warmup_steps=2), 2, [0.5, 1, 0.5]),
+        (ExponentialScheduler(1, 0.5, 0.3, base_lr=1), 2, [0.5, 0.3, 0.3]),
+        (ExponentialScheduler(1, 0, 0, base_lr=1), 1, [1, 0, 0]),
+        (InverseSqrtScheduler(4, base_lr=1), 4, [0.75, 1, 0.8**0.5]),
+        (InverseSqrtScheduler(1, base_lr=1), 1, [0, 1, 0.5**0.5]),
+    ],
+)
+def test_before_at_and_after_each_boundary(schedule, boundary, expected):
+    counts = [boundary - 1, boundary, boundary + 1]
+    np.testing.assert_allclose([schedule(n) for n in counts], expected, rtol=1e-12, atol=1e-16)
+    np.testing.assert_allclose(schedule.values(counts), expected, rtol=1e-12, atol=1e-16)
+
+
+def test_the_inverse_square_root_is_the_transformers():
+    d_model, warmup_steps = 512, 4000
+    schedule = InverseSqrtScheduler(warmup_steps, base_lr=(d_model * warmup_steps) ** -0.5)
+    for n in (1, 100, 3999, 4000, 4001, 10**5):
+        expected = d_model**-0.5 * min(n**-0.5, n * warmup_steps**-1.5)
+        assert schedule(n) == pytest.approx(expected, rel=1e-12)
+
+
+def test_an_exponential_passes_through_the_steps_of_a_factor():
+    steps = FactorScheduler(10, 0.7, base_lr=2)
+    smooth = ExponentialScheduler(10, 0.7, base_lr=2)
+    for n in range(0, 100, 10):
+        assert smooth(n) == pytest.approx(steps(n + 1), rel=1e-12)
+
+
+def test_a_stretch_at_hand_gives_no_answer_to_what_is_no_count():
+    schedule = FactorScheduler(10, 0.5, base_lr=1)
+    assert schedule(15) == 0.5
+    for wrong in (15.0, 15.5, True, "15", None):
+        with pytest.raises(TypeError, match="`num_update` must be an integer"):
+            schedule(wrong)
+
+
+def test_a_sparse_array_over_many_steps():
+    schedule = FactorScheduler(1, 0.999999, base_lr=1)
+    counts = [0, 10, 10**6, 10**7, 10**12]
+    np.testing.assert_allclose(schedule.values(counts), [schedule(n) for n in counts], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
     "ours", [FactorScheduler, MultiFactorScheduler, PolyScheduler, CosineScheduler]
 )
 def test_arguments_are_mxnets_own(ours):
@@ -149,6 +213,16 @@ def test_assigning_base_lr_moves_the_whole_curve(schedule, before, after):
     small = schedule(before), schedule(after)
     schedule.base_lr = 2.0
     np.testing.assert_allclose((schedule(before), schedule(after)), np.array(small) * 200)
+
+
+@pytest.mark.parametrize("wrong", [-1, float("nan"), "1", None])
+def test_a_wrong_base_lr_is_refused_and_changes_nothing(wrong):
+    schedule = FactorScheduler(10, 0.5, base_lr=1)
+    with pytest.raises(
+        (TypeError, ValueError), match="FactorScheduler: `base_lr` must be a finite"
+    ):
+        schedule.base_lr = wrong
+    assert (schedule.base_lr, schedule(11)) == (1, 0.5)
 
 
 def test_the_warm_up_climbs_to_an_assigned_base_lr():
@@ -181,6 +255,11 @@ def test_the_warm_up_climbs_to_an_assigned_base_lr():
         (lambda: PolyScheduler(10, warmup_steps=10), ValueError, "`max_update` .* at least 11"),
         (lambda: PolyScheduler(10, pwr=-1), ValueError, "`pwr`"),
         (lambda: CosineScheduler(0), ValueError, "`max_update`"),
+        (lambda: CosineScheduler(2**63), ValueError, "`max_update` must be an integer below 2.63"),
+        (lambda: CosineScheduler(10, base_lr=10**400), ValueError, "`base_lr` must be a finite"),
+        (lambda: ExponentialScheduler(0, 0.5), ValueError, "ExponentialScheduler: `step`"),
+        (lambda: ExponentialScheduler(1, 2), ValueError, "ExponentialScheduler: `factor`"),
+        (lambda: InverseSqrtScheduler(0), ValueError, "`warmup_steps` must be .* at least 1"),
         (lambda: CosineScheduler(10.0), TypeError, "`max_update`"),
     ],
 )

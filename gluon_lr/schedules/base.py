@@ -1,13 +1,19 @@
 """The contract between a schedule and `mx.optimizer.Optimizer`."""
 
+import copy
 import inspect
-from typing import TYPE_CHECKING, Any, Dict, Optional
+from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Tuple, Union
+
+import numpy as np
 
 from .. import _check
 from .._mxnet import mx
+from . import arrays
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from .compose import ClippedSchedule, EpochSchedule, ScaledSchedule, SequentialSchedule
 
 
 class Schedule(mx.lr_scheduler.LRScheduler):
@@ -18,7 +24,9 @@ class Schedule(mx.lr_scheduler.LRScheduler):
     `base_lr`, which `mx.optimizer.Optimizer` assigns when it has a `learning_rate` of its own.
 
     A subclass keeps every constructor argument under the argument's own name and defines
-    ``_rate(n)`` for ``n >= 0``; the repr, equality and pickling follow from that.
+    ``_rate(n)`` for ``n >= 0``; the repr, equality, copies and pickles follow from that. It may
+    define ``_rates(n)`` too, for a rising array of counts. `n` is a whole number everywhere but
+    under :meth:`in_epochs`.
 
     Raises
     ------
@@ -26,6 +34,8 @@ class Schedule(mx.lr_scheduler.LRScheduler):
         When called with a count that is not an integer, or is negative.
     """
 
+    __array_ufunc__ = None  # so that NumPy's numbers leave `number * schedule` to __rmul__
+    _derived: Tuple[str, ...] = ()
     _declined = False
 
     def __init__(self, base_lr: float = 0.01) -> None:
@@ -33,7 +43,25 @@ class Schedule(mx.lr_scheduler.LRScheduler):
 
     def __call__(self, num_update: int) -> float:
         """Return the learning rate of update `num_update` (iterations, from 1)."""
-        return self._rate(_check.integer(type(self).__name__, "num_update", num_update, 0))
+        if type(num_update) is not int or num_update < 0:
+            num_update = _check.integer(type(self).__name__, "num_update", num_update, 0)
+        return self._rate(num_update)
+
+    def values(self, iterations: Any) -> np.ndarray:
+        """Return the rates of many iterations at once: float64, in the shape of `iterations`.
+
+        They are those of single calls, for whole numbers of at least 0 in any order.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When one of `iterations` is not an integer, or is negative.
+
+        >>> from gluon_lr import CosineScheduler
+        >>> CosineScheduler(max_update=4, base_lr=1).values([0, 2, 4, 100])
+        array([1. , 0.5, 0. , 0. ])
+        """
+        return arrays.evaluate(type(self).__name__, self._rates, iterations)
 
     def plot(self, iterations: int = 1500, ax: "Optional[Axes]" = None) -> "Axes":
         """Draw the rates of iterations 1 to `iterations`, and return the matplotlib Axes."""
@@ -41,8 +69,73 @@ class Schedule(mx.lr_scheduler.LRScheduler):
 
         return plot_schedule(self, iterations, ax)
 
-    def _rate(self, n: int) -> float:
+    def then(self, schedule: Callable[[int], float], after: int) -> "SequentialSchedule":
+        """Follow this schedule to iteration `after`, then `schedule` from its own 1."""
+        from .compose import SequentialSchedule
+
+        return SequentialSchedule(self, schedule, after)
+
+    def __mul__(self, factor: float) -> "ScaledSchedule":
+        """Return this schedule with all rates multiplied by `factor`."""
+        from .compose import ScaledSchedule
+
+        return ScaledSchedule(self, factor)
+
+    __rmul__ = __mul__
+
+    def clip(self, low: float = 0, high: Optional[float] = None) -> "ClippedSchedule":
+        """Return this schedule with all rates kept from `low` to `high`."""
+        from .compose import ClippedSchedule
+
+        return ClippedSchedule(self, low, high)
+
+    def in_epochs(self, iterations_per_epoch: int) -> "EpochSchedule":
+        """Take this schedule's numbers as epochs, and return it as a schedule of iterations."""
+        from .compose import EpochSchedule
+
+        return EpochSchedule(self, iterations_per_epoch)
+
+    def to_config(self) -> Dict[str, Any]:
+        """Return the schedule as nested dictionaries that `json` can write.
+
+        Raises
+        ------
+        ValueError
+            When a part of it is not a schedule of this package or of MXNet: a function, say.
+
+        >>> from gluon_lr import PolyScheduler
+        >>> PolyScheduler(max_update=100, base_lr=0.1).to_config()
+        {'class': 'PolyScheduler', 'arguments': {'max_update': 100, 'base_lr': 0.1}}
+        """
+        from .text import to_config
+
+        return to_config(self)
+
+    @classmethod
+    def from_config(cls, config: Union[str, Mapping[str, Any]]) -> "Schedule":
+        """Return the schedule of which `config` is the :meth:`to_config`, or its JSON text.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When `config` is anything else; the message names the place.
+        """
+        from .text import from_config
+
+        schedule = from_config(config)
+        if not isinstance(schedule, cls):
+            constraint = f"the config of a {cls.__name__}"
+            raise ValueError(_check.message("from_config", "config", constraint, config))
+        return schedule
+
+    def _rate(self, n: float) -> float:
         raise NotImplementedError(f"{type(self).__name__} must define _rate(n)")
+
+    def _rates(self, n: np.ndarray) -> np.ndarray:
+        return np.array([self._rate(one) for one in n.tolist()], dtype=np.float64)
+
+    def _derive(self) -> None:
+        """Set the attributes named in `_derived`, which follow from the arguments."""
 
     def _decline_base_lr(self, value: float) -> None:
         """Say once, where another rate is assigned, that the schedule keeps its own."""
@@ -78,6 +171,16 @@ class Schedule(mx.lr_scheduler.LRScheduler):
         return self._arguments() == other._arguments()
 
     __hash__ = None  # type: ignore[assignment]
+
+    def __copy__(self) -> "Schedule":
+        return copy.deepcopy(self)
+
+    def __getstate__(self) -> Dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in self._derived}
+
+    def __setstate__(self, state: Dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._derive()
 
 
 class BoundedSchedule(Schedule):

@@ -1,12 +1,24 @@
-"""Modifiers: a schedule made from another one, whoever wrote that."""
+"""Modifiers: a schedule made from others, whoever wrote those."""
+
+from typing import Any, Dict, Optional
+
+import numpy as np
 
 from .. import _check
-from . import foreign
+from . import arrays, foreign
 from .base import Schedule
 from .foreign import LRCallable
+from .shapes import HalfCosine
 
 
-class Modifier(Schedule):
+class Compound(Schedule):
+    """A schedule made from others. As data, MXNet's own among them are the equal ones of ours."""
+
+    def _arguments(self) -> Dict[str, Any]:
+        return {name: foreign.as_ours(value) for name, value in super()._arguments().items()}
+
+
+class Modifier(Compound):
     """A schedule over an inner one, whose `base_lr` is its own: read and assigned through.
 
     The inner schedule is any callable from an iteration to a rate. It is asked without being
@@ -14,8 +26,14 @@ class Modifier(Schedule):
     bounds: its rate at 0 is read instead, and an assignment warns once.
     """
 
+    _derived = ("_inner",)
+
     def __init__(self, schedule: LRCallable) -> None:
         self.schedule = foreign.check_schedule(type(self).__name__, schedule)
+        self._derive()
+
+    def _derive(self) -> None:
+        self._inner = foreign.asked(self.schedule)
 
     @property
     def base_lr(self) -> float:
@@ -27,8 +45,49 @@ class Modifier(Schedule):
         if not foreign.set_base_lr(self.schedule, value):
             self._decline_base_lr(value)
 
+    def _inner_rates(self, n: np.ndarray) -> np.ndarray:
+        return foreign.rates(self.schedule, n)
 
-class LinearWarmUp(Modifier):
+
+class WarmUp(Modifier):
+    """A way up from `start_lr` to the inner schedule's rate at 0, which is then followed from 1.
+
+    lr(n) = start_lr + (schedule(0) - start_lr) * climbed(n / length)    0 <= n <= length
+    lr(n) = schedule(n - length)                                         n > length
+    """
+
+    def __init__(self, schedule: LRCallable, start_lr: float, length: int) -> None:
+        super().__init__(schedule)
+        self.start_lr = _check.rate(type(self).__name__, "start_lr", start_lr)
+        self.length = _check.integer(type(self).__name__, "length", length, 1)
+
+    def _rate(self, n: float) -> float:
+        if n > self.length:
+            return self._inner(n - self.length)
+        start_lr = self.start_lr
+        return start_lr + (self._inner(0) - start_lr) * self._climbed(n / self.length)
+
+    def _rates(self, n: np.ndarray) -> np.ndarray:
+        return arrays.join(
+            n,
+            self.length,
+            "right",
+            self._climb,
+            lambda late: self._inner_rates(late - self.length),
+        )
+
+    def _climb(self, n: np.ndarray) -> np.ndarray:
+        shares = self._climbed_each(n / self.length)
+        return self.start_lr + (self._inner(0) - self.start_lr) * shares
+
+    def _climbed(self, position: float) -> float:
+        raise NotImplementedError(f"{type(self).__name__} must define _climbed(position)")
+
+    def _climbed_each(self, position: np.ndarray) -> np.ndarray:
+        raise NotImplementedError(f"{type(self).__name__} must define _climbed_each(position)")
+
+
+class LinearWarmUp(WarmUp):
     """Climb evenly from `start_lr` to the inner schedule's rate at 0, then follow it from its 1.
 
         lr(n) = start_lr + (schedule(0) - start_lr) * n / length    0 <= n <= length
@@ -58,16 +117,82 @@ class LinearWarmUp(Modifier):
     [0.0, 0.5, 1.0, 1.0, 0.5, 0.25]
     """
 
-    def __init__(self, schedule: LRCallable, start_lr: float, length: int) -> None:
-        super().__init__(schedule)
-        self.start_lr = _check.rate(type(self).__name__, "start_lr", start_lr)
-        self.length = _check.integer(type(self).__name__, "length", length, 1)
+    def _climbed(self, position: Any) -> Any:
+        return position
 
-    def _rate(self, n: int) -> float:
-        if n > self.length:
-            return foreign.rate(self.schedule, n - self.length)
-        finish_lr = foreign.rate(self.schedule, 0)
-        return self.start_lr + (finish_lr - self.start_lr) * n / self.length
+    _climbed_each = _climbed
+
+
+class ConstantWarmUp(WarmUp):
+    """Stay at `start_lr` for `length` iterations, then follow the inner schedule from its 1.
+
+        lr(n) = start_lr                 0 <= n <= length
+        lr(n) = schedule(n - length)     n > length
+
+    He et al., "Deep Residual Learning for Image Recognition", 2015,
+    https://arxiv.org/abs/1512.03385, section 4.2.
+
+    Parameters
+    ----------
+    schedule : callable
+        From an iteration to a rate: any schedule of this package or of MXNet, or a function.
+    start_lr : float
+        Rate before the first iteration, at least 0.
+    length : int
+        Length of the warm-up, in iterations, at least 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On an argument outside its bounds.
+
+    >>> from gluon_lr import CosineScheduler
+    >>> cosine = CosineScheduler(max_update=1000, base_lr=1)
+    >>> schedule = ConstantWarmUp(cosine, start_lr=0.1, length=100)
+    >>> [schedule(n) for n in (0, 50, 100, 600, 5000)]
+    [0.1, 0.1, 0.1, 0.5, 0.0]
+    """
+
+    def _climbed(self, position: Any) -> Any:
+        return 0.0 * position
+
+    _climbed_each = _climbed
+
+
+class CosineWarmUp(HalfCosine, WarmUp):
+    """Climb along half a cosine to the inner schedule's rate at 0, then follow it from its 1.
+
+        lr(n) = start_lr + (schedule(0) - start_lr) * (1 - cos(pi * n / length)) / 2
+        lr(n) = schedule(n - length)                                    n > length
+
+    the first for 0 <= n <= length.
+
+    Parameters
+    ----------
+    schedule : callable
+        From an iteration to a rate: any schedule of this package or of MXNet, or a function.
+    start_lr : float
+        Rate before the first iteration, at least 0.
+    length : int
+        Length of the warm-up, in iterations, at least 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On an argument outside its bounds.
+
+    >>> from gluon_lr import CosineScheduler
+    >>> cosine = CosineScheduler(max_update=1000, base_lr=1)
+    >>> schedule = CosineWarmUp(cosine, start_lr=0, length=100)
+    >>> [schedule(n) for n in (0, 50, 100, 600, 5000)]
+    [0.0, 0.5, 1.0, 0.5, 0.0]
+    """
+
+    def _climbed(self, position: float) -> float:
+        return self._shape(1 - position)
+
+    def _climbed_each(self, position: np.ndarray) -> np.ndarray:
+        return self._shapes((1 - position)[::-1])[::-1]
 
 
 class LinearCoolDown(Modifier):
@@ -108,10 +233,202 @@ class LinearCoolDown(Modifier):
         self.start_idx = _check.integer(name, "start_idx", start_idx, 0)
         self.length = _check.integer(name, "length", length, 1)
 
-    def _rate(self, n: int) -> float:
+    def _rate(self, n: float) -> float:
         if n <= self.start_idx:
-            return foreign.rate(self.schedule, n)
+            return self._inner(n)
         if n >= self.start_idx + self.length:
             return self.finish_lr
-        start_lr = foreign.rate(self.schedule, self.start_idx)
+        return self._descent(n)
+
+    def _rates(self, n: np.ndarray) -> np.ndarray:
+        return arrays.join(n, self.start_idx, "right", self._inner_rates, self._late)
+
+    def _late(self, n: np.ndarray) -> np.ndarray:
+        end = self.start_idx + self.length
+        return arrays.join(
+            n, end, "left", self._descent, lambda late: np.full(late.shape, self.finish_lr)
+        )
+
+    def _descent(self, n: Any) -> Any:
+        start_lr = self._inner(self.start_idx)
         return start_lr + (self.finish_lr - start_lr) * (n - self.start_idx) / self.length
+
+
+class SequentialSchedule(Compound):
+    """Follow `first` up to iteration `after`, then `second` from its own 1.
+
+        lr(n) = first(n)             n <= after
+        lr(n) = second(n - after)    n > after
+
+    ``first.then(second, after)`` makes one. Its `base_lr` reads as the first's, and an
+    assignment reaches both.
+
+    Parameters
+    ----------
+    first, second : callable
+        From an iteration to a rate: any schedule of this package or of MXNet, or a function.
+    after : int
+        Last iteration of `first`, at least 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On an argument outside its bounds.
+
+    >>> from gluon_lr import ConstantSchedule, CosineScheduler
+    >>> schedule = ConstantSchedule(lr=1).then(CosineScheduler(100, base_lr=1), after=500)
+    >>> [schedule(n) for n in (0, 500, 550, 600, 5000)]
+    [1.0, 1.0, 0.5, 0.0, 0.0]
+    """
+
+    _derived = ("_rate_of_first", "_rate_of_second")
+
+    def __init__(self, first: LRCallable, second: LRCallable, after: int) -> None:
+        name = type(self).__name__
+        self.first = foreign.check_schedule(name, first, "first")
+        self.second = foreign.check_schedule(name, second, "second")
+        self.after = _check.integer(name, "after", after, 0)
+        self._derive()
+
+    def _derive(self) -> None:
+        self._rate_of_first = foreign.asked(self.first)
+        self._rate_of_second = foreign.asked(self.second)
+
+    @property
+    def base_lr(self) -> float:
+        """The first schedule's `base_lr`, now; an assignment reaches both schedules."""
+        return foreign.get_base_lr(self.first)
+
+    @base_lr.setter
+    def base_lr(self, value: float) -> None:
+        reached = [foreign.set_base_lr(one, value) for one in (self.first, self.second)]
+        if not any(reached):
+            self._decline_base_lr(value)
+
+    def _rate(self, n: float) -> float:
+        if n <= self.after:
+            return self._rate_of_first(n)
+        return self._rate_of_second(n - self.after)
+
+    def _rates(self, n: np.ndarray) -> np.ndarray:
+        return arrays.join(
+            n,
+            self.after,
+            "right",
+            lambda early: foreign.rates(self.first, early),
+            lambda late: foreign.rates(self.second, late - self.after),
+        )
+
+
+class ScaledSchedule(Modifier):
+    """Multiply all rates of a schedule by `factor`; ``factor * schedule`` makes one.
+
+        lr(n) = factor * schedule(n)
+
+    Its `base_lr` is the inner schedule's, before the multiplication.
+
+    Parameters
+    ----------
+    schedule : callable
+        From an iteration to a rate: any schedule of this package or of MXNet, or a function.
+    factor : float
+        At least 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On an argument outside its bounds.
+
+    >>> from gluon_lr import CosineScheduler
+    >>> schedule = 0.5 * CosineScheduler(max_update=1000, base_lr=1)
+    >>> [schedule(n) for n in (0, 500, 1000, 5000)]
+    [0.5, 0.25, 0.0, 0.0]
+    """
+
+    def __init__(self, schedule: LRCallable, factor: float) -> None:
+        super().__init__(schedule)
+        self.factor = _check.real(type(self).__name__, "factor", factor, minimum=0)
+
+    def _rate(self, n: float) -> float:
+        return self.factor * self._inner(n)
+
+    def _rates(self, n: np.ndarray) -> np.ndarray:
+        return self.factor * self._inner_rates(n)
+
+
+class ClippedSchedule(Modifier):
+    """Keep the rates of a schedule from `low` to `high`; ``schedule.clip(low, high)`` makes one.
+
+        lr(n) = min(max(schedule(n), low), high)
+
+    Parameters
+    ----------
+    schedule : callable
+        From an iteration to a rate: any schedule of this package or of MXNet, or a function.
+    low : float
+        No rate is below this, at least 0.
+    high : float, optional
+        No rate is above this, at least `low`; None for no bound.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On an argument outside its bounds.
+
+    >>> from gluon_lr import CosineScheduler
+    >>> schedule = CosineScheduler(max_update=1000, base_lr=1).clip(0.1, 0.8)
+    >>> [schedule(n) for n in (0, 500, 1000, 5000)]
+    [0.8, 0.5, 0.1, 0.1]
+    """
+
+    def __init__(self, schedule: LRCallable, low: float = 0, high: Optional[float] = None) -> None:
+        super().__init__(schedule)
+        name = type(self).__name__
+        self.low = _check.rate(name, "low", low)
+        self.high = None if high is None else _check.real(name, "high", high, minimum=self.low)
+
+    def _rate(self, n: float) -> float:
+        lr = max(self._inner(n), self.low)
+        return lr if self.high is None else min(lr, self.high)
+
+    def _rates(self, n: np.ndarray) -> np.ndarray:
+        return np.clip(self._inner_rates(n), self.low, self.high)
+
+
+class EpochSchedule(Modifier):
+    """A schedule whose numbers are epochs, asked by iterations; ``.in_epochs(...)`` makes one.
+
+        lr(n) = schedule(n / iterations_per_epoch)
+
+    The inner schedule is asked at fractions of an epoch, so a cosine over 10 epochs moves at
+    each iteration, and a step after epoch 3 comes right after the third epoch's last one.
+
+    Parameters
+    ----------
+    schedule : callable
+        From a number of epochs to a rate: any schedule of this package or of MXNet, or a function.
+    iterations_per_epoch : int
+        At least 1; the length of your DataLoader.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On an argument outside its bounds.
+
+    >>> from gluon_lr import MultiFactorScheduler
+    >>> schedule = MultiFactorScheduler([2, 3], 0.5, base_lr=1).in_epochs(iterations_per_epoch=100)
+    >>> [schedule(n) for n in (0, 200, 201, 300, 301)]
+    [1.0, 1.0, 0.5, 0.5, 0.25]
+    """
+
+    def __init__(self, schedule: LRCallable, iterations_per_epoch: int) -> None:
+        super().__init__(schedule)
+        self.iterations_per_epoch = _check.integer(
+            type(self).__name__, "iterations_per_epoch", iterations_per_epoch, 1
+        )
+
+    def _rate(self, n: float) -> float:
+        return self._inner(n / self.iterations_per_epoch)
+
+    def _rates(self, n: np.ndarray) -> np.ndarray:
+        return self._inner_rates(n / self.iterations_per_epoch)

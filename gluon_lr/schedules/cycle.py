@@ -1,14 +1,55 @@
-"""Schedules that state their own bounds: one cycle up and down, and cycles repeated."""
+"""Schedules that state their own bounds: a constant, one cycle up and down, cycles repeated."""
 
+import bisect
+import functools
 import math
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+import numpy as np
 
 from .. import _check
-from . import foreign
+from . import arrays, foreign
 from .base import BoundedSchedule, Schedule
 from .compose import LinearCoolDown
-from .decay import half_cosine
 from .foreign import LRCallable
+from .shapes import HalfCosine
+
+_Table = Tuple[List[int], List[int], float]
+_Cycle = Tuple[int, int, Callable[[float], float], float]
+
+
+class ConstantSchedule(BoundedSchedule):
+    """One rate throughout, whatever an optimizer has for a default.
+
+        lr(n) = lr
+
+    Parameters
+    ----------
+    lr : float
+        At least 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On an argument outside its bounds.
+
+    >>> schedule = ConstantSchedule(lr=0.5)
+    >>> [schedule(n) for n in (0, 1, 5000)]
+    [0.5, 0.5, 0.5]
+    """
+
+    def __init__(self, lr: float) -> None:
+        super().__init__()
+        self.lr = _check.rate(type(self).__name__, "lr", lr)
+
+    def _peak(self) -> float:
+        return self.lr
+
+    def _rate(self, n: float) -> float:
+        return self.lr
+
+    def _rates(self, n: np.ndarray) -> np.ndarray:
+        return np.full(n.shape, self.lr)
 
 
 class _SingleCycle(BoundedSchedule):
@@ -26,13 +67,28 @@ class _SingleCycle(BoundedSchedule):
     def _peak(self) -> float:
         return self.max_lr
 
-    def _rate(self, n: int) -> float:
+    def _rate(self, n: float) -> float:
         if n > self.cycle_length:
             return self.min_lr
-        return self.min_lr + (self.max_lr - self.min_lr) * self._height(n / self.cycle_length)
+        return self.min_lr + (self.max_lr - self.min_lr) * self._shape(n / self.cycle_length)
 
-    def _height(self, position: float) -> float:
-        raise NotImplementedError(f"{type(self).__name__} must define _height(position)")
+    def _rates(self, n: np.ndarray) -> np.ndarray:
+        return arrays.join(
+            n,
+            self.cycle_length,
+            "right",
+            self._within,
+            lambda late: np.full(late.shape, self.min_lr),
+        )
+
+    def _within(self, n: np.ndarray) -> np.ndarray:
+        return self.min_lr + (self.max_lr - self.min_lr) * self._shapes(n / self.cycle_length)
+
+    def _shape(self, position: float) -> float:
+        raise NotImplementedError(f"{type(self).__name__} must define _shape(position)")
+
+    def _shapes(self, position: np.ndarray) -> np.ndarray:
+        raise NotImplementedError(f"{type(self).__name__} must define _shapes(position)")
 
 
 class TriangularSchedule(_SingleCycle):
@@ -77,15 +133,29 @@ class TriangularSchedule(_SingleCycle):
             type(self).__name__, "inc_fraction", inc_fraction, minimum=0, maximum=1
         )
 
-    def _height(self, position: float) -> float:
+    def _shape(self, position: float) -> float:
         if position < self.inc_fraction:
-            return position / self.inc_fraction
+            return self._climb(position)
         if position > self.inc_fraction:
-            return (1 - position) / (1 - self.inc_fraction)
+            return self._descent(position)
         return 1.0
 
+    def _shapes(self, position: np.ndarray) -> np.ndarray:
+        shares = np.ones(position.shape)
+        peak = position.searchsorted(self.inc_fraction)
+        past = position.searchsorted(self.inc_fraction, side="right")
+        shares[:peak] = self._climb(position[:peak])
+        shares[past:] = self._descent(position[past:])
+        return shares
 
-class CosineAnnealingSchedule(_SingleCycle):
+    def _climb(self, position: Any) -> Any:
+        return position / self.inc_fraction
+
+    def _descent(self, position: Any) -> Any:
+        return (1 - position) / (1 - self.inc_fraction)
+
+
+class CosineAnnealingSchedule(HalfCosine, _SingleCycle):
     """Cosine annealing from `max_lr` down to `min_lr` over one cycle, then flat.
 
         lr(n) = min_lr + (max_lr - min_lr) * (1 + cos(pi * n / cycle_length)) / 2
@@ -112,9 +182,6 @@ class CosineAnnealingSchedule(_SingleCycle):
     >>> [schedule(n) for n in (0, 500, 1000, 5000)]
     [2.0, 1.5, 1.0, 1.0]
     """
-
-    def _height(self, position: float) -> float:
-        return half_cosine(position)
 
 
 class OneCycleSchedule(BoundedSchedule):
@@ -150,6 +217,8 @@ class OneCycleSchedule(BoundedSchedule):
     >>> [schedule(n) for n in (0, 250, 500, 550, 600, 5000)]
     [0.1, 0.5, 0.1, 0.05, 0.0, 0.0]
     """
+
+    _derived = ("_curve",)
 
     def __init__(
         self,
@@ -193,6 +262,9 @@ class OneCycleSchedule(BoundedSchedule):
                     "Say how many iterations the cool-down takes.",
                 )
             )
+        self._derive()
+
+    def _derive(self) -> None:
         self._curve: Schedule = TriangularSchedule(self.start_lr, self.max_lr, self.cycle_length)
         if self.finish_lr is not None:
             self._curve = LinearCoolDown(
@@ -202,8 +274,11 @@ class OneCycleSchedule(BoundedSchedule):
     def _peak(self) -> float:
         return self.max_lr
 
-    def _rate(self, n: int) -> float:
-        return self._curve(n)
+    def _rate(self, n: float) -> float:
+        return self._curve._rate(n)
+
+    def _rates(self, n: np.ndarray) -> np.ndarray:
+        return self._curve._rates(n)
 
 
 class CyclicalSchedule(BoundedSchedule):
@@ -245,6 +320,8 @@ class CyclicalSchedule(BoundedSchedule):
     [2.0, 1.0, 1.0, 0.5, 0.5]
     """
 
+    _derived = ("_table", "_cycles", "_current")
+
     def __init__(
         self,
         schedule_class: Callable[..., LRCallable],
@@ -268,30 +345,71 @@ class CyclicalSchedule(BoundedSchedule):
             name, "cycle_magnitude_decay", cycle_magnitude_decay, above=0
         )
         self.kwargs = kwargs
-        self._first = self._cycle(self.cycle_length)
+        self._derive()
+
+    def _derive(self) -> None:
+        # of the cycles so far: their first iterations, their lengths, and the end of the last
+        self._table: _Table = [0], [self.cycle_length], self.cycle_length
+        self._cycles: Dict[int, LRCallable] = {}
+        self._current = self._cycle_at(0)
+
+    def _cycle_at(self, n: float) -> _Cycle:
+        """Return the cycle that `n` falls in: its first iteration, its end, rates and factor."""
+        starts, lengths, _ = self._table_to(n)
+        index = bisect.bisect_right(starts, n) - 1
+        length = lengths[index]
+        repeats = int((n - starts[index]) // length)
+        start = starts[index] + repeats * length
+        factor = self.cycle_magnitude_decay ** (index + repeats)
+        return start, start + length, foreign.asked(self._cycle(length)), factor
 
     def _cycle(self, length: int) -> LRCallable:
-        cycle = self.schedule_class(cycle_length=length, **self.kwargs)
-        return foreign.check_schedule(type(self).__name__, cycle)
+        if length not in self._cycles:
+            cycle = self.schedule_class(cycle_length=length, **self.kwargs)
+            foreign.check_schedule(type(self).__name__, cycle, "schedule_class")
+            self._cycles[length] = cycle
+        return self._cycles[length]
+
+    def _table_to(self, n: float) -> _Table:
+        """Return the starts and lengths of the cycles up to `n`, but for repeats of the last."""
+        if n < self._table[-1]:
+            return self._table
+        starts, lengths, end = list(self._table[0]), list(self._table[1]), self._table[2]
+        while n >= end:
+            following = math.ceil(lengths[-1] * self.cycle_length_decay)
+            if following == lengths[-1]:
+                end = math.inf
+            else:
+                starts.append(int(end))
+                lengths.append(following)
+                end += following
+        self._table = starts, lengths, end
+        return self._table
 
     def _peak(self) -> float:
-        return foreign.get_base_lr(self._first)
+        return foreign.get_base_lr(self._cycle(self.cycle_length))
 
-    def _rate(self, n: int) -> float:
-        index, start, length = self._locate(n)
-        cycle = self._first if length == self.cycle_length else self._cycle(length)
-        return foreign.rate(cycle, n - start) * self.cycle_magnitude_decay**index
+    def _rate(self, n: float) -> float:
+        start, end, rate, factor = self._current
+        if not start <= n < end:
+            self._current = start, end, rate, factor = self._cycle_at(n)
+        return rate(n - start) * factor
 
-    def _locate(self, n: int) -> Tuple[int, int, int]:
-        """Return the index, first iteration and length of the cycle that `n` falls in."""
-        index, start, length = 0, 0, self.cycle_length
-        while n >= start + length:
-            following = math.ceil(length * self.cycle_length_decay)
-            if following == length:  # so are all the cycles from here on
-                skipped = (n - start) // length
-                return index + skipped, start + skipped * length, length
-            index, start, length = index + 1, start + length, following
-        return index, start, length
+    def _rates(self, n: np.ndarray) -> np.ndarray:
+        starts = self._table_to(n[-1])[0]
+        first = bisect.bisect_right(starts, n[0]) - 1
+        last = bisect.bisect_right(starts, n[-1]) - 1
+        parts = np.split(n, n.searchsorted(starts[first + 1 : last + 1]))
+        lrs = [self._rates_from(i, part) for i, part in enumerate(parts, first) if part.size]
+        return np.concatenate(lrs)
+
+    def _rates_from(self, index: int, n: np.ndarray) -> np.ndarray:
+        """Return the rates of cycle number `index` of the table and of its repeats."""
+        starts, lengths, _ = self._table
+        repeats, offset = np.divmod(n - starts[index], lengths[index])
+        cycle = functools.partial(foreign.rates, self._cycle(lengths[index]))
+        factors = arrays.each_once(lambda i: self.cycle_magnitude_decay**i, index + repeats)
+        return arrays.each_once(cycle, offset) * factors
 
     def _arguments(self) -> Dict[str, Any]:
         return {**super()._arguments(), **self.kwargs}

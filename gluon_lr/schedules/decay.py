@@ -1,11 +1,18 @@
-"""Schedules that fall from `base_lr`: drop-ins for `mx.lr_scheduler`, argument for argument."""
+"""Schedules that start from `base_lr`; the first four are `mx.lr_scheduler`'s by argument.
+
+Their calls are to cost no more than MXNet's own, so ``__call__`` answers the common case itself.
+"""
 
 import bisect
 import math
-from typing import Sequence
+from typing import Any, Sequence, Tuple
+
+import numpy as np
 
 from .. import _check
+from . import arrays
 from .base import Schedule
+from .shapes import HalfCosine
 
 
 class DecaySchedule(Schedule):
@@ -52,20 +59,106 @@ class DecaySchedule(Schedule):
         self.warmup_mode = _check.one_of(name, "warmup_mode", warmup_mode, ["linear", "constant"])
 
     @property
+    def base_lr(self) -> float:
+        """Rate the decay starts from; an assignment moves the whole curve."""
+        return self._base_lr
+
+    @base_lr.setter
+    def base_lr(self, value: float) -> None:
+        self._base_lr = _check.rate(type(self).__name__, "base_lr", value)
+        self._base_lr_moved()
+
+    def _base_lr_moved(self) -> None:
+        """Forget what depends on `base_lr`."""
+
+    @property
     def warmup_final_lr(self) -> float:
         """Rate the warm-up ends at: `base_lr`, also after an assignment to it."""
         return self.base_lr
 
-    def _rate(self, n: int) -> float:
+    def _rate(self, n: float) -> float:
         if n < self.warmup_steps:
-            return self.get_warmup_lr(n)
+            return self._warm_up(n)
         return self._decayed(n)
 
-    def _decayed(self, n: int) -> float:
+    def _rates(self, n: np.ndarray) -> np.ndarray:
+        return arrays.join(n, self.warmup_steps, "left", self._warm_up, self._decayed_each)
+
+    def _warm_up(self, n: Any) -> Any:
+        begin = self.warmup_begin_lr
+        if self.warmup_mode == "constant":
+            return begin + 0.0 * n
+        return begin + (self._base_lr - begin) * n / self.warmup_steps
+
+    def _decayed(self, n: float) -> float:
         raise NotImplementedError(f"{type(self).__name__} must define _decayed(n)")
 
+    def _decayed_each(self, n: np.ndarray) -> np.ndarray:
+        return super()._rates(n)
 
-class FactorScheduler(DecaySchedule):
+
+def decay(base_lr: float, factor: float, times: float, floor: float) -> float:
+    """Multiply `base_lr` by `factor` that many times; once it moves, it stays above `floor`."""
+    lr = base_lr * factor**times
+    return lr if times == 0 or lr > floor else floor
+
+
+def decay_each(base_lr: float, factor: float, times: np.ndarray, floor: float) -> np.ndarray:
+    """Apply :func:`decay` to each of `times`."""
+    lrs = base_lr * factor**times
+    return np.where((times == 0) | (lrs > floor), lrs, floor)
+
+
+class SteppedDecaySchedule(DecaySchedule):
+    """A decay by `factor` at steps. The flat stretch between two that was asked last is kept."""
+
+    factor: float
+    stop_factor_lr = 0.0
+    _derived = ("_low", "_high", "_lr")
+
+    def _derive(self) -> None:
+        self._low = self._high = self._lr = -1.0
+
+    _base_lr_moved = _derive
+
+    def __call__(self, num_update: int) -> float:
+        """Return the learning rate of update `num_update` (iterations, from 1)."""
+        if type(num_update) is int:
+            if self._low < num_update <= self._high:
+                return self._lr
+            if self.warmup_steps > num_update >= 0:
+                return self._warm_up(num_update)
+        return Schedule.__call__(self, num_update)
+
+    def _decayed(self, n: float) -> float:
+        if self._low < n <= self._high:
+            return self._lr
+        times, low, high = self._locate(n)
+        lr = decay(self._base_lr, self.factor, times, self.stop_factor_lr)
+        self._high = -1.0  # no stretch, should an interrupt come before it is complete
+        self._low, self._lr = max(low, self.warmup_steps - 1), lr
+        self._high = high
+        return lr
+
+    def _decayed_each(self, n: np.ndarray) -> np.ndarray:
+        first, last = (self._locate(end.item())[0] for end in (n[0], n[-1]))
+        if last - first > n.size:
+            return super()._decayed_each(n)
+        times = np.arange(first, last + 1)
+        lrs = decay_each(self._base_lr, self.factor, times, self.stop_factor_lr)
+        ends = n.searchsorted(self._steps(first, last), side="right")
+        return arrays.stretches(lrs, ends, n.size)
+
+    def _locate(self, n: float) -> Tuple[int, float, float]:
+        """Return how often the rate has changed at `n`, and the steps before and after `n`."""
+        raise NotImplementedError(f"{type(self).__name__} must define _locate(n)")
+
+    def _steps(self, first: int, last: int) -> Any:
+        """Return the steps that lie between that many changes and that many."""
+        raise NotImplementedError(f"{type(self).__name__} must define _steps(first, last)")
+
+
+class FactorScheduler(SteppedDecaySchedule):
     """Multiply the rate by `factor` after every `step` iterations.
 
         lr(n) = max(base_lr * factor^k, stop_factor_lr)    k = (n - 1) // step, k >= 1
@@ -110,13 +203,15 @@ class FactorScheduler(DecaySchedule):
         self.factor = _check.real(name, "factor", factor, minimum=0, maximum=1)
         self.stop_factor_lr = _check.rate(name, "stop_factor_lr", stop_factor_lr)
 
-    def _decayed(self, n: int) -> float:
-        if n <= self.step:
-            return self.base_lr
-        return max(self.base_lr * self.factor ** ((n - 1) // self.step), self.stop_factor_lr)
+    def _locate(self, n: float) -> Tuple[int, float, float]:
+        times = max(int(-(-n // self.step)) - 1, 0)
+        return times, times * self.step, (times + 1) * self.step
+
+    def _steps(self, first: int, last: int) -> Any:
+        return self.step * np.arange(first + 1, last + 1)
 
 
-class MultiFactorScheduler(DecaySchedule):
+class MultiFactorScheduler(SteppedDecaySchedule):
     """Multiply the rate by `factor` after each of the iterations in `step`.
 
         lr(n) = base_lr * factor^k    k = how many of `step` are below n
@@ -161,16 +256,27 @@ class MultiFactorScheduler(DecaySchedule):
             raise ValueError(_check.message(name, "step", constraint, step))
         self.factor = _check.real(name, "factor", factor, minimum=0, maximum=1)
 
-    def _decayed(self, n: int) -> float:
-        return self.base_lr * self.factor ** bisect.bisect_left(self.step, n)
+    def _locate(self, n: float) -> Tuple[int, float, float]:
+        times = bisect.bisect_left(self.step, n)
+        edges = [0, *self.step[max(times - 1, 0) : times + 1], math.inf]
+        return times, edges[min(times, 1)], edges[min(times, 1) + 1]
+
+    def _steps(self, first: int, last: int) -> Any:
+        return self.step[first:last]
 
 
 class FiniteDecaySchedule(DecaySchedule):
     """A decay from `base_lr` that arrives at `final_lr` at iteration `max_update` and stays.
 
     lr(n) = final_lr + (base_lr - final_lr) * shape(t)
-    t = (min(n, max_update) - warmup_steps) / (max_update - warmup_steps)
+    t = (n - warmup_steps) / (max_update - warmup_steps)    warmup_steps <= n < max_update
+
+    with a shape that falls from 1 at t = 0 to 0 at t = 1.
     """
+
+    _end: float
+
+    _derived = ("_length", "_end")
 
     def __init__(
         self,
@@ -191,14 +297,44 @@ class FiniteDecaySchedule(DecaySchedule):
             remedy="It counts from the first iteration and includes the warm-up.",
         )
         self.final_lr = _check.rate(name, "final_lr", final_lr)
+        self._derive()
 
-    def _decayed(self, n: int) -> float:
-        length = self.max_update - self.warmup_steps
-        position = (min(n, self.max_update) - self.warmup_steps) / length
-        return self.final_lr + (self.base_lr - self.final_lr) * self._shape(position)
+    def _derive(self) -> None:
+        self._length = self.max_update - self.warmup_steps
+        self._end = self.max_update
+
+    def __call__(self, num_update: int) -> float:
+        """Return the learning rate of update `num_update` (iterations, from 1)."""
+        if type(num_update) is int:
+            if num_update >= self._end:
+                return self.final_lr
+            if num_update >= self.warmup_steps:  # as in _decayed, without the call
+                position = (num_update - self.warmup_steps) / self._length
+                return self.final_lr + (self._base_lr - self.final_lr) * self._shape(position)
+            if num_update >= 0:
+                return self._warm_up(num_update)
+        return Schedule.__call__(self, num_update)
+
+    def _decayed(self, n: float) -> float:
+        if n >= self._end:
+            return self.final_lr
+        position = (n - self.warmup_steps) / self._length
+        return self.final_lr + (self._base_lr - self.final_lr) * self._shape(position)
+
+    def _decayed_each(self, n: np.ndarray) -> np.ndarray:
+        return arrays.join(
+            n, self._end, "left", self._falling, lambda late: np.full(late.shape, self.final_lr)
+        )
+
+    def _falling(self, n: np.ndarray) -> np.ndarray:
+        shares = self._shapes((n - self.warmup_steps) / self._length)
+        return self.final_lr + (self._base_lr - self.final_lr) * shares
 
     def _shape(self, position: float) -> float:
         raise NotImplementedError(f"{type(self).__name__} must define _shape(position)")
+
+    def _shapes(self, position: np.ndarray) -> np.ndarray:
+        raise NotImplementedError(f"{type(self).__name__} must define _shapes(position)")
 
 
 class PolyScheduler(FiniteDecaySchedule):
@@ -239,14 +375,21 @@ class PolyScheduler(FiniteDecaySchedule):
         warmup_begin_lr: float = 0,
         warmup_mode: str = "linear",
     ) -> None:
-        super().__init__(max_update, base_lr, final_lr, warmup_steps, warmup_begin_lr, warmup_mode)
         self.pwr = _check.real(type(self).__name__, "pwr", pwr, minimum=0)
+        super().__init__(max_update, base_lr, final_lr, warmup_steps, warmup_begin_lr, warmup_mode)
 
-    def _shape(self, position: float) -> float:
+    def _derive(self) -> None:
+        super()._derive()
+        if self.pwr == 0:  # the rate stays at base_lr for good
+            self._end = math.inf
+
+    def _shape(self, position: Any) -> Any:
         return (1 - position) ** self.pwr
 
+    _shapes = _shape
 
-class CosineScheduler(FiniteDecaySchedule):
+
+class CosineScheduler(HalfCosine, FiniteDecaySchedule):
     """Cosine decay from `base_lr` to `final_lr`, then flat.
 
         lr(n) = final_lr + (base_lr - final_lr) * (1 + cos(pi * t)) / 2
@@ -275,10 +418,102 @@ class CosineScheduler(FiniteDecaySchedule):
     [3.0, 2.0, 1.0, 1.0]
     """
 
-    def _shape(self, position: float) -> float:
-        return half_cosine(position)
+
+class ExponentialScheduler(DecaySchedule):
+    """Decay evenly by `factor` over every `step` iterations: a smooth :class:`FactorScheduler`.
+
+        lr(n) = max(base_lr * factor^((n - warmup_steps) / step), stop_factor_lr)
+        lr(warmup_steps) = base_lr
+
+    for ``n > warmup_steps``.
+
+    Parameters
+    ----------
+    step : int
+        Iterations in which the rate is multiplied by `factor`, at least 1.
+    factor : float
+        From 0 to 1.
+    stop_factor_lr : float
+        The rate never decays below this, at least 0.
+    base_lr, warmup_steps, warmup_begin_lr, warmup_mode
+        The start of the decay and the warm-up to it, as in :class:`DecaySchedule`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On an argument outside its bounds.
+
+    >>> schedule = ExponentialScheduler(step=100, factor=0.25, base_lr=1, stop_factor_lr=0.01)
+    >>> [schedule(n) for n in (0, 50, 100, 5000)]
+    [1.0, 0.5, 0.25, 0.01]
+    """
+
+    def __init__(
+        self,
+        step: int,
+        factor: float,
+        stop_factor_lr: float = 1e-8,
+        base_lr: float = 0.01,
+        warmup_steps: int = 0,
+        warmup_begin_lr: float = 0,
+        warmup_mode: str = "linear",
+    ) -> None:
+        super().__init__(base_lr, warmup_steps, warmup_begin_lr, warmup_mode)
+        name = type(self).__name__
+        self.step = _check.integer(name, "step", step, 1)
+        self.factor = _check.real(name, "factor", factor, minimum=0, maximum=1)
+        self.stop_factor_lr = _check.rate(name, "stop_factor_lr", stop_factor_lr)
+
+    def _decayed(self, n: float) -> float:
+        return decay(self._base_lr, self.factor, self._times(n), self.stop_factor_lr)
+
+    def _decayed_each(self, n: np.ndarray) -> np.ndarray:
+        times = self._times(n)
+        return decay_each(self._base_lr, self.factor, times, self.stop_factor_lr)
+
+    def _times(self, n: Any) -> Any:
+        return (n - self.warmup_steps) / self.step
 
 
-def half_cosine(position: float) -> float:
-    """Fall from 1 at position 0 to 0 at position 1 along half a cosine."""
-    return (1 + math.cos(math.pi * position)) / 2
+class InverseSqrtScheduler(DecaySchedule):
+    """Climb to `base_lr` over `warmup_steps`, then fall with the inverse square root.
+
+        lr(n) = warmup_begin_lr + (base_lr - warmup_begin_lr) * n / warmup_steps   n < warmup_steps
+        lr(n) = base_lr * sqrt(warmup_steps / n)                                   otherwise
+
+    For the paper's own rate, ``base_lr`` is ``(d_model * warmup_steps) ** -0.5``.
+
+    Vaswani et al., "Attention Is All You Need", 2017, https://arxiv.org/abs/1706.03762,
+    section 5.3.
+
+    Parameters
+    ----------
+    warmup_steps : int
+        Length of the warm-up, in iterations, at least 1; it sets the pace of the decay too.
+    base_lr, warmup_begin_lr, warmup_mode
+        The start of the decay and the warm-up to it, as in :class:`DecaySchedule`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On an argument outside its bounds.
+
+    >>> schedule = InverseSqrtScheduler(warmup_steps=100, base_lr=1)
+    >>> [schedule(n) for n in (0, 50, 100, 400, 10000)]
+    [0.0, 0.5, 1.0, 0.5, 0.1]
+    """
+
+    def __init__(
+        self,
+        warmup_steps: int,
+        base_lr: float = 0.01,
+        warmup_begin_lr: float = 0,
+        warmup_mode: str = "linear",
+    ) -> None:
+        _check.integer(type(self).__name__, "warmup_steps", warmup_steps, 1)
+        super().__init__(base_lr, warmup_steps, warmup_begin_lr, warmup_mode)
+
+    def _decayed(self, n: Any) -> Any:
+        return self._base_lr * (self.warmup_steps / n) ** 0.5
+
+    _decayed_each = _decayed

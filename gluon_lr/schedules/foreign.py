@@ -4,7 +4,10 @@ The modifiers ask their inner schedule through these functions alone, which neve
 """
 
 import copy
+import functools
 from typing import Any, Callable, Dict
+
+import numpy as np
 
 from .. import _check
 from .._mxnet import mx
@@ -20,35 +23,55 @@ from .decay import (
 LRCallable = Callable[[int], float]
 
 
-def check_schedule(owner: str, schedule: Any) -> LRCallable:
+def check_schedule(owner: str, schedule: Any, argument: str = "schedule") -> LRCallable:
     """Check that `schedule` can be called with an iteration, and return it."""
     constraint = "a schedule: callable with an iteration, returning a learning rate"
     if isinstance(schedule, type):
-        raise TypeError(_check.message(owner, "schedule", constraint, schedule, "Instantiate it."))
-    _check.is_callable(owner, "schedule", schedule, constraint)
-    if type(schedule) in _EQUIVALENTS:
-        _equivalent(schedule)
+        raise TypeError(_check.message(owner, argument, constraint, schedule, "Instantiate it."))
+    _check.is_callable(owner, argument, schedule, constraint)
+    as_ours(schedule)
     return schedule
 
 
-def rate(schedule: LRCallable, n: int) -> float:
-    """Return the rate of `schedule` at iteration `n`, and leave the schedule as it is.
+def asked(schedule: LRCallable) -> Callable[[float], float]:
+    """Return a function from a number of iterations to the rate, which changes no schedule.
 
     MXNet's own schedules count while they are called, forward only, so an equal schedule of
     ours answers for them; any other callable is asked on a deep copy.
     """
     if isinstance(schedule, Schedule):
-        return schedule(n)
-    if type(schedule) in _EQUIVALENTS:
-        return _equivalent(schedule)(n)
+        return schedule._rate
+    return functools.partial(_rate_of_another, schedule)
+
+
+def rate(schedule: LRCallable, n: float) -> float:
+    """Return the rate of `schedule` at `n` iterations, and leave the schedule as it is."""
+    return asked(schedule)(n)
+
+
+def rates(schedule: LRCallable, n: np.ndarray) -> np.ndarray:
+    """Return the rates of `schedule` at the rising numbers `n`, and leave it as it is."""
+    schedule = as_ours(schedule)
+    if isinstance(schedule, Schedule):
+        return schedule._rates(n)
+    return np.array([rate(schedule, one) for one in n.tolist()], dtype=np.float64)
+
+
+def as_ours(schedule: Any) -> Any:
+    """Return the equal schedule of ours where `schedule` is MXNet's own; any other as it is."""
+    return _equivalent(schedule) if type(schedule) in _EQUIVALENTS else schedule
+
+
+def _rate_of_another(schedule: LRCallable, n: float) -> float:
+    own = as_ours(schedule)
+    if own is not schedule:
+        return own._rate(n)
     return float(copy.deepcopy(schedule)(n))
 
 
 def get_base_lr(schedule: LRCallable) -> float:
     """Return the `base_lr` of `schedule`, or its rate at 0 where it has none."""
-    if type(schedule) in _EQUIVALENTS:
-        return _equivalent(schedule).base_lr
-    base_lr = getattr(schedule, "base_lr", None)
+    base_lr = getattr(as_ours(schedule), "base_lr", None)
     return rate(schedule, 0) if base_lr is None else base_lr
 
 
@@ -67,6 +90,7 @@ def _equivalent(schedule: Any) -> DecaySchedule:
     equivalent = _EQUIVALENTS[type(schedule)](schedule)
     for name in ("warmup_steps", "warmup_begin_lr", "warmup_mode"):
         setattr(equivalent, name, getattr(schedule, name))
+    equivalent._derive()
     return equivalent
 
 

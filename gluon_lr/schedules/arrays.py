@@ -1,0 +1,72 @@
+"""Many iterations at once. A schedule's ``_rates(n)`` gets them rising, so its parts are slices."""
+
+from typing import Any, Callable
+
+import numpy as np
+
+from .. import _check
+
+Rates = Callable[[np.ndarray], np.ndarray]
+
+_PART = 2**16
+_SHORT = 60
+
+
+def evaluate(owner: str, rates: Rates, iterations: Any) -> np.ndarray:
+    """Apply `rates` to whole numbers of at least 0, in any order and shape."""
+    if isinstance(iterations, range):
+        iterations = np.arange(iterations.start, iterations.stop, iterations.step)
+    given = np.asarray(iterations)
+    if given.size == 0:
+        return np.empty(given.shape)
+    constraint = "an array of whole numbers of at least 0"
+    if given.dtype.kind not in "iu":
+        raise TypeError(_check.message(owner, "iterations", constraint, iterations))
+    n = given.ravel().astype(np.int64, copy=False)
+    rising = bool(np.all(n[1:] >= n[:-1]))
+    if (n[0] if rising else n.min()) < 0:
+        raise ValueError(_check.message(owner, "iterations", constraint, iterations))
+    return (_by_parts(rates, n) if rising else each_once(rates, n)).reshape(given.shape)
+
+
+def _by_parts(rates: Rates, n: np.ndarray) -> np.ndarray:
+    """Apply `rates` to parts of `n` that a processor's cache holds: faster than all at once."""
+    lrs = np.empty(n.shape)
+    for start in range(0, n.size, _PART):
+        part = slice(start, start + _PART)
+        lrs[part] = rates(n[part])
+    return lrs
+
+
+def each_once(function: Rates, n: np.ndarray) -> np.ndarray:
+    """Apply `function` to the distinct numbers of `n` in rising order, and hand out its answers."""
+    low, high = n.min(), n.max()
+    if n.dtype.kind == "i" and high - low < n.size:
+        return _by_parts(function, np.arange(low, high + 1))[n - low]
+    distinct, places = np.unique(n, return_inverse=True)
+    return _by_parts(function, distinct)[places]
+
+
+def join(n: np.ndarray, bound: float, side: Any, first: Rates, second: Rates) -> np.ndarray:
+    """Apply `first` to the rising numbers `n` up to `bound`, and `second` to the others.
+
+    `side` is as in `numpy.searchsorted`: with 'right', `bound` itself is one of the first.
+    """
+    place = int(n.searchsorted(bound, side=side))
+    if place == 0:
+        return second(n)
+    if place == n.size:
+        return first(n)
+    return np.concatenate([first(n[:place]), second(n[place:])])
+
+
+def stretches(lrs: np.ndarray, ends: np.ndarray, size: int) -> np.ndarray:
+    """Return an array of `size` that holds each of `lrs` up to its end, and the last to the end."""
+    if size < _SHORT * lrs.size:
+        return np.repeat(lrs, np.diff(ends, prepend=0, append=size))
+    filled = np.empty(size)
+    start = 0
+    for lr, end in zip(lrs.tolist(), [*ends.tolist(), size]):
+        filled[start:end] = lr
+        start = end
+    return filled

@@ -1,0 +1,154 @@
+"""The schedule that listens to a metric: the one with a memory, which only `observe` changes."""
+
+import math
+from numbers import Real
+from typing import Any, Dict, Mapping, NamedTuple, Optional
+
+import numpy as np
+
+from .. import _check
+from .decay import DecaySchedule, decay
+
+
+class _State(NamedTuple):
+    best: Optional[float]
+    waited: int
+    cooling: int
+    reductions: int
+
+    @classmethod
+    def checked(cls, owner: str, state: Any) -> "_State":
+        if not isinstance(state, Mapping) or set(state) != set(cls._fields):
+            constraint = "another one's state, with " + ", ".join(cls._fields)
+            raise ValueError(_check.message(owner, "state", constraint, state))
+        best = state["best"]
+        counts = [_check.integer(owner, f"state['{n}']", state[n], 0) for n in cls._fields[1:]]
+        return cls(None if best is None else _check.real(owner, "state['best']", best), *counts)
+
+
+def _number(owner: str, metric: Any) -> float:
+    single = getattr(metric, "size", 1) == 1
+    if single and hasattr(metric, "asnumpy"):  # MXNet's arrays
+        metric = metric.asnumpy()
+    if single and isinstance(metric, np.ndarray):
+        metric = metric.item()
+    if isinstance(metric, bool) or not isinstance(metric, Real):
+        raise TypeError(_check.message(owner, "metric", "a number", metric))
+    return float(metric)
+
+
+class PlateauScheduler(DecaySchedule):
+    """Multiply the rate by `factor` whenever an observed metric has stopped improving.
+
+        lr(n) = max(base_lr * factor^k, stop_factor_lr)    k = the reductions so far, k >= 1
+        lr(n) = base_lr                                    before the first reduction
+
+    Call :meth:`observe` with a validation loss, say, after each epoch. A call for a rate
+    changes nothing. A metric that is better than the best so far by more than `threshold` of
+    that is an improvement; NaN and infinities are none. After `patience` observations without
+    an improvement, one more reduces the rate; the next `cooldown` ones are not counted.
+
+    The schedule that is asked has to be the one that observes: after ``trainer.load_states``
+    that is the optimizer's ``lr_scheduler``, a copy of yours. Where a KVStore updates the
+    weights on a server, the server's copy hears no observations.
+
+    Parameters
+    ----------
+    factor : float
+        From 0 to 1.
+    patience : int
+        Observations without an improvement that are borne, at least 0.
+    mode : {'min', 'max'}
+        Whether a lower or a higher metric is better.
+    threshold : float
+        Share of the best metric by which another one must beat it, at least 0.
+    cooldown : int
+        Observations after a reduction that are not counted, at least 0.
+    stop_factor_lr : float
+        The rate is not reduced below this, at least 0.
+    base_lr, warmup_steps, warmup_begin_lr, warmup_mode
+        The start of the decay and the warm-up to it, as in :class:`DecaySchedule`.
+    state : dict, optional
+        The :attr:`state` of another one, to go on from there.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On an argument outside its bounds.
+
+    >>> schedule = PlateauScheduler(factor=0.5, patience=1, base_lr=1)
+    >>> for loss in (3.0, 2.0, 2.0, 2.5):
+    ...     schedule.observe(loss)
+    >>> schedule(100), schedule.state
+    (0.5, {'best': 2.0, 'waited': 0, 'cooling': 0, 'reductions': 1})
+    """
+
+    def __init__(
+        self,
+        factor: float = 0.1,
+        patience: int = 10,
+        mode: str = "min",
+        threshold: float = 1e-4,
+        cooldown: int = 0,
+        stop_factor_lr: float = 1e-8,
+        base_lr: float = 0.01,
+        warmup_steps: int = 0,
+        warmup_begin_lr: float = 0,
+        warmup_mode: str = "linear",
+        state: Optional[Mapping[str, Any]] = None,
+    ) -> None:
+        super().__init__(base_lr, warmup_steps, warmup_begin_lr, warmup_mode)
+        name = type(self).__name__
+        self.factor = _check.real(name, "factor", factor, minimum=0, maximum=1)
+        self.patience = _check.integer(name, "patience", patience, 0)
+        self.mode = _check.one_of(name, "mode", mode, ["min", "max"])
+        self.threshold = _check.real(name, "threshold", threshold, minimum=0)
+        self.cooldown = _check.integer(name, "cooldown", cooldown, 0)
+        self.stop_factor_lr = _check.rate(name, "stop_factor_lr", stop_factor_lr)
+        self._state = None if state is None else _State.checked(name, state)
+
+    @property
+    def state(self) -> Optional[Dict[str, Any]]:
+        """What the observations have come to, ready for JSON; None before the first one.
+
+        `best` is the best metric, None where no finite one came; `waited` counts the
+        observations without improvement, `cooling` those still not to be counted, and
+        `reductions` those of the rate.
+        """
+        return None if self._state is None else self._state._asdict()
+
+    def observe(self, metric: float) -> None:
+        """Take note of a metric: a number, or an array of one.
+
+        Raises
+        ------
+        TypeError
+            When `metric` is not a number.
+        """
+        value = _number(type(self).__name__, metric)
+        best, waited, cooling, reductions = self._state or (None, 0, 0, 0)
+        improved = self._is_better(value, best)
+        if improved:
+            best = value
+        if improved or cooling:
+            waited, cooling = 0, max(cooling - 1, 0)
+        elif waited < self.patience:
+            waited += 1
+        else:
+            waited, cooling, reductions = 0, self.cooldown, reductions + 1
+        self._state = _State(best, waited, cooling, reductions)
+
+    def _is_better(self, metric: float, best: Optional[float]) -> bool:
+        if not math.isfinite(metric):
+            return False
+        if best is None:
+            return True
+        margin = self.threshold * abs(best)
+        return metric < best - margin if self.mode == "min" else metric > best + margin
+
+    def _decayed(self, n: float) -> float:
+        reductions = self._state.reductions if self._state else 0
+        return decay(self._base_lr, self.factor, reductions, self.stop_factor_lr)
+
+    def _decayed_each(self, n: np.ndarray) -> np.ndarray:
+        return np.full(n.shape, self._decayed(0))

@@ -1,0 +1,30 @@
+"""The curve that several schedules share, for one position from 0 to 1 or for an array."""
+
+from math import cos, pi
+
+import numpy as np
+
+_NEAR = 0.032  # where a cosine is 0.0005 from 1 or -1
+
+
+class HalfCosine:
+    """The shape that falls from 1 at position 0 to 0 at position 1 along half a cosine."""
+
+    def _shape(self, position: float) -> float:
+        return (1 + cos(pi * position)) / 2
+
+    def _shapes(self, position: np.ndarray) -> np.ndarray:
+        return (1 + _cos_of_rising(pi * position)) / 2
+
+
+def _cos_of_rising(angles: np.ndarray) -> np.ndarray:
+    """Return NumPy's cosines of angles from 0 to pi, and `math.cos`'s where the last bits count.
+
+    NumPy's may be off by a few of those. Next to 1 and -1 they can be most of what is left of a
+    rate that comes from 0 or goes there.
+    """
+    cosines = np.cos(angles)
+    first, last = angles.searchsorted([_NEAR, pi - _NEAR])
+    for end in (slice(None, first), slice(last, None)):
+        cosines[end] = np.fromiter(map(cos, angles[end].tolist()), np.float64)
+    return cosines

@@ -1,0 +1,284 @@
+"""A schedule as text and as JSON, read back by name: nothing is evaluated or unpickled."""
+
+import ast
+import io
+import json
+import keyword
+import re
+import tokenize
+from typing import Any, Callable, Dict, Mapping, Sequence, Tuple, Type, Union
+
+from .. import _check
+from .base import Schedule
+from .compose import (
+    ClippedSchedule,
+    ConstantWarmUp,
+    CosineWarmUp,
+    EpochSchedule,
+    LinearCoolDown,
+    LinearWarmUp,
+    ScaledSchedule,
+    SequentialSchedule,
+)
+from .cycle import (
+    ConstantSchedule,
+    CosineAnnealingSchedule,
+    CyclicalSchedule,
+    OneCycleSchedule,
+    TriangularSchedule,
+)
+from .decay import (
+    CosineScheduler,
+    ExponentialScheduler,
+    FactorScheduler,
+    InverseSqrtScheduler,
+    MultiFactorScheduler,
+    PolyScheduler,
+)
+from .plateau import PlateauScheduler
+
+NAMES: Dict[str, Type[Schedule]] = {
+    cls.__name__: cls
+    for cls in (
+        ClippedSchedule,
+        ConstantSchedule,
+        ConstantWarmUp,
+        CosineAnnealingSchedule,
+        CosineScheduler,
+        CosineWarmUp,
+        CyclicalSchedule,
+        EpochSchedule,
+        ExponentialScheduler,
+        FactorScheduler,
+        InverseSqrtScheduler,
+        LinearCoolDown,
+        LinearWarmUp,
+        MultiFactorScheduler,
+        OneCycleSchedule,
+        PlateauScheduler,
+        PolyScheduler,
+        ScaledSchedule,
+        SequentialSchedule,
+        TriangularSchedule,
+    )
+}
+MAX_DEPTH = 50
+_CONSTANTS = ("None", "True", "False")
+_OPENING, _CLOSING, _SIGNS = ("(", "[", "{"), (")", "]", "}"), ("+", "-")
+_BEFORE_SIGN = (*_OPENING, ",", "=", ":", "")
+_OPERATORS = (*_OPENING, *_CLOSING, ",", "=", ":")
+_FLAT = (
+    tokenize.NUMBER,
+    tokenize.STRING,
+    tokenize.NL,
+    tokenize.NEWLINE,
+    tokenize.ENDMARKER,
+)
+
+Fail = Callable[[str], ValueError]
+
+
+def schedule(text: str) -> Schedule:
+    """Return the schedule that `text` writes as a constructor call, as its `repr` does.
+
+    The names of this package's schedules, numbers, strings, lists and None are read by Python's
+    `ast`, and nothing else. Nothing is evaluated.
+
+    Parameters
+    ----------
+    text : str
+        At most 50 brackets deep.
+
+    Raises
+    ------
+    TypeError
+        When `text` is not a string.
+    ValueError
+        When it is anything but such a call; the message names the line and the column.
+
+    >>> one = schedule("LinearWarmUp(CosineScheduler(1000, base_lr=0.5), start_lr=0, length=250)")
+    >>> one(250), schedule(repr(one)) == one
+    (0.5, True)
+    """
+    if not isinstance(text, str):
+        raise TypeError(_check.message("schedule", "text", "a string", text))
+    text = text.strip()
+    try:
+        _check_tokens(text)
+        tree = ast.parse(text, mode="eval")
+    except tokenize.TokenError:
+        raise _text_error(*_place(text, len(text)))("a bracket or string is still open") from None
+    except SyntaxError as error:
+        raise _text_error(error.lineno or 1, error.offset or 1)(error.msg) from None
+    except (MemoryError, RecursionError) as error:
+        raise _text_error(1, 1)(f"it is too deep ({error})") from None
+    built = _read_node(tree.body)
+    if not isinstance(built, Schedule):
+        raise _text_error(1, 1)("it is not a call")
+    return built
+
+
+def to_config(value: Any, place: str = "schedule") -> Any:
+    """Return `value`, a schedule or a part of one, as JSON's own kinds of values."""
+    if isinstance(value, Schedule) and type(value) in NAMES.values():
+        arguments = value._arguments()
+        return {
+            "class": type(value).__name__,
+            "arguments": {
+                name: to_config(argument, f"{place}.{name}") for name, argument in arguments.items()
+            },
+        }
+    if isinstance(value, type) and value in NAMES.values():
+        return {"class": value.__name__}
+    if isinstance(value, Mapping):
+        return {name: to_config(one, f"{place}[{name!r}]") for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_config(one, f"{place}[{i}]") for i, one in enumerate(value)]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise ValueError(
+        f"to_config: `{place}` must be a schedule of gluon_lr or of MXNet, or a plain value, "
+        f"got {value!r}."
+    )
+
+
+def from_config(config: Union[str, Mapping[str, Any]]) -> Schedule:
+    """Return the schedule that `config`, from :func:`to_config` or as JSON text, describes."""
+    if isinstance(config, str):
+        try:
+            config = json.loads(config)
+        except (ValueError, RecursionError) as error:
+            raise _config_error("config")(f"it is not JSON ({error})") from None
+    elif not isinstance(config, Mapping):
+        constraint = "a mapping or JSON text"
+        raise TypeError(_check.message("from_config", "config", constraint, config))
+    built = _read_config(config, "config", MAX_DEPTH)
+    if not isinstance(built, Schedule):
+        raise _config_error("config")('it has no "class" with "arguments"')
+    return built
+
+
+def _check_tokens(text: str) -> None:
+    """Admit what a call needs: brackets to a bounded depth, and signs where a number starts.
+
+    What is left nests by brackets alone, so `ast` cannot be driven too deep.
+    """
+    unreadable = re.search("[\0\ud800-\udfff]", text)
+    if unreadable:
+        raise _text_error(*_place(text, unreadable.start()))(f"unexpected {unreadable[0]!r}")
+    depth, before = 0, ""
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        fail = _text_error(token.start[0], token.start[1] + 1)
+        if not _is_expected(token, before):
+            raise fail(f"unexpected {token.string!r}")
+        if token.type == tokenize.OP:
+            depth += (token.string in _OPENING) - (token.string in _CLOSING)
+        if depth > MAX_DEPTH:
+            raise fail(f"it is more than {MAX_DEPTH} brackets deep")
+        before = token.string
+
+
+def _place(text: str, index: int) -> Tuple[int, int]:
+    """Return the line and the column of a character, both from 1."""
+    lines = text[:index].split("\n")
+    return len(lines), len(lines[-1]) + 1
+
+
+def _is_expected(token: tokenize.TokenInfo, before: str) -> bool:
+    if token.type == tokenize.NAME:
+        return token.string in _CONSTANTS or not keyword.iskeyword(token.string)
+    if token.type == tokenize.OP and token.string in _SIGNS:
+        return before in _BEFORE_SIGN
+    if token.type == tokenize.OP:
+        return token.string in _OPERATORS
+    return token.type in _FLAT
+
+
+def _read_node(node: ast.AST) -> Any:
+    """Return what a node of the syntax tree stands for."""
+    fail = _text_error(getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1)
+    if isinstance(node, ast.Constant) and not isinstance(node.value, (bytes, complex)):
+        return node.value
+    if isinstance(node, ast.UnaryOp):
+        number = _read_node(node.operand)
+        if isinstance(number, (int, float)):
+            return -number if isinstance(node.op, ast.USub) else number
+    if isinstance(node, (ast.List, ast.Tuple)):
+        return [_read_node(one) for one in node.elts]
+    if isinstance(node, ast.Dict):
+        return {_read_key(key, fail): _read_node(one) for key, one in zip(node.keys, node.values)}
+    if isinstance(node, ast.Name):
+        return _class_named(node.id, fail)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        cls = _class_named(node.func.id, fail)
+        named = {str(one.arg): _read_node(one.value) for one in node.keywords}
+        if len(named) < len(node.keywords):
+            raise fail("an argument is given twice")
+        return _construct(cls, [_read_node(one) for one in node.args], named, fail)
+    raise fail(f"unexpected {type(node).__name__}")
+
+
+def _read_key(node: Any, fail: Fail) -> str:
+    if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+        raise fail("a key is not a string")
+    return node.value
+
+
+def _read_config(value: Any, place: str, depth: int) -> Any:
+    """Return what a part of a config stands for."""
+    fail = _config_error(place)
+    if depth == 0:
+        raise fail(f"it is more than {MAX_DEPTH} deep")
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [_read_config(one, f"{place}[{i}]", depth - 1) for i, one in enumerate(value)]
+    if not isinstance(value, Mapping):
+        raise fail(f"unexpected {type(value).__name__}")
+    if not all(isinstance(key, str) for key in value):
+        raise fail("a key is not a string")
+    read = {key: _read_config(one, f"{place}[{key!r}]", depth - 1) for key, one in value.items()}
+    if "class" not in read:
+        return read
+    cls = _class_named(read.pop("class"), fail)
+    if not read:
+        return cls
+    arguments = read.pop("arguments", None)
+    if read or not isinstance(arguments, dict):
+        raise fail('beside "class" it has to have "arguments", a mapping, and nothing else')
+    return _construct(cls, [], arguments, fail)
+
+
+def _class_named(name: Any, fail: Fail) -> Type[Schedule]:
+    if not isinstance(name, str) or name not in NAMES:
+        raise fail(f"unknown name {name!r}; known are {', '.join(NAMES)}")
+    return NAMES[name]
+
+
+def _construct(
+    cls: Type[Schedule], positional: Sequence[Any], named: Dict[str, Any], fail: Fail
+) -> Schedule:
+    try:
+        return cls(*positional, **named)
+    except (TypeError, ValueError) as error:
+        raise fail(str(error).rstrip(".")) from None
+
+
+def _text_error(line: int, column: int) -> Fail:
+    def fail(reason: str) -> ValueError:
+        return ValueError(
+            "schedule: `text` must be a schedule's constructor call, got an error "
+            f"at line {line}, column {column}: {reason}."
+        )
+
+    return fail
+
+
+def _config_error(place: str) -> Fail:
+    def fail(reason: str) -> ValueError:
+        return ValueError(
+            f"from_config: `config` must be what to_config returns, got an error "
+            f"at {place}: {reason}."
+        )
+
+    return fail

@@ -1,0 +1,122 @@
+"""Every schedule there is, with any arguments, and nested."""
+
+from hypothesis import strategies as st
+
+from gluon_lr import (
+    ClippedSchedule,
+    ConstantSchedule,
+    ConstantWarmUp,
+    CosineAnnealingSchedule,
+    CosineScheduler,
+    CosineWarmUp,
+    CyclicalSchedule,
+    EpochSchedule,
+    ExponentialScheduler,
+    FactorScheduler,
+    InverseSqrtScheduler,
+    LinearCoolDown,
+    LinearWarmUp,
+    MultiFactorScheduler,
+    OneCycleSchedule,
+    PlateauScheduler,
+    PolyScheduler,
+    ScaledSchedule,
+    SequentialSchedule,
+    TriangularSchedule,
+)
+
+HIGHEST = 10.0
+
+rates = st.floats(1e-3, HIGHEST) | st.just(0.0)
+lengths = st.integers(1, 300)
+shares = st.floats(0, 1)
+bounds = st.tuples(rates, rates).map(sorted)
+modes = st.sampled_from(["linear", "constant"])
+
+
+@st.composite
+def decays(draw):
+    base_lr = draw(rates)
+    warm_up = {
+        "base_lr": base_lr,
+        "warmup_steps": draw(st.just(0) | lengths),
+        "warmup_begin_lr": base_lr * draw(shares),
+        "warmup_mode": draw(modes),
+    }
+    end = warm_up["warmup_steps"] + draw(lengths)
+    floor = draw(rates)
+    factor = draw(shares)
+    return draw(
+        st.sampled_from(
+            [
+                lambda: FactorScheduler(draw(lengths), factor, floor, **warm_up),
+                lambda: MultiFactorScheduler(
+                    sorted(draw(st.sets(lengths, min_size=1))), factor, **warm_up
+                ),
+                lambda: PolyScheduler(end, pwr=draw(st.floats(0, 4)), final_lr=floor, **warm_up),
+                lambda: CosineScheduler(end, final_lr=floor, **warm_up),
+                lambda: ExponentialScheduler(draw(lengths), factor, floor, **warm_up),
+                lambda: InverseSqrtScheduler(**{**warm_up, "warmup_steps": end}),
+                lambda: plateau(draw, factor=factor, stop_factor_lr=floor, **warm_up),
+            ]
+        )
+    )()
+
+
+def plateau(draw, **arguments):
+    schedule = PlateauScheduler(
+        patience=draw(st.integers(0, 2)),
+        mode=draw(st.sampled_from(["min", "max"])),
+        cooldown=draw(st.integers(0, 2)),
+        **arguments,
+    )
+    for metric in draw(st.lists(st.floats(width=16), max_size=6)):
+        schedule.observe(metric)
+    return schedule
+
+
+single_cycles = st.one_of(
+    st.builds(lambda b, n, f: TriangularSchedule(*b, n, f), bounds, lengths, shares),
+    st.builds(lambda b, n: CosineAnnealingSchedule(*b, n), bounds, lengths),
+)
+bounded = st.one_of(
+    single_cycles,
+    st.builds(ConstantSchedule, rates),
+    st.builds(lambda b, n: OneCycleSchedule(*b, n), bounds, lengths),
+    st.builds(lambda b, n, c, f: OneCycleSchedule(*b, n, c, f), bounds, lengths, lengths, rates),
+    st.builds(
+        lambda cls, n, grow, shrink, b: CyclicalSchedule(
+            cls, n, grow, shrink, min_lr=b[0], max_lr=b[1]
+        ),
+        st.sampled_from([TriangularSchedule, CosineAnnealingSchedule]),
+        lengths,
+        st.sampled_from([0.3, 0.5, 0.99, 1, 1.01, 1.5, 2]),
+        st.sampled_from([0.5, 0.9, 1]),
+        bounds,
+    ),
+)
+leaves = st.one_of(decays(), bounded)
+
+
+def nested(inner):
+    """Build a schedule over one level more than `inner`."""
+    return st.one_of(
+        st.builds(LinearWarmUp, inner, rates, lengths),
+        st.builds(ConstantWarmUp, inner, rates, lengths),
+        st.builds(CosineWarmUp, inner, rates, lengths),
+        st.builds(LinearCoolDown, inner, rates, st.just(0) | lengths, lengths),
+        st.builds(SequentialSchedule, inner, leaves, st.just(0) | lengths),
+        st.builds(SequentialSchedule, leaves, inner, lengths),
+        st.builds(ScaledSchedule, inner, shares),
+        st.builds(lambda s, b: ClippedSchedule(s, *b), inner, bounds),
+        st.builds(EpochSchedule, inner, st.integers(1, 20)),
+    )
+
+
+@st.composite
+def schedules(draw):
+    """Draw a schedule, nested at most three deep."""
+    schedule = draw(leaves)
+    for _ in range(draw(st.integers(0, 3))):
+        schedule = draw(nested(st.just(schedule)))
+    return schedule
