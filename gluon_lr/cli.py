@@ -1,28 +1,48 @@
-"""The command line: `gluon-lr demo`."""
+"""The command line: `gluon-lr demo | plot | table`."""
 
 import argparse
 import importlib.util
 import sys
 import tempfile
 from pathlib import Path
-from typing import Optional, Sequence
+from typing import Any, Dict, Optional, Sequence
+
+import numpy as np
 
 from ._version import __version__
+from .schedules import Schedule, schedule
+
+
+class _RequestError(Exception):
+    """A request that cannot be met, and why."""
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     """Run the command line and return its exit status: 0, or 2 after a bad argument."""
+    options = _parser().parse_args(arguments)
+    try:
+        report = options.run(options)
+    except _RequestError as reason:
+        sys.stderr.write(f"gluon-lr {options.command}: {reason}\n")
+        return 2
+    sys.stdout.write(report + "\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gluon-lr", description="The learning-rate toolkit for Apache MXNet Gluon."
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
     demo = commands.add_parser(
         "demo",
         help="find a rate for handwritten digits and train by it",
         description="Find a rate for handwritten digits, train by it and at MXNet's default "
         "rate, print a table and draw three pictures. Takes a few seconds.",
     )
+    demo.set_defaults(run=_demo)
     demo.add_argument(
         "--out",
         type=Path,
@@ -30,25 +50,105 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         metavar="DIR",
         help="directory for the pictures, made if there is none (default: %(default)s)",
     )
-    options = parser.parse_args(arguments)
-    return _demo(options.out)
+
+    plot = commands.add_parser(
+        "plot",
+        help="draw schedules",
+        description="Draw one schedule, or several in one picture. Without a display, and "
+        "with -o, the picture goes to a file.",
+    )
+    plot.set_defaults(run=_plot)
+    plot.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="file for the picture; its ending tells the format "
+        "(default: a window, or schedule.png without a display)",
+    )
+
+    table = commands.add_parser(
+        "table",
+        help="print schedules as numbers",
+        description="Print the rates of one schedule or of several.",
+    )
+    table.set_defaults(run=_table)
+
+    for command in (plot, table):
+        command.add_argument(
+            "schedules",
+            nargs="+",
+            metavar="SCHEDULE",
+            help="a schedule as in Python, quoted: "
+            "'LinearWarmUp(CosineScheduler(1000, base_lr=0.1), start_lr=0, length=100)'",
+        )
+        command.add_argument(
+            "--iterations",
+            type=int,
+            default=1500,
+            metavar="N",
+            help="the last iteration shown (default: %(default)s)",
+        )
+    return parser
 
 
-def _demo(out: Path) -> int:
+def _demo(options: Any) -> str:
     if importlib.util.find_spec("sklearn") is None:
-        return _refuse("the demo's digits are scikit-learn's: pip install 'gluon-lr[demo]'")
+        raise _RequestError("the demo's digits are scikit-learn's: pip install 'gluon-lr[demo]'")
+    out = options.out
     try:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out):
             pass
     except OSError as error:
-        return _refuse(f"--out {out} must be a directory that can be written to: {error}")
+        reason = f"--out {out} must be a directory that can be written to: {error}"
+        raise _RequestError(reason) from None
     from . import demo
 
-    sys.stdout.write(demo.run(out) + "\n")
-    return 0
+    return demo.run(out)
 
 
-def _refuse(reason: str) -> int:
-    sys.stderr.write(f"gluon-lr demo: {reason}\n")
-    return 2
+def _plot(options: Any) -> str:
+    schedules = _read_schedules(options)
+    from matplotlib import pyplot
+
+    from .plotting import plot_schedule
+
+    single = len(schedules) == 1
+    ax = plot_schedule(next(iter(schedules.values())) if single else schedules, options.iterations)
+    out = options.out
+    if out is None and ax.figure.canvas.required_interactive_framework is None:
+        out = Path("schedule.png")
+    if out is None:
+        pyplot.show()
+        return "closed"
+    try:
+        pyplot.savefig(out)
+    except (OSError, ValueError) as error:
+        raise _RequestError(f"--out {out} must be a file for a picture: {error}") from None
+    return str(out)
+
+
+def _table(options: Any) -> str:
+    schedules = _read_schedules(options)
+    last = options.iterations
+    counts = np.unique(np.append(np.linspace(0, last, 21).round().astype(int), [0, 1, last]))
+    columns = [one.values(counts) for one in schedules.values()]
+    names = ["rate"]
+    lines = []
+    if len(schedules) > 1:
+        names = [f"({number})" for number in range(1, len(schedules) + 1)]
+        lines = [f"{name} {text}" for name, text in zip(names, schedules)]
+    lines.append("iteration" + "".join(f"{name:>14}" for name in names))
+    for count, *rates in zip(counts, *columns):
+        lines.append(f"{count:>9}" + "".join(f"{rate:>14.6g}" for rate in rates))
+    return "\n".join(lines)
+
+
+def _read_schedules(options: Any) -> Dict[str, Schedule]:
+    if options.iterations < 1:
+        raise _RequestError(f"--iterations must be at least 1, got {options.iterations}")
+    try:
+        return {text: schedule(text) for text in options.schedules}
+    except ValueError as error:
+        raise _RequestError(str(error)) from None

@@ -1,9 +1,11 @@
 """Data to matplotlib Axes. Nothing is shown or saved, and matplotlib is imported when used."""
 
-from typing import TYPE_CHECKING, Mapping, Optional, Sequence, Tuple
+import textwrap
+from typing import TYPE_CHECKING, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
+from . import _check
 from .finder.suggest import smooth
 
 if TYPE_CHECKING:
@@ -14,17 +16,52 @@ if TYPE_CHECKING:
 
 
 def plot_schedule(
-    schedule: "LRCallable", iterations: int = 1500, ax: "Optional[Axes]" = None
+    schedules: "Union[LRCallable, Sequence[LRCallable], Mapping[str, LRCallable]]",
+    iterations: int = 1500,
+    ax: "Optional[Axes]" = None,
 ) -> "Axes":
-    """Draw the rates of a schedule at iterations 1 to `iterations`, and return the Axes.
+    """Draw the rates of one or many schedules at iterations 1 to `iterations`.
 
-    The schedule is left as it is, whatever it remembers between calls.
+    The schedules are left as they are, whatever they remember between calls.
+
+    Parameters
+    ----------
+    schedules : callable, or a sequence or a mapping of them
+        From an iteration to a rate: any schedules of this package or of MXNet, or functions.
+        A mapping's names go to the legend; a sequence's schedules are named by their repr.
+    iterations : int
+        The last iteration drawn, at least 1.
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure's by default.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    TypeError, ValueError
+        When one of `schedules` cannot be called, or there is none, or `iterations` is below 1.
     """
     from .schedules import foreign
 
+    owner = "plot_schedule"
+    count = np.arange(1, _check.integer(owner, "iterations", iterations, 1) + 1)
+    if callable(schedules):
+        named = [("", schedules)]
+    elif isinstance(schedules, Mapping):
+        named = list(schedules.items())
+    else:
+        named = [(repr(schedule), schedule) for schedule in schedules]
+    if not named:
+        raise ValueError(_check.message(owner, "schedules", "at least one", schedules))
+    for _, schedule in named:
+        foreign.check_schedule(owner, schedule, "schedules")
     ax = ax or _new_axes()
-    count = np.arange(1, iterations + 1)
-    ax.plot(count, [foreign.rate(schedule, int(n)) for n in count], color="C0")
+    for name, schedule in named:
+        ax.plot(count, foreign.rates(schedule, count), label=textwrap.fill(name, 80))
+    if not callable(schedules):
+        ax.legend(fontsize="small", loc="lower left", bbox_to_anchor=(0, 1))
     ax.set_xlabel("iteration")
     ax.set_ylabel("learning rate")
     ax.grid(alpha=0.3)

@@ -57,6 +57,30 @@ def test_drawing_a_schedule_in_use_leaves_it_where_it_is():
     )
 
 
+def test_many_schedules_are_drawn_by_their_texts_or_by_names():
+    both = [TriangularSchedule(0, 1, 10), FactorScheduler(10, 0.5)]
+    ax = plot_schedule(both, 20)
+    assert [line.get_label() for line in ax.get_lines()] == [repr(one) for one in both]
+    named = plot_schedule({"ours": both[0], "a function": lambda n: n / 20}, 20)
+    assert [line.get_label() for line in named.get_lines()] == ["ours", "a function"]
+    np.testing.assert_allclose(named.get_lines()[1].get_ydata(), np.arange(1, 21) / 20)
+    assert plot_schedule(both[0], 20, named) is named
+
+
+@pytest.mark.parametrize(
+    ("schedules", "iterations", "error", "message"),
+    [
+        ([], 10, ValueError, "plot_schedule: `schedules` must be at least one"),
+        ([3], 10, TypeError, "plot_schedule: `schedules` must be a schedule: callable"),
+        (TriangularSchedule, 10, TypeError, "Instantiate it"),
+        (TriangularSchedule(0, 1, 10), 0, ValueError, "`iterations` must be an integer of at"),
+    ],
+)
+def test_what_is_no_schedule_is_not_drawn(schedules, iterations, error, message):
+    with pytest.raises(error, match=message):
+        plot_schedule(schedules, iterations)
+
+
 def test_curves_share_the_axes_they_are_given():
     ax = plot_curves({"a": ([1, 2], [3, 4])}, "epoch", "loss")
     assert plot_curves({"b": ([1, 2], [5, 6])}, "epoch", "loss", ax) is ax
