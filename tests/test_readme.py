@@ -2,10 +2,13 @@
 
 import re
 import runpy
+import shlex
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
+
+from gluon_lr.cli import main
 
 README = Path(__file__).parent.parent / "README.md"
 TEXT = README.read_text(encoding="utf-8")
@@ -30,6 +33,16 @@ def test_the_first_block_learns_and_draws(tmp_path, capsys):
     plt.close("all")
 
 
+def test_shell_lines_run(capsys):
+    lines = re.findall(r"^gluon-lr (?:plot|table) .*", TEXT, re.MULTILINE)
+    assert len(lines) == 2
+    for line in lines:
+        assert main(shlex.split(line)[1:]) == 0
+    assert Path("rates.png").stat().st_size > 1000
+    assert "iteration" in capsys.readouterr().out
+    plt.close("all")
+
+
 def test_linked_files_are_there():
     for link in re.findall(r"\]\((?!http)([^)#]+)\)", TEXT):
         assert (README.parent / link).exists(), link
@@ -38,5 +51,5 @@ def test_linked_files_are_there():
 def test_every_public_schedule_is_in_the_table():
     from gluon_lr import schedules
 
-    for name in set(schedules.__all__) - {"Schedule"}:
+    for name in set(schedules.__all__) - {"Schedule", "schedule"}:
         assert f"| `{name}(" in TEXT

@@ -234,24 +234,28 @@ class LinearCoolDown(Modifier):
         self.length = _check.integer(name, "length", length, 1)
 
     def _rate(self, n: float) -> float:
-        if n <= self.start_idx:
+        late = n - self.start_idx
+        if late <= 0:
             return self._inner(n)
-        if n >= self.start_idx + self.length:
+        if late >= self.length:
             return self.finish_lr
-        return self._descent(n)
+        return self._descent(late)
 
     def _rates(self, n: np.ndarray) -> np.ndarray:
-        return arrays.join(n, self.start_idx, "right", self._inner_rates, self._late)
+        return arrays.join(n, self.start_idx, "right", self._inner_rates, self._late_rates)
 
-    def _late(self, n: np.ndarray) -> np.ndarray:
-        end = self.start_idx + self.length
+    def _late_rates(self, n: np.ndarray) -> np.ndarray:
         return arrays.join(
-            n, end, "left", self._descent, lambda late: np.full(late.shape, self.finish_lr)
+            n - self.start_idx,
+            self.length,
+            "left",
+            self._descent,
+            lambda late: np.full(late.shape, self.finish_lr),
         )
 
-    def _descent(self, n: Any) -> Any:
+    def _descent(self, late: Any) -> Any:
         start_lr = self._inner(self.start_idx)
-        return start_lr + (self.finish_lr - start_lr) * (n - self.start_idx) / self.length
+        return start_lr + (self.finish_lr - start_lr) * late / self.length
 
 
 class SequentialSchedule(Compound):

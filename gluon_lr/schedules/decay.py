@@ -126,7 +126,9 @@ class SteppedDecaySchedule(DecaySchedule):
         if type(num_update) is int:
             if self._low < num_update <= self._high:
                 return self._lr
-            if self.warmup_steps > num_update >= 0:
+            if num_update >= self.warmup_steps:
+                return self._decayed(num_update)
+            if num_update >= 0:
                 return self._warm_up(num_update)
         return Schedule.__call__(self, num_update)
 
@@ -141,7 +143,7 @@ class SteppedDecaySchedule(DecaySchedule):
         return lr
 
     def _decayed_each(self, n: np.ndarray) -> np.ndarray:
-        first, last = (self._locate(end.item())[0] for end in (n[0], n[-1]))
+        first, last = (int(self._locate(end.item())[0]) for end in (n[0], n[-1]))
         if last - first > n.size:
             return super()._decayed_each(n)
         times = np.arange(first, last + 1)
@@ -149,7 +151,7 @@ class SteppedDecaySchedule(DecaySchedule):
         ends = n.searchsorted(self._steps(first, last), side="right")
         return arrays.stretches(lrs, ends, n.size)
 
-    def _locate(self, n: float) -> Tuple[int, float, float]:
+    def _locate(self, n: float) -> Tuple[float, float, float]:
         """Return how often the rate has changed at `n`, and the steps before and after `n`."""
         raise NotImplementedError(f"{type(self).__name__} must define _locate(n)")
 
@@ -203,8 +205,8 @@ class FactorScheduler(SteppedDecaySchedule):
         self.factor = _check.real(name, "factor", factor, minimum=0, maximum=1)
         self.stop_factor_lr = _check.rate(name, "stop_factor_lr", stop_factor_lr)
 
-    def _locate(self, n: float) -> Tuple[int, float, float]:
-        times = max(int(-(-n // self.step)) - 1, 0)
+    def _locate(self, n: float) -> Tuple[float, float, float]:
+        times = -(-n // self.step) - 1 if n > self.step else 0
         return times, times * self.step, (times + 1) * self.step
 
     def _steps(self, first: int, last: int) -> Any:
@@ -256,10 +258,11 @@ class MultiFactorScheduler(SteppedDecaySchedule):
             raise ValueError(_check.message(name, "step", constraint, step))
         self.factor = _check.real(name, "factor", factor, minimum=0, maximum=1)
 
-    def _locate(self, n: float) -> Tuple[int, float, float]:
+    def _locate(self, n: float) -> Tuple[float, float, float]:
         times = bisect.bisect_left(self.step, n)
-        edges = [0, *self.step[max(times - 1, 0) : times + 1], math.inf]
-        return times, edges[min(times, 1)], edges[min(times, 1) + 1]
+        low = self.step[times - 1] if times > 0 else 0
+        high = self.step[times] if times < len(self.step) else math.inf
+        return times, low, high
 
     def _steps(self, first: int, last: int) -> Any:
         return self.step[first:last]

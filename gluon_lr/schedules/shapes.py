@@ -11,10 +11,10 @@ class HalfCosine:
     """The shape that falls from 1 at position 0 to 0 at position 1 along half a cosine."""
 
     def _shape(self, position: float) -> float:
-        return (1 + cos(pi * position)) / 2
+        return 0.5 * (1 + cos(pi * position))
 
     def _shapes(self, position: np.ndarray) -> np.ndarray:
-        return (1 + _cos_of_rising(pi * position)) / 2
+        return 0.5 * (1 + _cos_of_rising(pi * position))
 
 
 def _cos_of_rising(angles: np.ndarray) -> np.ndarray:
