@@ -260,6 +260,19 @@ def test_the_algebra_takes_any_callable_and_leaves_it_as_it_is(inner):
     assert vars(inner) == before
 
 
+def test_a_users_call_is_what_counts():
+    class Doubled(PolyScheduler):
+        def __call__(self, num_update):
+            return 2 * super().__call__(num_update)
+
+    inner = Doubled(10, base_lr=1, pwr=1)
+    assert [inner(n) for n in (0, 5, 10)] == [2, 1, 0]
+    np.testing.assert_allclose(inner.values([5, 0, 10]), [1, 2, 0])
+    schedule = LinearWarmUp(inner, 0, 4)
+    assert [schedule(n) for n in (2, 4, 9)] == [1, 2, 1]
+    np.testing.assert_allclose(schedule.values([2, 4, 9]), [1, 2, 1])
+
+
 def test_values_ask_a_function_of_ones_own_schedule_too():
     class Halves(Schedule):
         def __init__(self, lr):

@@ -98,10 +98,10 @@ def test_cycles_lie_where_counting_them_one_by_one_puts_them(length, decay):
         assert schedule(n) == pytest.approx((1 + height) * 0.9**index, rel=1e-12)
 
 
-@pytest.mark.parametrize("decay", [0.5, 1, 1.0001, 3])
+@pytest.mark.parametrize("decay", [0.5, 1, 1.0001, 3, 1e300])
 def test_cycles_far_out_are_found_in_any_order(decay):
     schedule = CyclicalSchedule(TriangularSchedule, 10, decay, min_lr=1, max_lr=2)
-    counts = [10**9, 3, 10**6, 10**9 + 1, 0]
+    counts = [10**9, 3, 10**6, 2**62, 10**9 + 1, 0]
     assert [schedule(n) for n in counts] == [schedule(n) for n in counts]
     np.testing.assert_allclose(schedule.values(counts), [schedule(n) for n in counts], rtol=1e-12)
 

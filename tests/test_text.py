@@ -3,6 +3,7 @@
 import json
 import random
 
+import numpy as np
 import pytest
 from schedule_strategies import HIGHEST, leaves, nested  # noqa: F401
 
@@ -88,6 +89,8 @@ def test_text_is_read_as_python_writes_it(text, expected):
         ("Foo(1)", "line 1, column 1", "unknown name 'Foo'; known are ClippedSchedule, "),
         ("LinearWarmUp(Foo(1), 0, 10)", "line 1, column 14", "unknown name 'Foo'"),
         ("LinearWarmUp(\nFoo(1), 0, 10)", "line 2, column 1", "unknown name 'Foo'"),
+        ("CosineSchedule(10)", "line 1, column 1", "did you mean CosineScheduler"),
+        ("LinearWarmUp(CosineScheduler(9), 0)", "line 1, column 1", "LinearWarmUp: missing"),
         ("CosineScheduler(0)", "line 1, column 1", "CosineScheduler: `max_update` must be"),
         ("CosineScheduler(10, nope=1)", "line 1, column 1", "nope"),
         ("CosineScheduler(10, base_lr=1, base_lr=2)", "line 1", ""),
@@ -152,7 +155,7 @@ def deep(config, levels):
         ({"class": "CosineScheduler", "arguments": []}, "config:", '"arguments", a mapping'),
         ({"class": "CosineScheduler", "arguments": {}, "x": 1}, "config:", "nothing else"),
         ({"class": "CosineScheduler", "arguments": {}}, "config:", "max_update"),
-        ({"class": "CosineScheduler", "arguments": {"self": 1}}, "config:", "self"),
+        ({"class": "ConstantSchedule", "arguments": {"lr": 1, "self": 1}}, "config:", "'self'"),
         ({"class": "CosineScheduler", "arguments": {1: 1}}, "['arguments']:", "not a string"),
         (
             {"class": "CosineScheduler", "arguments": {"max_update": {1, 2}}},
@@ -193,6 +196,14 @@ def test_a_class_reads_its_own_configs():
     assert CosineScheduler.from_config(CosineScheduler(10).to_config()) == CosineScheduler(10)
     with pytest.raises(ValueError, match="must be the config of a FactorScheduler"):
         FactorScheduler.from_config(CosineScheduler(10).to_config())
+
+
+def test_numpys_numbers_are_written_as_pythons():
+    schedule = CyclicalSchedule(
+        TriangularSchedule, np.int64(10), min_lr=np.float32(0.1), max_lr=np.int64(1)
+    )
+    assert gluon_lr.schedule(repr(schedule)) == schedule
+    assert Schedule.from_config(json.dumps(schedule.to_config())) == schedule
 
 
 def test_a_function_has_no_config():

@@ -1,6 +1,7 @@
 """The contract between a schedule and `mx.optimizer.Optimizer`."""
 
 import copy
+import functools
 import inspect
 from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Tuple, Union
 
@@ -61,7 +62,9 @@ class Schedule(mx.lr_scheduler.LRScheduler):
         >>> CosineScheduler(max_update=4, base_lr=1).values([0, 2, 4, 100])
         array([1. , 0.5, 0. , 0. ])
         """
-        return arrays.evaluate(type(self).__name__, self._rates, iterations)
+        from .foreign import rates
+
+        return arrays.evaluate(type(self).__name__, functools.partial(rates, self), iterations)
 
     def plot(self, iterations: int = 1500, ax: "Optional[Axes]" = None) -> "Axes":
         """Draw the rates of iterations 1 to `iterations`, and return the matplotlib Axes."""

@@ -14,6 +14,7 @@ from .compose import LinearCoolDown
 from .foreign import LRCallable
 from .shapes import HalfCosine
 
+_LONGEST = 2**62
 _Table = Tuple[List[int], List[int], float]
 _Cycle = Tuple[int, int, Callable[[float], float], float]
 
@@ -344,7 +345,10 @@ class CyclicalSchedule(BoundedSchedule):
         self.cycle_magnitude_decay = _check.real(
             name, "cycle_magnitude_decay", cycle_magnitude_decay, above=0
         )
-        self.kwargs = kwargs
+        self.kwargs = {
+            name: value.item() if isinstance(value, np.generic) else value
+            for name, value in kwargs.items()
+        }
         self._derive()
 
     def _derive(self) -> None:
@@ -376,7 +380,7 @@ class CyclicalSchedule(BoundedSchedule):
             return self._table
         starts, lengths, end = list(self._table[0]), list(self._table[1]), self._table[2]
         while n >= end:
-            following = math.ceil(lengths[-1] * self.cycle_length_decay)
+            following = math.ceil(min(lengths[-1] * self.cycle_length_decay, _LONGEST))
             if following == lengths[-1]:
                 end = math.inf
             else:

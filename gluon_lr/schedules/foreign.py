@@ -16,8 +16,10 @@ from .decay import (
     CosineScheduler,
     DecaySchedule,
     FactorScheduler,
+    FiniteDecaySchedule,
     MultiFactorScheduler,
     PolyScheduler,
+    SteppedDecaySchedule,
 )
 
 LRCallable = Callable[[int], float]
@@ -39,8 +41,8 @@ def asked(schedule: LRCallable) -> Callable[[float], float]:
     MXNet's own schedules count while they are called, forward only, so an equal schedule of
     ours answers for them; any other callable is asked on a deep copy.
     """
-    if isinstance(schedule, Schedule):
-        return schedule._rate
+    if _is_asked_by_rate(schedule):
+        return schedule._rate  # type: ignore[attr-defined]
     return functools.partial(_rate_of_another, schedule)
 
 
@@ -52,14 +54,19 @@ def rate(schedule: LRCallable, n: float) -> float:
 def rates(schedule: LRCallable, n: np.ndarray) -> np.ndarray:
     """Return the rates of `schedule` at the rising numbers `n`, and leave it as it is."""
     schedule = as_ours(schedule)
-    if isinstance(schedule, Schedule):
-        return schedule._rates(n)
+    if _is_asked_by_rate(schedule):
+        return schedule._rates(n)  # type: ignore[attr-defined]
     return np.array([rate(schedule, one) for one in n.tolist()], dtype=np.float64)
 
 
 def as_ours(schedule: Any) -> Any:
     """Return the equal schedule of ours where `schedule` is MXNet's own; any other as it is."""
     return _equivalent(schedule) if type(schedule) in _EQUIVALENTS else schedule
+
+
+def _is_asked_by_rate(schedule: Any) -> bool:
+    """Return whether a call of `schedule` is its `_rate`: not where a user's class overrides it."""
+    return isinstance(schedule, Schedule) and type(schedule).__call__ in _OWN_CALLS
 
 
 def _rate_of_another(schedule: LRCallable, n: float) -> float:
@@ -111,6 +118,11 @@ def _undecayed(schedule: Any, decays: int, floor: float) -> float:
     return schedule.base_lr / schedule.factor**decays
 
 
+_OWN_CALLS = (
+    Schedule.__call__,
+    SteppedDecaySchedule.__call__,
+    FiniteDecaySchedule.__call__,
+)
 _EQUIVALENTS: Dict[type, Callable[[Any], DecaySchedule]] = {
     mx.lr_scheduler.FactorScheduler: lambda own: FactorScheduler(
         own.step,

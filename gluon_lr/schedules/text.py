@@ -1,6 +1,8 @@
 """A schedule as text and as JSON, read back by name: nothing is evaluated or unpickled."""
 
 import ast
+import difflib
+import inspect
 import io
 import json
 import keyword
@@ -251,13 +253,19 @@ def _read_config(value: Any, place: str, depth: int) -> Any:
 
 def _class_named(name: Any, fail: Fail) -> Type[Schedule]:
     if not isinstance(name, str) or name not in NAMES:
-        raise fail(f"unknown name {name!r}; known are {', '.join(NAMES)}")
+        alike = difflib.get_close_matches(str(name), NAMES)
+        remedy = "did you mean " if alike else "known are "
+        raise fail(f"unknown name {name!r}; {remedy}{', '.join(alike or NAMES)}")
     return NAMES[name]
 
 
 def _construct(
     cls: Type[Schedule], positional: Sequence[Any], named: Dict[str, Any], fail: Fail
 ) -> Schedule:
+    try:
+        inspect.signature(cls).bind(*positional, **named)
+    except TypeError as error:
+        raise fail(f"{cls.__name__}: {error}") from None
     try:
         return cls(*positional, **named)
     except (TypeError, ValueError) as error:
