@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import gluon_lr
+from gluon_lr import schedules
+from gluon_lr.schedules import text
 
 PACKAGE = Path(gluon_lr.__file__).parent
 # from the foundations up; a module imports from its own row and the rows before it
@@ -63,6 +65,11 @@ def test_only_one_module_imports_mxnet(path):
     ]
     if path.name != "_mxnet.py":
         assert not any(name.split(".")[0] == "mxnet" for name in imports)
+
+
+def test_what_can_be_written_as_text_is_what_is_public():
+    assert set(text.NAMES) == set(schedules.__all__) - {"Schedule", "schedule"}
+    assert set(schedules.__all__) <= set(gluon_lr.__all__)
 
 
 def test_the_suggestion_needs_numpy_alone():

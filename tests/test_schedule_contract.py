@@ -22,20 +22,27 @@ from gluon_lr import (
 from gluon_lr._mxnet import mx
 
 
+def copies_of(schedule):
+    return [
+        copy.copy(schedule),
+        copy.deepcopy(schedule),
+        *(pickle.loads(pickle.dumps(schedule, protocol)) for protocol in (0, 2, 5)),
+        gluon_lr.schedule(repr(schedule)),
+        Schedule.from_config(json.dumps(schedule.to_config())),
+    ]
+
+
 @settings(max_examples=400, deadline=None)
 @given(schedules(), st.lists(st.integers(0, 2000), min_size=2, max_size=30))
 def test_a_schedule_is_a_pure_function_and_a_value(schedule, counts):
+    copies = copies_of(schedule)
     answers = {n: schedule(n) for n in sorted(counts)}
     expected = [answers[n] for n in counts]
     assert [schedule(n) for n in counts] == expected
     assert all(math.isfinite(rate) and 0 <= rate <= HIGHEST * (1 + 1e-12) for rate in expected)
     np.testing.assert_allclose(schedule.values(counts), expected, rtol=1e-12)
 
-    copies = [copy.copy(schedule), copy.deepcopy(schedule)]
-    copies += [pickle.loads(pickle.dumps(schedule, protocol)) for protocol in (0, 2, 5)]
-    copies.append(gluon_lr.schedule(repr(schedule)))
-    copies.append(Schedule.from_config(json.dumps(schedule.to_config())))
-    for one in copies:
+    for one in copies + copies_of(schedule):
         assert one == schedule
         assert repr(one) == repr(schedule)
         assert [one(n) for n in counts] == expected

@@ -86,7 +86,7 @@ def test_text_is_read_as_python_writes_it(text, expected):
     ("text", "place", "reason"),
     [
         ("", "line 1, column 1", ""),
-        ("Foo(1)", "line 1, column 1", "unknown name 'Foo'; known are ClippedSchedule, "),
+        ("Foo(1)", "line 1, column 1", "unknown name 'Foo'; known are CosineScheduler, "),
         ("LinearWarmUp(Foo(1), 0, 10)", "line 1, column 14", "unknown name 'Foo'"),
         ("LinearWarmUp(\nFoo(1), 0, 10)", "line 2, column 1", "unknown name 'Foo'"),
         ("CosineSchedule(10)", "line 1, column 1", "did you mean CosineScheduler"),

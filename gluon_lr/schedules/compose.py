@@ -10,6 +10,17 @@ from .base import Schedule
 from .foreign import LRCallable
 from .shapes import HalfCosine
 
+__all__ = [
+    "ClippedSchedule",
+    "ConstantWarmUp",
+    "CosineWarmUp",
+    "EpochSchedule",
+    "LinearCoolDown",
+    "LinearWarmUp",
+    "ScaledSchedule",
+    "SequentialSchedule",
+]
+
 
 class Compound(Schedule):
     """A schedule made from others. As data, MXNet's own among them are the equal ones of ours."""

@@ -14,6 +14,15 @@ from .compose import LinearCoolDown
 from .foreign import LRCallable
 from .shapes import HalfCosine
 
+__all__ = [
+    "ConstantSchedule",
+    "CosineAnnealingSchedule",
+    "CyclicalSchedule",
+    "OneCycleSchedule",
+    "TriangularSchedule",
+]
+
+
 _LONGEST = 2**62
 _Table = Tuple[List[int], List[int], float]
 _Cycle = Tuple[int, int, Callable[[float], float], float]

@@ -14,6 +14,15 @@ from . import arrays
 from .base import Schedule
 from .shapes import HalfCosine
 
+__all__ = [
+    "CosineScheduler",
+    "ExponentialScheduler",
+    "FactorScheduler",
+    "InverseSqrtScheduler",
+    "MultiFactorScheduler",
+    "PolyScheduler",
+]
+
 
 class DecaySchedule(Schedule):
     """A warm-up to `base_lr`, then a decay from it.

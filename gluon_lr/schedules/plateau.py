@@ -9,6 +9,10 @@ import numpy as np
 from .. import _check
 from .decay import DecaySchedule, decay
 
+__all__ = [
+    "PlateauScheduler",
+]
+
 
 class _State(NamedTuple):
     best: Optional[float]

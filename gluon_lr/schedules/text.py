@@ -11,58 +11,13 @@ import tokenize
 from typing import Any, Callable, Dict, Mapping, Sequence, Tuple, Type, Union
 
 from .. import _check
+from . import compose, cycle, decay, plateau
 from .base import Schedule
-from .compose import (
-    ClippedSchedule,
-    ConstantWarmUp,
-    CosineWarmUp,
-    EpochSchedule,
-    LinearCoolDown,
-    LinearWarmUp,
-    ScaledSchedule,
-    SequentialSchedule,
-)
-from .cycle import (
-    ConstantSchedule,
-    CosineAnnealingSchedule,
-    CyclicalSchedule,
-    OneCycleSchedule,
-    TriangularSchedule,
-)
-from .decay import (
-    CosineScheduler,
-    ExponentialScheduler,
-    FactorScheduler,
-    InverseSqrtScheduler,
-    MultiFactorScheduler,
-    PolyScheduler,
-)
-from .plateau import PlateauScheduler
 
 NAMES: Dict[str, Type[Schedule]] = {
-    cls.__name__: cls
-    for cls in (
-        ClippedSchedule,
-        ConstantSchedule,
-        ConstantWarmUp,
-        CosineAnnealingSchedule,
-        CosineScheduler,
-        CosineWarmUp,
-        CyclicalSchedule,
-        EpochSchedule,
-        ExponentialScheduler,
-        FactorScheduler,
-        InverseSqrtScheduler,
-        LinearCoolDown,
-        LinearWarmUp,
-        MultiFactorScheduler,
-        OneCycleSchedule,
-        PlateauScheduler,
-        PolyScheduler,
-        ScaledSchedule,
-        SequentialSchedule,
-        TriangularSchedule,
-    )
+    name: getattr(module, name)
+    for module in (decay, plateau, cycle, compose)
+    for name in module.__all__
 }
 MAX_DEPTH = 50
 _CONSTANTS = ("None", "True", "False")
