@@ -8,8 +8,8 @@ from .. import _check
 
 Rates = Callable[[np.ndarray], np.ndarray]
 
-_PART = 2**16
-_SHORT = 60
+_PART = 2**16  # numbers in one go: half a megabyte
+_SHORT = 60  # numbers in a stretch below which repeating costs less than filling
 
 
 def evaluate(owner: str, rates: Rates, iterations: Any) -> np.ndarray:
