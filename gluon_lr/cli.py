@@ -132,7 +132,7 @@ def _plot(options: Any) -> str:
 def _table(options: Any) -> str:
     schedules = _read_schedules(options)
     last = options.iterations
-    counts = np.unique(np.append(np.linspace(0, last, 21).round().astype(int), [0, 1, last]))
+    counts = np.unique(np.append(np.linspace(0, last, 21).round().astype(int), 1))
     columns = [one.values(counts) for one in schedules.values()]
     names = ["rate"]
     lines = []

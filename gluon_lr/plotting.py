@@ -7,6 +7,7 @@ import numpy as np
 
 from . import _check
 from .finder.suggest import smooth
+from .schedules import foreign
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,8 +44,6 @@ def plot_schedule(
     TypeError, ValueError
         When one of `schedules` cannot be called, or there is none, or `iterations` is below 1.
     """
-    from .schedules import foreign
-
     owner = "plot_schedule"
     count = np.arange(1, _check.integer(owner, "iterations", iterations, 1) + 1)
     if callable(schedules):

@@ -1,5 +1,6 @@
 """The command line, as it is typed: `gluon-lr plot` and `gluon-lr table`."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -84,8 +85,6 @@ def test_table_prints_several_side_by_side(capsys):
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(arguments, reason, capsys):
-    import re
-
     assert main(arguments) == 2
     printed = capsys.readouterr()
     assert printed.out == ""

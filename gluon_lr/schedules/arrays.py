@@ -60,6 +60,16 @@ def join(n: np.ndarray, bound: float, side: Any, first: Rates, second: Rates) ->
     return np.concatenate([first(n[:place]), second(n[place:])])
 
 
+def flat(lr: float) -> Rates:
+    """Return the rates of what stays at `lr`."""
+    return lambda n: np.full(n.shape, lr)
+
+
+def one_by_one(rate: Callable[[float], float], n: np.ndarray) -> np.ndarray:
+    """Ask `rate` for each number: the way of a schedule that cannot be asked for an array."""
+    return np.array([rate(one) for one in n.tolist()], dtype=np.float64)
+
+
 def stretches(lrs: np.ndarray, ends: np.ndarray, size: int) -> np.ndarray:
     """Return an array of `size` that holds each of `lrs` up to its end, and the last to the end."""
     if size < _SHORT * lrs.size:

@@ -135,7 +135,7 @@ class Schedule(mx.lr_scheduler.LRScheduler):
         raise NotImplementedError(f"{type(self).__name__} must define _rate(n)")
 
     def _rates(self, n: np.ndarray) -> np.ndarray:
-        return np.array([self._rate(one) for one in n.tolist()], dtype=np.float64)
+        return arrays.one_by_one(self._rate, n)
 
     def _derive(self) -> None:
         """Set the attributes named in `_derived`, which follow from the arguments."""

@@ -256,13 +256,8 @@ class LinearCoolDown(Modifier):
         return arrays.join(n, self.start_idx, "right", self._inner_rates, self._late_rates)
 
     def _late_rates(self, n: np.ndarray) -> np.ndarray:
-        return arrays.join(
-            n - self.start_idx,
-            self.length,
-            "left",
-            self._descent,
-            lambda late: np.full(late.shape, self.finish_lr),
-        )
+        late = n - self.start_idx
+        return arrays.join(late, self.length, "left", self._descent, arrays.flat(self.finish_lr))
 
     def _descent(self, late: Any) -> Any:
         start_lr = self._inner(self.start_idx)

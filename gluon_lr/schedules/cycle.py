@@ -83,13 +83,7 @@ class _SingleCycle(BoundedSchedule):
         return self.min_lr + (self.max_lr - self.min_lr) * self._shape(n / self.cycle_length)
 
     def _rates(self, n: np.ndarray) -> np.ndarray:
-        return arrays.join(
-            n,
-            self.cycle_length,
-            "right",
-            self._within,
-            lambda late: np.full(late.shape, self.min_lr),
-        )
+        return arrays.join(n, self.cycle_length, "right", self._within, arrays.flat(self.min_lr))
 
     def _within(self, n: np.ndarray) -> np.ndarray:
         return self.min_lr + (self.max_lr - self.min_lr) * self._shapes(n / self.cycle_length)

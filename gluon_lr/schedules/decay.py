@@ -106,23 +106,35 @@ class DecaySchedule(Schedule):
         return super()._rates(n)
 
 
-def decay(base_lr: float, factor: float, times: float, floor: float) -> float:
-    """Multiply `base_lr` by `factor` that many times; once it moves, it stays above `floor`."""
-    lr = base_lr * factor**times
-    return lr if times == 0 or lr > floor else floor
+class GeometricDecaySchedule(DecaySchedule):
+    """A decay that multiplies `base_lr` by `factor` some number of times, down to a floor."""
+
+    def __init__(
+        self,
+        factor: float,
+        stop_factor_lr: float,
+        base_lr: float,
+        warmup_steps: int,
+        warmup_begin_lr: float,
+        warmup_mode: str,
+    ) -> None:
+        super().__init__(base_lr, warmup_steps, warmup_begin_lr, warmup_mode)
+        name = type(self).__name__
+        self.factor = _check.real(name, "factor", factor, minimum=0, maximum=1)
+        self.stop_factor_lr = _check.rate(name, "stop_factor_lr", stop_factor_lr)
+
+    def _after(self, times: float) -> float:
+        lr = self._base_lr * self.factor**times
+        return lr if times == 0 or lr > self.stop_factor_lr else self.stop_factor_lr
+
+    def _after_each(self, times: np.ndarray) -> np.ndarray:
+        lrs = self._base_lr * self.factor**times
+        return np.where((times == 0) | (lrs > self.stop_factor_lr), lrs, self.stop_factor_lr)
 
 
-def decay_each(base_lr: float, factor: float, times: np.ndarray, floor: float) -> np.ndarray:
-    """Apply :func:`decay` to each of `times`."""
-    lrs = base_lr * factor**times
-    return np.where((times == 0) | (lrs > floor), lrs, floor)
-
-
-class SteppedDecaySchedule(DecaySchedule):
+class SteppedDecaySchedule(GeometricDecaySchedule):
     """A decay by `factor` at steps. The flat stretch between two that was asked last is kept."""
 
-    factor: float
-    stop_factor_lr = 0.0
     _derived = ("_low", "_high", "_lr")
 
     def _derive(self) -> None:
@@ -145,7 +157,7 @@ class SteppedDecaySchedule(DecaySchedule):
         if self._low < n <= self._high:
             return self._lr
         times, low, high = self._locate(n)
-        lr = decay(self._base_lr, self.factor, times, self.stop_factor_lr)
+        lr = self._after(times)
         self._high = -1.0  # no stretch, should an interrupt come before it is complete
         self._low, self._lr = max(low, self.warmup_steps - 1), lr
         self._high = high
@@ -155,8 +167,7 @@ class SteppedDecaySchedule(DecaySchedule):
         first, last = (int(self._locate(end.item())[0]) for end in (n[0], n[-1]))
         if last - first > n.size:
             return super()._decayed_each(n)
-        times = np.arange(first, last + 1)
-        lrs = decay_each(self._base_lr, self.factor, times, self.stop_factor_lr)
+        lrs = self._after_each(np.arange(first, last + 1))
         ends = n.searchsorted(self._steps(first, last), side="right")
         return arrays.stretches(lrs, ends, n.size)
 
@@ -208,11 +219,10 @@ class FactorScheduler(SteppedDecaySchedule):
         warmup_begin_lr: float = 0,
         warmup_mode: str = "linear",
     ) -> None:
-        super().__init__(base_lr, warmup_steps, warmup_begin_lr, warmup_mode)
-        name = type(self).__name__
-        self.step = _check.integer(name, "step", step, 1)
-        self.factor = _check.real(name, "factor", factor, minimum=0, maximum=1)
-        self.stop_factor_lr = _check.rate(name, "stop_factor_lr", stop_factor_lr)
+        super().__init__(
+            factor, stop_factor_lr, base_lr, warmup_steps, warmup_begin_lr, warmup_mode
+        )
+        self.step = _check.integer(type(self).__name__, "step", step, 1)
 
     def _locate(self, n: float) -> Tuple[float, float, float]:
         times = -(-n // self.step) - 1 if n > self.step else 0
@@ -257,7 +267,7 @@ class MultiFactorScheduler(SteppedDecaySchedule):
         warmup_begin_lr: float = 0,
         warmup_mode: str = "linear",
     ) -> None:
-        super().__init__(base_lr, warmup_steps, warmup_begin_lr, warmup_mode)
+        super().__init__(factor, 0, base_lr, warmup_steps, warmup_begin_lr, warmup_mode)
         name = type(self).__name__
         constraint = "a rising, non-empty list of iterations"
         if not isinstance(step, (list, tuple)):
@@ -265,7 +275,6 @@ class MultiFactorScheduler(SteppedDecaySchedule):
         self.step = [_check.integer(name, "step", one, 1) for one in step]
         if not self.step or any(b <= a for a, b in zip(self.step, self.step[1:])):
             raise ValueError(_check.message(name, "step", constraint, step))
-        self.factor = _check.real(name, "factor", factor, minimum=0, maximum=1)
 
     def _locate(self, n: float) -> Tuple[float, float, float]:
         times = bisect.bisect_left(self.step, n)
@@ -334,9 +343,7 @@ class FiniteDecaySchedule(DecaySchedule):
         return self.final_lr + (self._base_lr - self.final_lr) * self._shape(position)
 
     def _decayed_each(self, n: np.ndarray) -> np.ndarray:
-        return arrays.join(
-            n, self._end, "left", self._falling, lambda late: np.full(late.shape, self.final_lr)
-        )
+        return arrays.join(n, self._end, "left", self._falling, arrays.flat(self.final_lr))
 
     def _falling(self, n: np.ndarray) -> np.ndarray:
         shares = self._shapes((n - self.warmup_steps) / self._length)
@@ -431,7 +438,7 @@ class CosineScheduler(HalfCosine, FiniteDecaySchedule):
     """
 
 
-class ExponentialScheduler(DecaySchedule):
+class ExponentialScheduler(GeometricDecaySchedule):
     """Decay evenly by `factor` over every `step` iterations: a smooth :class:`FactorScheduler`.
 
         lr(n) = max(base_lr * factor^((n - warmup_steps) / step), stop_factor_lr)
@@ -470,18 +477,16 @@ class ExponentialScheduler(DecaySchedule):
         warmup_begin_lr: float = 0,
         warmup_mode: str = "linear",
     ) -> None:
-        super().__init__(base_lr, warmup_steps, warmup_begin_lr, warmup_mode)
-        name = type(self).__name__
-        self.step = _check.integer(name, "step", step, 1)
-        self.factor = _check.real(name, "factor", factor, minimum=0, maximum=1)
-        self.stop_factor_lr = _check.rate(name, "stop_factor_lr", stop_factor_lr)
+        super().__init__(
+            factor, stop_factor_lr, base_lr, warmup_steps, warmup_begin_lr, warmup_mode
+        )
+        self.step = _check.integer(type(self).__name__, "step", step, 1)
 
     def _decayed(self, n: float) -> float:
-        return decay(self._base_lr, self.factor, self._times(n), self.stop_factor_lr)
+        return self._after(self._times(n))
 
     def _decayed_each(self, n: np.ndarray) -> np.ndarray:
-        times = self._times(n)
-        return decay_each(self._base_lr, self.factor, times, self.stop_factor_lr)
+        return self._after_each(self._times(n))
 
     def _times(self, n: Any) -> Any:
         return (n - self.warmup_steps) / self.step

@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import _check
 from .._mxnet import mx
+from . import arrays
 from .base import Schedule
 from .decay import (
     CosineScheduler,
@@ -46,17 +47,12 @@ def asked(schedule: LRCallable) -> Callable[[float], float]:
     return functools.partial(_rate_of_another, schedule)
 
 
-def rate(schedule: LRCallable, n: float) -> float:
-    """Return the rate of `schedule` at `n` iterations, and leave the schedule as it is."""
-    return asked(schedule)(n)
-
-
 def rates(schedule: LRCallable, n: np.ndarray) -> np.ndarray:
     """Return the rates of `schedule` at the rising numbers `n`, and leave it as it is."""
     schedule = as_ours(schedule)
     if _is_asked_by_rate(schedule):
         return schedule._rates(n)  # type: ignore[attr-defined]
-    return np.array([rate(schedule, one) for one in n.tolist()], dtype=np.float64)
+    return arrays.one_by_one(asked(schedule), n)
 
 
 def as_ours(schedule: Any) -> Any:
@@ -79,7 +75,7 @@ def _rate_of_another(schedule: LRCallable, n: float) -> float:
 def get_base_lr(schedule: LRCallable) -> float:
     """Return the `base_lr` of `schedule`, or its rate at 0 where it has none."""
     base_lr = getattr(as_ours(schedule), "base_lr", None)
-    return rate(schedule, 0) if base_lr is None else base_lr
+    return asked(schedule)(0) if base_lr is None else base_lr
 
 
 def set_base_lr(schedule: LRCallable, value: float) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, Dict, Mapping, NamedTuple, Optional
 import numpy as np
 
 from .. import _check
-from .decay import DecaySchedule, decay
+from .decay import GeometricDecaySchedule
 
 __all__ = [
     "PlateauScheduler",
@@ -41,7 +41,7 @@ def _number(owner: str, metric: Any) -> float:
     return float(metric)
 
 
-class PlateauScheduler(DecaySchedule):
+class PlateauScheduler(GeometricDecaySchedule):
     """Multiply the rate by `factor` whenever an observed metric has stopped improving.
 
         lr(n) = max(base_lr * factor^k, stop_factor_lr)    k = the reductions so far, k >= 1
@@ -101,14 +101,14 @@ class PlateauScheduler(DecaySchedule):
         warmup_mode: str = "linear",
         state: Optional[Mapping[str, Any]] = None,
     ) -> None:
-        super().__init__(base_lr, warmup_steps, warmup_begin_lr, warmup_mode)
+        super().__init__(
+            factor, stop_factor_lr, base_lr, warmup_steps, warmup_begin_lr, warmup_mode
+        )
         name = type(self).__name__
-        self.factor = _check.real(name, "factor", factor, minimum=0, maximum=1)
         self.patience = _check.integer(name, "patience", patience, 0)
         self.mode = _check.one_of(name, "mode", mode, ["min", "max"])
         self.threshold = _check.real(name, "threshold", threshold, minimum=0)
         self.cooldown = _check.integer(name, "cooldown", cooldown, 0)
-        self.stop_factor_lr = _check.rate(name, "stop_factor_lr", stop_factor_lr)
         self._state = None if state is None else _State.checked(name, state)
 
     @property
@@ -151,8 +151,7 @@ class PlateauScheduler(DecaySchedule):
         return metric < best - margin if self.mode == "min" else metric > best + margin
 
     def _decayed(self, n: float) -> float:
-        reductions = self._state.reductions if self._state else 0
-        return decay(self._base_lr, self.factor, reductions, self.stop_factor_lr)
+        return self._after(self._state.reductions if self._state else 0)
 
     def _decayed_each(self, n: np.ndarray) -> np.ndarray:
         return np.full(n.shape, self._decayed(0))
