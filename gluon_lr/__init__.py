@@ -1,7 +1,21 @@
 """The learning-rate toolkit for Apache MXNet Gluon: which rate, and how it should move."""
 
 from ._version import __version__
-from .finder import LRFinder, LRFinderResult, LRFinderStoppingCriteria, StopReason
+from .finder import (
+    AllOf,
+    AnyOf,
+    Diverged,
+    LRFinder,
+    LRFinderResult,
+    LRFinderStoppingCriteria,
+    MaxIterations,
+    MaxLR,
+    NotFinite,
+    Refusal,
+    SearchState,
+    StoppingCriterion,
+    StopReason,
+)
 from .schedules import (
     ClippedSchedule,
     ConstantSchedule,
@@ -29,6 +43,8 @@ from .schedules import (
 from .training import ContinuousBatchSampler, Learner, preserved
 
 __all__ = [
+    "AllOf",
+    "AnyOf",
     "ClippedSchedule",
     "ConstantSchedule",
     "ConstantWarmUp",
@@ -37,6 +53,7 @@ __all__ = [
     "CosineScheduler",
     "CosineWarmUp",
     "CyclicalSchedule",
+    "Diverged",
     "EpochSchedule",
     "ExponentialScheduler",
     "FactorScheduler",
@@ -47,14 +64,20 @@ __all__ = [
     "Learner",
     "LinearCoolDown",
     "LinearWarmUp",
+    "MaxIterations",
+    "MaxLR",
     "MultiFactorScheduler",
+    "NotFinite",
     "OneCycleSchedule",
     "PlateauScheduler",
     "PolyScheduler",
+    "Refusal",
     "ScaledSchedule",
     "Schedule",
+    "SearchState",
     "SequentialSchedule",
     "StopReason",
+    "StoppingCriterion",
     "TriangularSchedule",
     "__version__",
     "preserved",

@@ -68,25 +68,41 @@ def plot_schedule(
 
 
 def plot_lr_find(result: "LRFinderResult", ax: "Optional[Axes]" = None) -> "Axes":
-    """Draw a search's losses over its rates, smoothed too, with the suggestion marked."""
+    """Draw a search's losses over its rates, smoothed too, with the suggestion marked.
+
+    A refining search is drawn beside the first, and the suggestions of several as a band.
+    What lies beyond the smoothed curves, an explosion at the end say, is cut off.
+    """
     ax = ax or _new_axes()
-    finite = np.isfinite(result.losses)
-    lrs, losses = result.lrs[finite], result.losses[finite]
-    ax.plot(lrs, losses, ".", color="C0", alpha=0.4, label="loss of each batch")
-    if len(losses):
-        smoothed = smooth(losses)
-        ax.plot(lrs, smoothed, color="C0", label="smoothed")
-        low, high = min(losses.min(), smoothed.min()), smoothed.max()
+    searches = {"loss of each iteration": result}
+    if result.refined is not None:
+        searches["refining search"] = result.refined
+    limits = []
+    for number, (name, search) in enumerate(searches.items()):
+        finite = np.isfinite(search.losses)
+        lrs, losses = search.lrs[finite], search.losses[finite]
+        color = f"C{number}"
+        ax.plot(lrs, losses, ".", color=color, alpha=0.35, label=name)
+        if len(losses):
+            smoothed = smooth(losses)
+            ax.plot(lrs, smoothed, color=color, label=None if number else "smoothed")
+            limits += [min(losses.min(), smoothed.min()), smoothed.max()]
+    if limits:
+        low, high = min(limits), max(limits)
         margin = 0.3 * (high - low) or 1.0
         ax.set_ylim(low - margin, high + margin)
     if result.suggestion is not None:
         label = f"suggestion {result.suggestion:.2g}"
         ax.axvline(result.suggestion, color="C3", linestyle="--", label=label)
+    if result.spread is not None:
+        label = f"of {len(result.runs)} searches, {result.spread[0]:.2g} to {result.spread[1]:.2g}"
+        ax.axvspan(*result.spread, color="C3", alpha=0.15, label=label)
+    refused = "" if result.refusal is None else f"\nno suggestion: {result.refusal}"
     ax.set_xscale("log")
     ax.set_xlabel("learning rate")
     ax.set_ylabel("loss")
-    ax.set_title(f"{len(result)} iterations: {result.reason}", fontsize="medium")
-    ax.legend()
+    ax.set_title(f"{len(result)} iterations: {result.reason}{refused}", fontsize="medium")
+    ax.legend(fontsize="small")
     ax.grid(alpha=0.3)
     return ax
 

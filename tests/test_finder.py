@@ -4,10 +4,20 @@ import os
 
 import numpy as np
 import pytest
-from conftest import ONE, TWO, assert_same_arrays, make_dataset, make_learner, make_net, weights
+from conftest import assert_same_arrays, make_dataset, make_learner, make_net, weights
 
-from gluon_lr import FactorScheduler, Learner, LRFinder, LRFinderResult, StopReason
+from gluon_lr import (
+    Diverged,
+    FactorScheduler,
+    Learner,
+    LRFinder,
+    LRFinderResult,
+    MaxIterations,
+    Refusal,
+    StopReason,
+)
 from gluon_lr._mxnet import mx
+from gluon_lr.training.learner import PendingLoss
 
 
 class Scripted:
@@ -45,28 +55,11 @@ def test_finds_a_rate_that_trains():
     assert np.mean([learner.iteration(0) for _ in range(4)]) < first / 2
 
 
-@pytest.mark.parametrize("ctx", [ONE, TWO])
-@pytest.mark.parametrize("before", [0, 3])
-def test_training_goes_on_as_if_it_had_never_searched(ctx, before):
-    learners = [make_learner(ctx, learning_rate=0.1, momentum=0.9) for _ in range(2)]
-    for learner in learners:
-        for _ in range(before):
-            learner.iteration()
-    searched, straight = learners
-    used = len(find(searched, lr_start=1e-4, lr_end=1))
-    for _ in range(-used % 4):  # the search used the data: bring both to the same batch
-        searched._next_batch()
-    assert [searched.iteration() for _ in range(20)] == [straight.iteration() for _ in range(20)]
-    assert_same_arrays(weights(searched), weights(straight))
-
-
 def test_twice_in_a_row_finds_the_same():
     finder = LRFinder(make_learner(learning_rate=0.1))
     first = finder.find(lr_start=1e-4, lr_end=0.3, lr_multiplier=1.2, progress=False)
-    for _ in range(-len(first) % 4):
-        finder.learner._next_batch()
     second = finder.find(lr_start=1e-4, lr_end=0.3, lr_multiplier=1.2, progress=False)
-    assert list(first) == list(second)
+    assert first == second
     assert finder.result is second
 
 
@@ -78,6 +71,34 @@ def test_works_from_a_net_whose_shapes_are_not_known_yet():
     statistics = learner.net[1].running_mean.data().asnumpy()
     assert len(result) > 100
     assert (statistics == 0).all()
+
+
+class Tutorials:
+    """A learner as in MXNet's tutorial, over a net that waits for its shapes."""
+
+    def __init__(self):
+        mx.random.seed(1)
+        self.net = make_net()
+        self.net.initialize()
+        self.trainer = mx.gluon.Trainer(self.net.collect_params(), "sgd")
+        self.batches = mx.gluon.data.DataLoader(make_dataset(), 16)
+
+    def iteration(self, lr):
+        data, label = next(iter(self.batches))
+        with mx.autograd.record():
+            loss = mx.gluon.loss.SoftmaxCrossEntropyLoss()(self.net(data), label)
+        loss.backward()
+        self.trainer.set_learning_rate(lr)
+        self.trainer.step(16)
+        return loss.mean().asscalar()
+
+
+def test_a_learner_of_ones_own_needs_no_more_than_iteration_net_and_trainer():
+    searched = Tutorials()
+    assert find(searched).suggestion is not None
+    losses = [searched.iteration(0.1) for _ in range(5)]
+    straight = Tutorials()
+    assert losses == [straight.iteration(0.1) for _ in range(5)]
 
 
 def test_a_trainer_with_a_scheduler_keeps_it():
@@ -96,13 +117,30 @@ def test_a_trainer_with_a_scheduler_keeps_it():
     assert learner.trainer.learning_rate == 0.2
 
 
-def test_rates_rise_geometrically_up_to_lr_end():
+@pytest.mark.parametrize(
+    ("settings", "rates"),
+    [
+        ({"lr_start": 1e-3, "lr_multiplier": 10, "lr_end": 1}, [1e-3, 1e-2, 1e-1, 1]),
+        ({"lr_start": 1e-3, "lr_multiplier": 10, "lr_end": 0.5}, [1e-3, 1e-2, 1e-1, 0.5]),
+        ({"lr_start": 1, "lr_multiplier": 10, "lr_end": 2}, [1, 2]),
+        ({"lr_start": 1e-3, "lr_end": 1, "num_iter": 4}, [1e-3, 1e-2, 1e-1, 1]),
+        ({"lr_start": 1, "lr_end": 3, "num_iter": 5, "mode": "linear"}, [1, 1.5, 2, 2.5, 3]),
+    ],
+)
+def test_the_rates_end_at_lr_end(settings, rates):
     learner = Scripted([1.0] * 100)
-    result = find(learner, lr_start=1e-3, lr_multiplier=10, lr_end=1)
-    np.testing.assert_allclose(result.lrs, [1e-3, 1e-2, 1e-1, 1], rtol=1e-12)
+    result = find(learner, **settings)
+    np.testing.assert_allclose(result.lrs, rates, rtol=1e-12)
     np.testing.assert_array_equal(learner.lrs, result.lrs)
+    assert result.lrs[-1] == settings["lr_end"]
     assert result.reason is StopReason.REACHED_END
-    assert result.suggestion is None
+    assert result.num_iter == len(rates)
+    assert result.refusal is Refusal.TOO_SHORT
+
+
+def test_the_default_takes_170_iterations_and_a_linear_search_100():
+    assert len(find(Scripted([1.0] * 200))) == 171
+    assert len(find(Scripted([1.0] * 200), mode="linear")) == 100
 
 
 def test_ends_where_the_loss_diverges():
@@ -134,6 +172,90 @@ def test_puts_back_what_an_exception_leaves(error, at):
     assert learner.trainer.learning_rate == 0.1
 
 
+def test_the_caller_may_say_when_to_stop():
+    result = find(Scripted([1.0] * 200), stop=MaxIterations(30) | Diverged())
+    assert (len(result), result.reason, result.num_iter) == (30, StopReason.STOPPED, 171)
+    result = find(Scripted([1.0] * 30 + [9.0] * 99), stop=MaxIterations(90) | Diverged())
+    assert (len(result), result.reason) == (31, StopReason.DIVERGED)
+    seen = []
+    result = find(Scripted([3.0, 2.0, 1.0] * 9), stop=lambda state: seen.append(state) or seen[4:])
+    assert len(result) == 5
+    assert seen[-1].lrs == result.lrs.tolist()
+    assert seen[-1].losses == [3, 2, 1, 3, 2]
+
+
+def test_losses_are_read_late_and_what_came_after_the_stop_is_cut_away(monkeypatch):
+    learner = make_learner(learning_rate=0.1)
+    events = []
+    enqueue, wait = learner.enqueue, PendingLoss.__float__
+    monkeypatch.setattr(learner, "enqueue", lambda lr: events.append("train") or enqueue(lr))
+    monkeypatch.setattr(PendingLoss, "__float__", lambda loss: events.append("read") or wait(loss))
+    result = find(learner, stop=MaxIterations(3))
+    assert events == ["train", "train", "train", "read", "train", "read", "train", "read"]
+    assert len(result) == 3
+
+
+def test_a_search_repeated_is_the_median_of_searches_on_other_batches():
+    result = find(make_learner(learning_rate=0.1), repeats=3)
+    assert len(result.runs) == 3
+    assert len(result) == min(len(run) for run in result.runs)
+    losses = [run.losses[: len(result)] for run in result.runs]
+    np.testing.assert_array_equal(result.losses, np.median(losses, axis=0))
+    assert (losses[0] != losses[1]).any()
+    low, high = result.spread
+    assert low <= result.suggestion <= high * 1.5
+    assert {run.suggestion for run in result.runs} >= {low, high}
+    assert find(make_learner()).spread is None
+
+
+def test_a_refining_search_goes_slowly_around_the_suggestion():
+    plain = find(make_learner(learning_rate=0.1))
+    result = find(make_learner(learning_rate=0.1), refine=True)
+    assert list(result) == list(plain)
+    refined = result.refined
+    assert refined.lrs[0] == pytest.approx(plain.suggestion / 30)
+    assert refined.num_iter == len(plain)
+    assert result.suggestion == refined.suggestion
+    assert result.suggestion / plain.suggestion == pytest.approx(1, abs=0.9)
+
+
+def test_what_suggests_nothing_is_not_refined():
+    learner = Scripted([1.0] * 400)
+    result = find(learner, refine=True)
+    assert result.refined is None
+    assert len(learner.lrs) == len(result)
+
+
+def test_the_validation_loss_can_be_watched():
+    held = [(mx.nd.ones((8, 5)), mx.nd.zeros(8)), (mx.nd.ones((4, 5)), mx.nd.ones(4))]
+    result = find(make_learner(), lr_start=1e-3, lr_end=0.1, num_iter=9, validation=iter(held))
+    plain = make_learner()
+    expected = []
+    for lr in result.lrs:
+        plain.iteration(lr)
+        losses = [plain.loss(plain.net(data), label).asnumpy() for data, label in held]
+        expected.append(np.concatenate(losses).mean())
+    np.testing.assert_allclose(result.losses, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["nothing to learn", "random labels, small rates"])
+def test_refuses_where_nothing_is_learned(kind):
+    mx.random.seed(0)
+    random = np.random.RandomState(0)
+    data = random.randn(2000, 5).astype("float32")
+    label = random.randint(0, 3, 2000).astype("float32")
+    loader = mx.gluon.data.DataLoader(mx.gluon.data.ArrayDataset(data, label), 16)
+    learner = Learner(make_net(), loader)
+    settings = {"lr_end": 1e-4}
+    if kind == "nothing to learn":
+        learner.loss = lambda output, label: (output * 0).mean(axis=1) + 1
+        settings = {}
+    result = find(learner, **settings)
+    assert result.suggestion is None
+    assert result.refusal is (Refusal.NOISE if settings else Refusal.FLAT)
+    assert result.reason is StopReason.REACHED_END
+
+
 def test_negative_losses_do_not_stop_it():
     assert find(Scripted([-2.0] * 200)).reason is StopReason.REACHED_END
 
@@ -157,12 +279,18 @@ def test_shows_a_progress_bar_that_can_be_turned_off(capsys):
         ({"lr_start": 0}, r"LRFinder.find: `lr_start` must be a finite number above 0, got 0\."),
         ({"lr_multiplier": 1}, "`lr_multiplier` must be a finite number above 1"),
         ({"lr_start": 1, "lr_end": 0.1}, "`lr_end` must be a finite number above 1, got 0.1"),
-        ({"smoothing": 1}, "LRFinderStoppingCriteria: `smoothing`"),
+        ({"smoothing": 1}, "Diverged: `smoothing` must be a finite number"),
+        ({"num_iter": 1}, "LRFinder.find: `num_iter` must be an integer of at least 2, got 1"),
+        ({"mode": "exp"}, "LRFinder.find: `mode` must be one of 'geometric', 'linear', got 'exp'"),
+        ({"repeats": 0}, "LRFinder.find: `repeats` must be an integer of at least 1"),
+        ({"seed": -1}, "preserved: `seed` must be an integer of at least 0, got -1"),
+        ({"stop": 3}, "LRFinder.find: `stop` must be a criterion: callable with a SearchState"),
+        ({"validation": []}, "LRFinder.find: `validation` must be left out where the learner has"),
     ],
 )
 def test_bad_arguments_are_refused_before_anything_runs(settings, message):
     learner = Scripted([1.0])
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         find(learner, **settings)
     assert learner.lrs == []
 
@@ -175,21 +303,3 @@ def test_a_learner_must_look_like_one():
 def test_nothing_to_plot_before_the_first_search():
     with pytest.raises(RuntimeError, match=r"call find\(\) first"):
         LRFinder(make_learner()).plot()
-
-
-def test_a_result_of_nothing_prints_and_one_of_unequal_parts_is_refused():
-    empty = LRFinderResult([], [], StopReason.REACHED_END)
-    assert repr(empty) == "LRFinderResult(0 iterations, the search reached its last rate)"
-    with pytest.raises(ValueError, match="`losses` must be as many as the 2 rates, got 1"):
-        LRFinderResult([0.1, 0.2], [3], StopReason.REACHED_END)
-
-
-def test_a_result_is_a_sequence_of_pairs():
-    result = LRFinderResult([0.1, 0.2, 0.4], [3, 2, 1], StopReason.REACHED_END)
-    assert list(result) == [(0.1, 3.0), (0.2, 2.0), (0.4, 1.0)]
-    assert result[-1] == (0.4, 1.0)
-    assert result[1:] == [(0.2, 2.0), (0.4, 1.0)]
-    assert (0.2, 2.0) in result
-    assert [lr for lr, _ in result] == [0.1, 0.2, 0.4]
-    with pytest.raises(IndexError):
-        result[3]

@@ -160,16 +160,32 @@ def test_without_a_step_gradients_come_and_weights_stay():
     assert np.abs(weight.grad().asnumpy()).max() > 0
 
 
-def test_inferring_shapes_trains_nothing_and_uses_up_nothing():
-    dataset = mx.gluon.data.DataLoader(make_dataset(), BATCH_SIZE)
-    mx.random.seed(5)
-    straight = Learner(make_net(), dataset)
-    expected = [straight.iteration(0.1) for _ in range(5)]
-    mx.random.seed(5)
-    learner = Learner(make_net(), dataset)
-    learner.infer_shapes()
-    assert [learner.iteration(0.1) for _ in range(5)] == expected
-    assert_same_arrays(weights(learner), weights(straight))
+def test_enqueue_does_as_iteration_does_and_lets_one_wait_later():
+    waiting, straight = (make_learner(TWO, learning_rate=0.1) for _ in range(2))
+    pending = [waiting.enqueue(lr=0.2) for _ in range(4)]
+    assert repr(pending[-1]) == "PendingLoss(computing)"
+    losses = [straight.iteration(lr=0.2) for _ in range(4)]
+    assert [float(loss) for loss in pending] == losses
+    assert waiting.iteration_loss == float(pending[-1]) == losses[-1]
+    assert repr(pending[0]) == f"PendingLoss({losses[0]})"
+    assert_same_arrays(weights(waiting), weights(straight))
+
+
+def test_validate_is_the_mean_loss_of_the_net_in_use():
+    learner = make_learner(TWO, learning_rate=0.1)
+    learner.iteration()
+    before = weights(learner)
+    data, label = (mx.nd.array(array) for array in make_dataset()[:21])
+    loss = learner.validate([(data[:16], label[:16]), (data[16:], label[16:])])
+    expected = [
+        learner.loss(learner.net(data.as_in_context(ctx)), label.as_in_context(ctx)).asnumpy()
+        for ctx in TWO
+    ]  # each context has running statistics of its own
+    halves = [*expected[0][:8], *expected[1][8:16], *expected[0][16:19], *expected[1][19:]]
+    assert loss == pytest.approx(np.mean(halves), rel=1e-6)
+    assert_same_arrays(weights(learner), before)
+    with pytest.raises(ValueError, match="`data_loader` must be an iterable that yields a batch"):
+        learner.validate([])
 
 
 def test_loss_and_data_of_other_kinds():

@@ -32,6 +32,25 @@ def test_an_explosion_does_not_hide_the_valley():
     assert high < 5
 
 
+def test_a_refining_search_is_drawn_beside_the_first_and_many_as_a_band():
+    plain = falling_then_exploding()
+    other = LRFinderResult(LRS, plain.losses + (LRS / 0.1) ** 2, StopReason.DIVERGED)
+    result = LRFinderResult(
+        LRS, plain.losses, StopReason.DIVERGED, runs=[plain, other], refined=plain
+    )
+    ax = result.plot()
+    labels = ax.get_legend_handles_labels()[1]
+    assert labels[:3] == ["loss of each iteration", "smoothed", "refining search"]
+    assert labels[3] == f"suggestion {plain.suggestion:.2g}"
+    assert labels[4].startswith("of 2 searches, ")
+    assert len(ax.get_lines()) == 5
+
+
+def test_the_title_says_why_there_is_no_suggestion():
+    ax = LRFinderResult(LRS, np.ones(170), StopReason.REACHED_END).plot()
+    assert ax.get_title().endswith("\nno suggestion: the loss does not change with the rate")
+
+
 @pytest.mark.parametrize("losses", [[], [np.nan], [1.0], [2.0, 2.0, np.inf]])
 def test_short_and_broken_searches_are_drawn_too(losses):
     ax = LRFinderResult(LRS[: len(losses)], losses, StopReason.NOT_FINITE).plot()

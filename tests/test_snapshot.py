@@ -1,5 +1,8 @@
 """After `preserved`, training goes on bit for bit as if the block had never run."""
 
+import random
+
+import numpy as np
 import pytest
 from conftest import ONE, TWO, assert_same_arrays, make_learner, weights
 
@@ -142,9 +145,127 @@ def test_a_kvstore_the_user_made():
     assert train(disturbed, 4) == train(straight, 4)
 
 
-def test_a_shape_that_is_not_known_yet_is_an_error():
-    net = mx.gluon.nn.Dense(3)
+def waiting_net():
+    mx.random.seed(4)
+    net = mx.gluon.nn.HybridSequential()
+    net.add(mx.gluon.nn.Dense(4), mx.gluon.nn.BatchNorm(), mx.gluon.nn.Dense(3))
     net.initialize()
-    trainer = mx.gluon.Trainer(net.collect_params(), "sgd")
-    with pytest.raises(mx.gluon.parameter.DeferredInitializationError), preserved(net, trainer):
+    return net, mx.gluon.Trainer(net.collect_params(), "adam")
+
+
+def step(net, trainer, samples=4):
+    with mx.autograd.record():
+        loss = (net(mx.nd.arange(samples * 5).reshape((samples, 5))) ** 2).sum()
+    loss.backward()
+    trainer.step(samples)
+
+
+def values(net):
+    return [p.data().asnumpy() for p in net.collect_params().values()]
+
+
+@pytest.mark.parametrize("seed", [None, 4])
+@pytest.mark.parametrize("part", ["whole", "by layers"])
+def test_a_net_that_waits_for_its_shapes(seed, part):
+    straight, disturbed = waiting_net(), waiting_net()
+    mx.random.seed(4)
+    with preserved(*disturbed, seed=seed):
+        if part == "whole":
+            step(*disturbed)
+        else:
+            out = mx.nd.ones((2, 5))
+            for layer in disturbed[0]:
+                out = layer(out)
+    if seed is None:  # it has met its data, and keeps what it got then
+        assert disturbed[0][0].weight.shape == (4, 5)
+    else:
+        assert disturbed[0][0].weight.shape == (4, 0)
+    mx.random.seed(4)
+    step(*disturbed)
+    mx.random.seed(4)
+    step(*straight)
+    assert_same_arrays(values(disturbed[0]), values(straight[0]))
+
+
+def test_a_net_that_goes_on_waiting_may_meet_other_data():
+    net, trainer = waiting_net()
+    with preserved(net, trainer, seed=1):
+        net(mx.nd.ones((2, 5)))
+    net(mx.nd.ones((2, 7)))
+    assert net[0].weight.shape == (4, 7)
+
+
+def test_a_block_that_never_ran_the_net_changes_nothing():
+    net, trainer = waiting_net()
+    with preserved(net, trainer):
+        pass
+    step(net, trainer)
+    assert net[0].weight.shape == (4, 5)
+
+
+def test_a_net_that_is_not_initialised_is_an_error():
+    _, trainer = waiting_net()
+    other = mx.gluon.nn.Dense(3)
+    with pytest.raises(RuntimeError, match="not been initialized"), preserved(other, trainer):
+        raise AssertionError("the block must not run")
+
+
+def test_arrays_of_weights_gradients_and_states_stay_the_same_objects():
+    learner = make_learner(TWO, learning_rate=0.1, momentum=0.9)
+    train(learner, 2)
+    states = learner.trainer._kvstore._updater.states
+
+    def arrays():
+        parameters = learner.net.collect_params().values()
+        trained = [p for p in parameters if p.grad_req != "null"]
+        now = learner.trainer._kvstore._updater.states
+        return [
+            *(id(array) for p in parameters for array in p.list_data()),
+            *(id(array) for p in trained for array in p.list_grad()),
+            *(id(now[index]) for index in states),
+        ]
+
+    before = arrays()
+    with preserved(learner.net, learner.trainer):
+        train(learner, 3)
+    assert arrays() == before
+
+
+def test_the_generators_of_python_and_numpy_go_on_as_before():
+    learner = make_learner()
+    np.random.randn()  # leaves half a pair behind
+    with preserved(learner.net, learner.trainer):
+        before = np.random.randn(), random.random(), np.random.rand(700).tolist()
+    assert (np.random.randn(), random.random(), np.random.rand(700).tolist()) == before
+
+
+def test_a_seed_makes_mxnets_generators_go_on_from_it():
+    learner = make_learner()
+    with preserved(learner.net, learner.trainer, seed=5):
+        inside = mx.nd.random.uniform(shape=3).asnumpy().tolist()
+    after = mx.nd.random.uniform(shape=3).asnumpy().tolist()
+    mx.random.seed(5)
+    assert inside == after == mx.nd.random.uniform(shape=3).asnumpy().tolist()
+
+
+def test_the_scale_of_a_mixed_precision_loss():
+    class Scaler:
+        def __init__(self):
+            self.loss_scale = 8.0
+
+    learner = make_learner()
+    scaler = learner.trainer._amp_loss_scaler = Scaler()
+    learner.trainer._scale = 1 / 8
+    with preserved(learner.net, learner.trainer):
+        scaler.loss_scale = 4.0
+        learner.trainer._scale = 1 / 4
+    assert learner.trainer._amp_loss_scaler is scaler
+    assert (scaler.loss_scale, learner.trainer._scale) == (8, 1 / 8)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, True])
+def test_a_bad_seed_is_refused(seed):
+    learner = make_learner()
+    refused = pytest.raises((TypeError, ValueError), match="preserved: `seed` must be an integer")
+    with refused, preserved(learner.net, learner.trainer, seed=seed):
         raise AssertionError("the block must not run")

@@ -1,45 +1,146 @@
+"""Criteria on losses that are written down."""
+
+import numpy as np
 import pytest
 
-from gluon_lr import LRFinderStoppingCriteria
+from gluon_lr import (
+    AllOf,
+    AnyOf,
+    Diverged,
+    LRFinderStoppingCriteria,
+    MaxIterations,
+    MaxLR,
+    NotFinite,
+    SearchState,
+    StoppingCriterion,
+)
 
 
-def run(losses, **settings):
-    criterion = LRFinderStoppingCriteria(**settings)
+def stops_at(criterion, losses, lrs=None):
+    """Return the number of the iteration at which a criterion stops, None if it does not."""
+    state = SearchState()
     for n, loss in enumerate(losses, start=1):
-        if criterion(loss):
+        state.append(lrs[n - 1] if lrs else 0.1 * n, loss)
+        if criterion(state):
             return n
     return None
 
 
-def test_stops_where_the_smoothed_loss_has_doubled():
-    assert run([1] * 30 + [2.9] * 3, smoothing=0.5) == 32  # 1.95, then 2.425
-
-
-def test_without_smoothing_the_loss_itself_counts():
-    assert run([1] * 30 + [2, 2.01], smoothing=0) == 32
-
-
-def test_not_before_min_iter():
-    assert run([1] + [9] * 50) == 20
-    assert run([1] + [9] * 50, min_iter=5) == 5
-
-
-def test_a_loss_that_falls_or_stays_goes_on():
-    assert run([1 - n / 100 for n in range(99)]) is None
-    assert run([1] * 100) is None
-
-
-@pytest.mark.parametrize("first", [-3, -0.5])
-def test_a_negative_first_loss_leaves_room_as_large_as_itself(first):
-    assert run([first] * 50) is None
-    assert run([first] * 50 + [0] * 50) is None
-    assert run([first] * 50 + [abs(first)] * 50) is not None
+def tutorials(losses, **settings):
+    criterion = LRFinderStoppingCriteria(**settings)
+    return next((n for n, loss in enumerate(losses, start=1) if criterion(loss)), None)
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"),
-    [({"smoothing": 1}, r"`smoothing` .* and below 1, got 1"), ({"min_iter": 0}, "`min_iter`")],
+    ("losses", "at"),
+    [
+        ([1] * 30 + [2.9] * 5, 33),  # 2.33, 2.73, 2.85: above 2 three times
+        ([1] * 30 + [5] * 5, 31),  # 3.8: above 3
+        ([1] + [9] * 50, 20),
+        ([1] * 100, None),
+        ([1 - n / 100 for n in range(99)], None),
+        ([1] * 30 + [3] + [1] * 50, None),
+        ([-3] * 50, None),
+        ([-3] * 30 + [0.1] * 50, 35),
+        ([-3] * 30 + [9] * 5, 31),
+        ([0] * 30 + [0.1] * 5, 31),
+    ],
 )
-def test_bad_arguments(settings, message):
-    with pytest.raises(ValueError, match=message):
-        LRFinderStoppingCriteria(**settings)
+def test_diverged(losses, at):
+    assert stops_at(Diverged(smoothing=0.3, min_iter=20), losses) == at
+    assert tutorials(losses, smoothing=0.3, min_iter=20) == at
+
+
+def test_without_smoothing_the_loss_itself_counts():
+    assert stops_at(Diverged(smoothing=0), [1] * 30 + [2, 3.01]) == 32
+
+
+def test_not_before_min_iter():
+    assert stops_at(Diverged(min_iter=5), [1] + [9] * 50) == 5
+    assert stops_at(Diverged(min_iter=1), [1, 9]) == 2
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_noisy_loss_that_starts_near_zero_does_not_stop_it(seed):
+    random = np.random.RandomState(seed)
+    losses = 0.05 * np.exp(random.randn(150))
+    losses[0] = 0.001
+    assert stops_at(Diverged(), losses) is None
+    assert tutorials(losses) is None
+    blow_up = np.r_[losses, 2.0 ** np.arange(10)]
+    assert 150 < stops_at(Diverged(), blow_up) < 156
+
+
+def test_a_criterion_keeps_nothing_between_searches():
+    criterion = Diverged()
+    losses = [1] * 30 + [5] * 5
+    assert stops_at(criterion, losses) == stops_at(criterion, losses) == 31
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf"), float("-inf")])
+def test_not_finite(loss):
+    assert stops_at(NotFinite(), [1, 2, loss, 1]) == 3
+    assert stops_at(NotFinite(), [1, -2, 1e300]) is None
+
+
+def test_bounds_on_iterations_and_rate():
+    assert stops_at(MaxIterations(3), [1] * 9) == 3
+    assert stops_at(MaxLR(0.05), [1] * 4, lrs=[0.01, 0.02, 0.05, 0.1]) == 3
+
+
+def test_criteria_combine():
+    losses = [1] * 30 + [5] * 5
+    assert stops_at(Diverged() | MaxIterations(10), losses) == 10
+    assert stops_at(Diverged() & MaxIterations(33), losses) == 33
+    assert stops_at(Diverged() | (lambda state: state.losses[-1] == 1), losses) == 1
+    assert stops_at((lambda state: True) & MaxIterations(4), losses) == 4
+    assert stops_at((lambda state: True) | MaxIterations(4), losses) == 1
+    assert stops_at(AllOf(MaxIterations(4), MaxLR(0.7), Diverged()), losses) == 31
+    assert stops_at(AnyOf(MaxIterations(4), MaxLR(0.3)), losses) == 3
+
+
+def test_a_criterion_of_ones_own():
+    class Fallen(StoppingCriterion):
+        def __init__(self, below):
+            self.below = below
+
+        def __call__(self, state):
+            return state.smoothed(0.5)[-1] < self.below
+
+    assert stops_at(Fallen(0.3) | MaxIterations(9), [1, 0.1, 0.1, 0.1]) == 4
+    with pytest.raises(NotImplementedError, match="StoppingCriterion must define __call__"):
+        StoppingCriterion()(SearchState())
+
+
+def test_criteria_print_as_they_are_made():
+    both = Diverged(0.5, 5) | MaxIterations(9) & MaxLR(2)
+    assert repr(both) == "AnyOf(Diverged(0.5, 5), AllOf(MaxIterations(9), MaxLR(2.0)))"
+    assert repr(NotFinite()) == "NotFinite()"
+
+
+def test_smoothed_goes_on_from_where_it_was():
+    state = SearchState()
+    for loss in (4, 2):
+        state.append(0.1, loss)
+    assert state.smoothed(0.5) == [4, 3]
+    state.append(0.1, 1)
+    assert state.smoothed(0.5) == [4, 3, 2]
+    assert state.smoothed(0) == [4, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: Diverged(smoothing=1), ValueError, "Diverged: `smoothing` .* below 1, got 1"),
+        (lambda: Diverged(min_iter=0), ValueError, "Diverged: `min_iter`"),
+        (lambda: LRFinderStoppingCriteria(smoothing=1), ValueError, "`smoothing`"),
+        (lambda: MaxIterations(0), ValueError, "MaxIterations: `count` must be an integer of at"),
+        (lambda: MaxLR(0), ValueError, "MaxLR: `lr` must be a finite number above 0"),
+        (lambda: AnyOf(3), TypeError, "AnyOf: `criteria` must be a criterion: callable with a Se"),
+        (lambda: Diverged() | 3, TypeError, "unsupported operand"),
+        (lambda: 3 & Diverged(), TypeError, "unsupported operand"),
+    ],
+)
+def test_bad_arguments(make, error, message):
+    with pytest.raises(error, match=message):
+        make()

@@ -2,6 +2,31 @@
 
 from .finder import LRFinder
 from .result import LRFinderResult, StopReason
-from .stopping import LRFinderStoppingCriteria
+from .stopping import (
+    AllOf,
+    AnyOf,
+    Diverged,
+    LRFinderStoppingCriteria,
+    MaxIterations,
+    MaxLR,
+    NotFinite,
+    SearchState,
+    StoppingCriterion,
+)
+from .suggest import Refusal
 
-__all__ = ["LRFinder", "LRFinderResult", "LRFinderStoppingCriteria", "StopReason"]
+__all__ = [
+    "AllOf",
+    "AnyOf",
+    "Diverged",
+    "LRFinder",
+    "LRFinderResult",
+    "LRFinderStoppingCriteria",
+    "MaxIterations",
+    "MaxLR",
+    "NotFinite",
+    "Refusal",
+    "SearchState",
+    "StopReason",
+    "StoppingCriterion",
+]

@@ -1,24 +1,29 @@
 """The learning-rate range test."""
 
+import contextlib
 import math
-from typing import TYPE_CHECKING, Any, List, Optional
+from collections import deque
+from typing import TYPE_CHECKING, Any, Deque, Iterable, Iterator, List, Optional, Sequence
 
+import numpy as np
 from tqdm.auto import tqdm
 
 from .. import _check
-from ..training.learner import waits_for_shapes
+from ..training.generators import GlobalState
 from ..training.snapshot import preserved
+from ..training.transaction import afterwards
 from .result import LRFinderResult, StopReason
-from .stopping import LRFinderStoppingCriteria
+from .stopping import CRITERION, Criterion, Diverged, NotFinite, SearchState
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+MODES = ("geometric", "linear")
+_LATE = 2  # iterations after which a loss is read
+
 
 class LRFinder:
     """Find the rate to train at: train briefly at rising rates, watch the loss, put all back.
-
-        lr(i) = lr_start * lr_multiplier^(i - 1)    iteration i = 1, 2, ... while lr(i) <= lr_end
 
     Smith, "Cyclical Learning Rates for Training Neural Networks", 2015,
     https://arxiv.org/abs/1506.01186.
@@ -26,8 +31,8 @@ class LRFinder:
     Parameters
     ----------
     learner : Learner
-        Or any object with `iteration(lr) -> float`, `net` and `trainer`. Where its net waits
-        for its shapes, `iteration(take_step=False)` is called once first.
+        Or any object with `iteration(lr) -> float`, `net` and `trainer`. Its place in the data
+        is kept where it has a context manager `place_kept()`, as ours has.
 
     Raises
     ------
@@ -49,14 +54,25 @@ class LRFinder:
         lr_multiplier: float = 1.1,
         smoothing: float = 0.3,
         lr_end: float = 10,
+        num_iter: Optional[int] = None,
+        mode: str = "geometric",
+        stop: Optional[Criterion] = None,
+        repeats: int = 1,
+        refine: bool = False,
+        validation: Optional[Iterable[Any]] = None,
+        seed: Optional[int] = None,
         progress: bool = True,
     ) -> LRFinderResult:
-        """Search, put net and trainer back as they were, and return what was found.
+        """Search, put everything back as it was, and return what was found.
 
-        The search ends where the smoothed loss has doubled (:class:`LRFinderStoppingCriteria`),
-        where the loss is not finite, and at `lr_end`. However it ends, after an exception or
-        Ctrl-C too, net and trainer are put back (:func:`gluon_lr.preserved`); a trainer's
-        lr_scheduler rests meanwhile. The batches it used are gone from the learner's data.
+            geometric    lr(i) = lr_start * lr_multiplier^(i - 1), and lr_end last
+                         or, given num_iter, as many evenly spaced on the log scale
+            linear       lr(i), num_iter of them, evenly spaced from lr_start to lr_end
+
+        The search ends at `lr_end`, where `stop` says so, or where a loss is not finite.
+        However it ends, after an exception or Ctrl-C too, training goes on as if it had not
+        been (:func:`gluon_lr.preserved`, :meth:`gluon_lr.Learner.place_kept`). A trainer's
+        lr_scheduler rests meanwhile.
 
         Parameters
         ----------
@@ -67,7 +83,26 @@ class LRFinder:
         smoothing : float
             Weight of the past in the loss that decides on the stop, at least 0 and below 1.
         lr_end : float
-            Highest rate, above `lr_start`.
+            Last rate, above `lr_start`.
+        num_iter : int, optional
+            Number of iterations, at least 2. `lr_multiplier` does not count then. A linear
+            search takes 100 by default.
+        mode : str
+            'geometric' or 'linear'.
+        stop : callable, optional
+            From a :class:`SearchState` to whether to stop, after each iteration, instead of
+            ``Diverged(smoothing)``. Criteria combine: ``Diverged() | MaxIterations(100)``.
+        repeats : int
+            How many times to search, from the same start, on other batches, at least 1.
+        refine : bool
+            Whether to search again, as long and more slowly, around what was suggested: from a
+            30th of it to ten times it. Takes twice as long, and the rate is better.
+        validation : iterable, optional
+            (data, label) pairs, kept in memory. Their mean loss after each iteration is
+            watched instead of the training loss, at the cost of one pass each.
+        seed : int, optional
+            What to seed MXNet's random generators with, before the search and after it: they
+            cannot be put back. Dropout draws from them.
         progress : bool
             Whether to show a progress bar.
 
@@ -77,22 +112,27 @@ class LRFinder:
             On an argument outside its bounds.
         """
         owner = "LRFinder.find"
-        lr_start = _check.real(owner, "lr_start", lr_start, above=0)
-        lr_multiplier = _check.real(owner, "lr_multiplier", lr_multiplier, above=1)
-        lr_end = _check.real(owner, "lr_end", lr_end, above=lr_start)
-        criterion = LRFinderStoppingCriteria(smoothing)
+        rates = _rates(owner, lr_start, lr_multiplier, lr_end, num_iter, mode)
+        diverged = Diverged(smoothing)
+        if stop is not None:
+            _check.is_callable(owner, "stop", stop, CRITERION)
+        repeats = _check.integer(owner, "repeats", repeats, 1)
+        if validation is not None and not hasattr(self.learner, "validate"):
+            constraint = "left out where the learner has no `validate`"
+            raise TypeError(_check.message(owner, "validation", constraint, validation))
 
-        steps = math.log(lr_end / lr_start) / math.log(lr_multiplier)
-        rates = [lr_start * lr_multiplier**i for i in range(math.floor(steps + 1e-9) + 1)]
-        losses: List[float] = []
-        if waits_for_shapes(self.learner.net):
-            self._infer_shapes()
-        trainer = self.learner.trainer
-        with preserved(self.learner.net, trainer):
-            trainer.optimizer.lr_scheduler = None
-            reason = self._search(rates, losses, criterion, progress)
-        self.result = LRFinderResult(rates[: len(losses)], losses, reason)
-        return self.result
+        total = len(rates) * repeats * (2 if refine else 1)
+        bar = tqdm(total=total, desc="Finding a learning rate", disable=not progress)
+        place_kept = getattr(self.learner, "place_kept", contextlib.nullcontext)
+        with bar, afterwards(GlobalState.get().put_back), place_kept():
+            held = None if validation is None else list(validation)
+            search = _Search(self.learner, stop, diverged, held, seed, bar)
+            result = search.repeated(rates, repeats)
+            if refine and result.suggestion is not None:
+                around = _around(result.suggestion, rates, len(result))
+                result.refined = search.repeated(around, repeats)
+        self.result = result
+        return result
 
     def plot(self, ax: "Optional[Axes]" = None) -> "Axes":
         """Draw the last search, with its suggestion marked, and return the Axes.
@@ -106,27 +146,99 @@ class LRFinder:
             raise RuntimeError("LRFinder: nothing to plot yet; call find() first.")
         return self.result.plot(ax)
 
-    def _infer_shapes(self) -> None:
-        # Another learner has no way to that but an iteration, which moves running statistics.
-        if hasattr(self.learner, "infer_shapes"):
-            self.learner.infer_shapes()
-        else:
-            self.learner.iteration(take_step=False)
 
-    def _search(
+class _Search:
+    """Sweeps over rates, each from the same start."""
+
+    def __init__(
         self,
-        rates: List[float],
-        losses: List[float],
-        criterion: LRFinderStoppingCriteria,
-        progress: bool,
-    ) -> StopReason:
-        with tqdm(rates, desc="Finding a learning rate", disable=not progress) as bar:
-            for lr in bar:
-                loss = float(self.learner.iteration(lr))
-                losses.append(loss)
-                bar.set_postfix(lr=f"{lr:.2g}", loss=f"{loss:.3g}", refresh=False)
-                if not math.isfinite(loss):
-                    return StopReason.NOT_FINITE
-                if criterion(loss):
-                    return StopReason.DIVERGED
-        return StopReason.REACHED_END
+        learner: Any,
+        stop: Optional[Criterion],
+        diverged: Diverged,
+        validation: Optional[List[Any]],
+        seed: Optional[int],
+        bar: tqdm,
+    ) -> None:
+        self._learner = learner
+        self._stop = stop or diverged
+        self._diverged = diverged
+        self._not_finite = NotFinite()
+        self._validation = validation
+        self._seed = seed
+        self._bar = bar
+
+    def repeated(self, rates: Sequence[float], repeats: int) -> LRFinderResult:
+        """Sweep `repeats` times and return the result, or the median of the results."""
+        runs = [self._preserved_sweep(rates) for _ in range(repeats)]
+        return runs[0] if repeats == 1 else LRFinderResult.of_runs(runs)
+
+    def _preserved_sweep(self, rates: Sequence[float]) -> LRFinderResult:
+        trainer = self._learner.trainer
+        with preserved(self._learner.net, trainer, self._seed):
+            trainer.optimizer.lr_scheduler = None
+            return self._sweep(rates)
+
+    def _sweep(self, rates: Sequence[float]) -> LRFinderResult:
+        state = SearchState()
+        reason = None
+        for lr, loss in zip(rates, self._losses(rates)):
+            state.append(lr, loss)
+            self._bar.set_postfix(lr=f"{lr:.2g}", loss=f"{loss:.3g}", refresh=False)
+            self._bar.update()
+            reason = self._reason(state)
+            if reason is not None:
+                self._bar.total -= len(rates) - len(state.lrs)
+                break
+        reason = reason or StopReason.REACHED_END
+        return LRFinderResult(state.lrs, state.losses, reason, len(rates))
+
+    def _reason(self, state: SearchState) -> Optional[StopReason]:
+        if self._not_finite(state):
+            return StopReason.NOT_FINITE
+        if self._stop(state):
+            return StopReason.DIVERGED if self._diverged(state) else StopReason.STOPPED
+        return None
+
+    def _losses(self, rates: Sequence[float]) -> Iterator[float]:
+        """Train at each rate and yield the losses, read late so that MXNet need not wait."""
+        pending: Deque[Any] = deque()
+        train = getattr(self._learner, "enqueue", None)
+        late = _LATE if train else 0
+        for lr in rates:
+            loss = (train or self._learner.iteration)(lr)
+            if self._validation is not None:
+                loss = self._learner.validate(self._validation)
+            pending.append(loss)
+            if len(pending) > late:
+                yield float(pending.popleft())
+        while pending:
+            yield float(pending.popleft())
+
+
+def _around(suggestion: float, rates: Sequence[float], count: int) -> List[float]:
+    """Return rates for the slower search, from a 30th of the suggestion to ten times it."""
+    low, high = np.clip([suggestion / 30, suggestion * 10], rates[0], rates[-1])
+    return list(np.geomspace(low, high, count))
+
+
+def _rates(
+    owner: str,
+    lr_start: float,
+    lr_multiplier: float,
+    lr_end: float,
+    num_iter: Optional[int],
+    mode: str,
+) -> List[float]:
+    lr_start = _check.real(owner, "lr_start", lr_start, above=0)
+    lr_multiplier = _check.real(owner, "lr_multiplier", lr_multiplier, above=1)
+    lr_end = _check.real(owner, "lr_end", lr_end, above=lr_start)
+    if num_iter is not None:
+        num_iter = _check.integer(owner, "num_iter", num_iter, 2)
+    if _check.one_of(owner, "mode", mode, MODES) == "linear":
+        rates = np.linspace(lr_start, lr_end, num_iter or 100)
+    elif num_iter is not None:
+        rates = np.geomspace(lr_start, lr_end, num_iter)
+    else:
+        steps = math.ceil(math.log(lr_end / lr_start) / math.log(lr_multiplier) - 1e-9)
+        rates = np.append(lr_start * lr_multiplier ** np.arange(steps), lr_end)
+    return rates.tolist()

@@ -1,12 +1,25 @@
 """What a search found, and why it ended."""
 
+import json
+import math
 from enum import Enum
-from typing import TYPE_CHECKING, List, Optional, Sequence, Tuple, Union, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Dict,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+    overload,
+)
 
 import numpy as np
 
 from .. import _check
 from . import suggest
+from .suggest import Refusal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,6 +31,7 @@ class StopReason(Enum):
     DIVERGED = "the smoothed loss diverged"
     NOT_FINITE = "the loss was not finite"
     REACHED_END = "the search reached its last rate"
+    STOPPED = "the caller's criterion stopped it"
 
     def __str__(self) -> str:
         return self.value
@@ -31,44 +45,145 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
     lrs : numpy.ndarray
         The rates, rising, of shape (n,).
     losses : numpy.ndarray
-        The training loss of the iteration at each rate, of shape (n,).
+        The loss of the iteration at each rate, of shape (n,).
     reason : StopReason
         Why the search ended. Where the loss was not finite, the last pair holds it.
+    num_iter : int
+        How many iterations were planned, at least n.
+    runs : tuple of LRFinderResult
+        The searches that this one is the median of; empty where there was one.
+    refined : LRFinderResult or None
+        A second, slower search around the suggestion of the first, which replaces it.
 
     Raises
     ------
     ValueError
-        Where rates and losses differ in number.
+        Where rates and losses differ in number, or there are more than were planned.
 
     >>> result = LRFinderResult([0.1, 0.2], [1.5, 3.5], StopReason.DIVERGED)
     >>> result[1], len(result)
     ((0.2, 3.5), 2)
     >>> result
-    LRFinderResult(2 iterations from lr 0.1 to 0.2, the smoothed loss diverged, suggestion None)
+    LRFinderResult(2 iterations from lr 0.1 to 0.2, the smoothed loss diverged, no suggestion: the
+    curve has fewer than 20 points)
+    >>> LRFinderResult.from_json(result.to_json()) == result
+    True
     """
 
-    def __init__(self, lrs: Sequence[float], losses: Sequence[float], reason: StopReason) -> None:
+    def __init__(
+        self,
+        lrs: "Union[Sequence[float], np.ndarray]",
+        losses: "Union[Sequence[float], np.ndarray]",
+        reason: StopReason,
+        num_iter: Optional[int] = None,
+        runs: "Sequence[LRFinderResult]" = (),
+        refined: "Optional[LRFinderResult]" = None,
+    ) -> None:
+        name = type(self).__name__
         if len(lrs) != len(losses):
             constraint = f"as many as the {len(lrs)} rates"
-            raise ValueError(_check.message("LRFinderResult", "losses", constraint, len(losses)))
+            raise ValueError(_check.message(name, "losses", constraint, len(losses)))
         self.lrs = np.array(lrs, dtype=np.float64)
         self.losses = np.array(losses, dtype=np.float64)
         self.reason = reason
+        self.num_iter = len(lrs) if num_iter is None else num_iter
+        _check.integer(name, "num_iter", self.num_iter, len(lrs))
+        self.runs = tuple(runs)
+        self.refined = refined
+
+    @classmethod
+    def of_runs(cls, runs: "Sequence[LRFinderResult]") -> "LRFinderResult":
+        """Combine searches over the same rates: the median loss at each, as far as all came."""
+        shortest = min(runs, key=len)
+        losses = np.median([run.losses[: len(shortest)] for run in runs], axis=0)
+        return cls(shortest.lrs, losses, shortest.reason, shortest.num_iter, runs)
 
     @property
     def suggestion(self) -> Optional[float]:
-        """The rate to train at, or None where the curve does not show one.
+        """The rate to train at, the highest of a 1-cycle; None where :attr:`refusal` says why.
 
-        It lies half way, in log rate, between where the smoothed loss falls fastest and where
-        it is lowest. A curve that is flat, only rises, or has too few points shows none.
+        It is ``bottom^0.7 * edge^0.2 * 0.05^0.1 / 2``, of the rates where the smoothed loss has
+        come down, and where it is on its way up again.
         """
-        return suggest.middle_of_descent(self.lrs, self.losses)
+        return self._suggested[0]
+
+    @property
+    def refusal(self) -> Optional[Refusal]:
+        """Why there is no suggestion; None where there is one."""
+        return self._suggested[1]
+
+    @property
+    def suggestions(self) -> Dict[str, Optional[float]]:
+        """Our suggestion and those of fastai, by the names of their rules.
+
+        `minimum`, `steep`, `valley` and `slide` are fastai's, `min_grad` is fastai 1's, each
+        of the losses smoothed as fastai does. They do not refuse, but for curves too short.
+        """
+        fastai = suggest.fastai_suggestions(self.lrs, self.losses, self.num_iter)
+        return {"gluon_lr": self.suggestion, **fastai}
+
+    @property
+    def spread(self) -> Optional[Tuple[float, float]]:
+        """The lowest and the highest suggestion of the runs; None where there is none."""
+        found = [run.suggestion for run in self.runs if run.suggestion is not None]
+        return (min(found), max(found)) if found else None
 
     def plot(self, ax: "Optional[Axes]" = None) -> "Axes":
         """Draw the losses over the rates, with the suggestion marked, and return the Axes."""
         from ..plotting import plot_lr_find
 
         return plot_lr_find(self, ax)
+
+    def to_json(self) -> str:
+        """Return all of it as JSON, the suggestion too.
+
+        Losses that are not finite are the texts nan, inf and -inf.
+        """
+        refusal = self.refusal and str(self.refusal)
+        return json.dumps({"suggestion": self.suggestion, "refusal": refusal, **self._as_data()})
+
+    @classmethod
+    def from_json(cls, text: str) -> "LRFinderResult":
+        """Read what :meth:`to_json` wrote.
+
+        Raises
+        ------
+        ValueError
+            On any other text.
+        """
+        try:
+            return cls._from_data(json.loads(text))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            constraint = "what LRFinderResult.to_json() wrote"
+            message = _check.message(f"{cls.__name__}.from_json", "text", constraint, text[:80])
+            raise ValueError(f"{message} {type(error).__name__}: {error}") from None
+
+    @property
+    def _suggested(self) -> Tuple[Optional[float], Optional[Refusal]]:
+        if self.refined is not None and self.refined.suggestion is not None:
+            return self.refined._suggested
+        return suggest.suggest(self.lrs, self.losses)
+
+    def _as_data(self) -> Dict[str, Any]:
+        return {
+            "lrs": self.lrs.tolist(),
+            "losses": [_written(loss) for loss in self.losses.tolist()],
+            "reason": self.reason.name,
+            "num_iter": self.num_iter,
+            "runs": [run._as_data() for run in self.runs],
+            "refined": self.refined and self.refined._as_data(),
+        }
+
+    @classmethod
+    def _from_data(cls, data: Dict[str, Any]) -> "LRFinderResult":
+        return cls(
+            [float(lr) for lr in data["lrs"]],
+            [float(loss) for loss in data["losses"]],
+            StopReason[data["reason"]],
+            data["num_iter"],
+            [cls._from_data(run) for run in data["runs"]],
+            data["refined"] and cls._from_data(data["refined"]),
+        )
 
     @overload
     def __getitem__(self, index: int) -> Tuple[float, float]: ...
@@ -86,11 +201,26 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
     def __len__(self) -> int:
         return len(self.lrs)
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, LRFinderResult):
+            return NotImplemented
+        return self._as_data() == other._as_data()
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __repr__(self) -> str:
         if len(self) == 0:
             return f"LRFinderResult(0 iterations, {self.reason})"
-        suggestion = None if self.suggestion is None else f"{self.suggestion:.3g}"
+        suggested = (
+            f"no suggestion: {self.refusal}"
+            if self.suggestion is None
+            else f"suggestion {self.suggestion:.3g}"
+        )
         return (
             f"LRFinderResult({len(self)} iterations from lr {self.lrs[0]:.3g} to "
-            f"{self.lrs[-1]:.3g}, {self.reason}, suggestion {suggestion})"
+            f"{self.lrs[-1]:.3g}, {self.reason}, {suggested})"
         )
+
+
+def _written(number: float) -> Union[float, str]:
+    return number if math.isfinite(number) else str(number)

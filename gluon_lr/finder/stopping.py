@@ -1,18 +1,178 @@
-"""When a search has seen enough."""
+"""When a search has seen enough: small criteria over what it has seen, combined by `|` and `&`."""
 
-from typing import Optional
+import math
+from typing import Any, Callable, Dict, List
+
+import numpy as np
 
 from .. import _check
 
+Criterion = Callable[["SearchState"], Any]
+
+
+class SearchState:
+    """What a search has seen so far. Criteria are asked about it, and keep nothing themselves.
+
+    Attributes
+    ----------
+    lrs : list of float
+        The rate of each iteration.
+    losses : list of float
+        The loss of each iteration, of the same length.
+
+    >>> state = SearchState()
+    >>> for loss in (4, 2, 2):
+    ...     state.append(lr=0.1, loss=loss)
+    >>> state.smoothed(0.5)
+    [4.0, 3.0, 2.5]
+    """
+
+    def __init__(self) -> None:
+        self.lrs: List[float] = []
+        self.losses: List[float] = []
+        self._smoothed: Dict[float, List[float]] = {}
+
+    def append(self, lr: float, loss: float) -> None:
+        """Take in the rate and the loss of the next iteration."""
+        self.lrs.append(float(lr))
+        self.losses.append(float(loss))
+
+    def smoothed(self, smoothing: float) -> List[float]:
+        """Return m, where m(1) = loss(1), m(n) = (1 - smoothing) loss(n) + smoothing m(n - 1)."""
+        means = self._smoothed.setdefault(smoothing, [])
+        for loss in self.losses[len(means) :]:
+            means.append((1 - smoothing) * loss + smoothing * (means[-1] if means else loss))
+        return means
+
+
+class StoppingCriterion:
+    """Base of the criteria: called with a :class:`SearchState`, says whether to stop.
+
+    `first | second` stops where either does, `first & second` where both do. Any function of
+    the state can stand in for a criterion.
+
+    >>> Diverged(smoothing=0.5) | MaxIterations(100)
+    AnyOf(Diverged(0.5, 20), MaxIterations(100))
+    """
+
+    def __call__(self, state: SearchState) -> bool:
+        """Say whether to stop after the state's last iteration."""
+        raise NotImplementedError(f"{type(self).__name__} must define __call__(state)")
+
+    def __or__(self, other: Criterion) -> "StoppingCriterion":
+        return AnyOf(self, other) if callable(other) else NotImplemented
+
+    def __ror__(self, other: Criterion) -> "StoppingCriterion":
+        return AnyOf(other, self) if callable(other) else NotImplemented
+
+    def __and__(self, other: Criterion) -> "StoppingCriterion":
+        return AllOf(self, other) if callable(other) else NotImplemented
+
+    def __rand__(self, other: Criterion) -> "StoppingCriterion":
+        return AllOf(other, self) if callable(other) else NotImplemented
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(repr(value) for value in vars(self).values())})"
+
+
+class NotFinite(StoppingCriterion):
+    """Stop at a loss that is NaN or infinite. Every search does."""
+
+    def __call__(self, state: SearchState) -> bool:
+        """Say whether the last loss is not finite."""
+        return not math.isfinite(state.losses[-1])
+
+
+class Diverged(StoppingCriterion):
+    """Stop where the smoothed loss has doubled, beyond the noise of the first losses.
+
+        e(n) = m(n) - loss(1)    m the smoothed loss, as `SearchState.smoothed`
+        stop at n >= min_iter    where e > max(|loss(1)|, 6 s) at n, n - 1 and n - 2,
+                                 or e > max(2 |loss(1)|, 24 s) at n
+
+    s is the standard deviation of the losses 2 to min_iter. A steady loss of 1 stops it above
+    3, or above 2 three times in a row. A negative loss has as much room above it, and a loss
+    that starts near 0 as much as it scatters: a spike is no divergence.
+
+    Parameters
+    ----------
+    smoothing : float
+        Weight of the past, at least 0 and below 1.
+    min_iter : int
+        Iterations before the first stop, at least 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On an argument outside its bounds.
+    """
+
+    def __init__(self, smoothing: float = 0.3, min_iter: int = 20) -> None:
+        name = type(self).__name__
+        self.smoothing = _check.real(name, "smoothing", smoothing, minimum=0, below=1)
+        self.min_iter = _check.integer(name, "min_iter", min_iter, 1)
+
+    def __call__(self, state: SearchState) -> bool:
+        """Say whether the loss has diverged."""
+        if len(state.losses) < self.min_iter:
+            return False
+        first, early = state.losses[0], state.losses[1 : self.min_iter]
+        noise = float(np.std(early)) if early else 0.0
+        lately = [mean - first for mean in state.smoothed(self.smoothing)[-3:]]
+        lasting = min(lately) > max(abs(first), 6 * noise)
+        return lasting or lately[-1] > max(2 * abs(first), 24 * noise)
+
+
+class MaxIterations(StoppingCriterion):
+    """Stop after a number of iterations, at least 1."""
+
+    def __init__(self, count: int) -> None:
+        self.count = _check.integer("MaxIterations", "count", count, 1)
+
+    def __call__(self, state: SearchState) -> bool:
+        """Say whether that many iterations have been made."""
+        return len(state.losses) >= self.count
+
+
+class MaxLR(StoppingCriterion):
+    """Stop after the first iteration at this rate or above it."""
+
+    def __init__(self, lr: float) -> None:
+        self.lr = _check.real("MaxLR", "lr", lr, above=0)
+
+    def __call__(self, state: SearchState) -> bool:
+        """Say whether that rate has been reached."""
+        return state.lrs[-1] >= self.lr
+
+
+class AnyOf(StoppingCriterion):
+    """Stop where one of the criteria does: `first | second`."""
+
+    def __init__(self, *criteria: Criterion) -> None:
+        for criterion in criteria:
+            _check.is_callable(type(self).__name__, "criteria", criterion, CRITERION)
+        self.criteria = criteria
+
+    def __call__(self, state: SearchState) -> bool:
+        """Say whether one of them stops."""
+        return any(criterion(state) for criterion in self.criteria)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(map(repr, self.criteria))})"
+
+
+class AllOf(AnyOf):
+    """Stop where all of the criteria do: `first & second`."""
+
+    def __call__(self, state: SearchState) -> bool:
+        """Say whether all of them stop."""
+        return all(criterion(state) for criterion in self.criteria)
+
 
 class LRFinderStoppingCriteria:
-    """Stop when the smoothed loss has doubled.
+    """:class:`Diverged` with the calls of MXNet's tutorial: told one loss after the other.
 
-        m(1) = loss(1),  m(n) = (1 - smoothing) * loss(n) + smoothing * m(n - 1)
-        stop at n        where m(n) > loss(1) + |loss(1)| and n >= min_iter
-
-    For a positive first loss the limit is twice that; for a negative one it is 0. An instance
-    remembers what it was called with: use a fresh one for each search.
+    An instance remembers the losses: use a fresh one for each search.
 
     Parameters
     ----------
@@ -27,24 +187,21 @@ class LRFinderStoppingCriteria:
         On an argument outside its bounds.
 
     >>> stop = LRFinderStoppingCriteria(smoothing=0.5, min_iter=3)
-    >>> [stop(loss) for loss in (1, 9, 1, 9)]
-    [False, False, True, True]
+    >>> [stop(loss) for loss in (1, 1, 1, 9)]
+    [False, False, False, True]
     """
 
     def __init__(self, smoothing: float = 0.3, min_iter: int = 20) -> None:
-        name = type(self).__name__
-        self.smoothing = _check.real(name, "smoothing", smoothing, minimum=0, below=1)
-        self.min_iter = _check.integer(name, "min_iter", min_iter, 1)
-        self.first_loss: Optional[float] = None
-        self.running_mean: Optional[float] = None
-        self.counter = 0
+        self._diverged = Diverged(smoothing, min_iter)
+        self._state = SearchState()
 
     def __call__(self, loss: float) -> bool:
         """Take in the loss of the next iteration and say whether to stop after it."""
-        self.counter += 1
-        if self.first_loss is None or self.running_mean is None:
-            self.first_loss = self.running_mean = loss
-        else:
-            self.running_mean = (1 - self.smoothing) * loss + self.smoothing * self.running_mean
-        limit = self.first_loss + abs(self.first_loss)
-        return self.counter >= self.min_iter and self.running_mean > limit
+        self._state.append(math.nan, loss)
+        return self._diverged(self._state)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}{self._diverged!r}".replace("Diverged", "", 1)
+
+
+CRITERION = "a criterion: callable with a SearchState"

@@ -1,52 +1,203 @@
-"""Rules from a range test's rates and losses to the rate to train at."""
+"""Rules from a range test's rates and losses to the rate to train at.
 
-from typing import Optional
+:func:`suggest` is our own. fastai's four and fastai 1's are here as they are there.
+"""
+
+from enum import Enum
+from typing import Callable, Dict, Optional, Tuple
 
 import numpy as np
 
+_USUAL = 0.05
 _WIDTH = 4  # standard deviation of the smoothing, in points of the curve
-_SHORTEST = 10  # fewer points than this are no curve
+_EARLY = 10  # points at the start, before the rates matter
+_SHORTEST = 20  # fewer points than this are no curve
+_CLEAR = 2.2
 
 
-def middle_of_descent(lrs: np.ndarray, losses: np.ndarray) -> Optional[float]:
-    """Return the rate half way down the fall of the loss, or None where it does not fall.
+class Refusal(Enum):
+    """Why a curve suggests no rate; the value is a sentence."""
 
-        sqrt(steepest * lowest)    the rates of the steepest and of the lowest smoothed loss
+    TOO_SHORT = f"the curve has fewer than {_SHORTEST} points"
+    FLAT = "the loss does not change with the rate"
+    RISING = "the loss rises and has not fallen before, beyond its scatter"
+    NOISE = "the loss falls by no more than it scatters"
 
-    The steepest point is sought before the lowest one. A fall counts where it is more than
-    twice the scatter of the losses around the smoothed curve, which 1 in 400 curves of pure
-    noise reaches.
+    def __str__(self) -> str:
+        return self.value
 
-    Smith, "Cyclical Learning Rates for Training Neural Networks", 2015,
-    https://arxiv.org/abs/1506.01186, for the range test.
+
+# -- fastai's ----------------------------------------------------------------------------------
+
+
+def exponential_mean(losses: np.ndarray, weight: float = 0.98) -> np.ndarray:
+    """Smooth as fastai does: an exponential mean, divided by the weights it has so far.
+
+    m(i) = weight m(i - 1) + (1 - weight) loss(i),    m(0) = 0
+    smoothed(i) = m(i) / (1 - weight^i)               i = 1, 2, ...
+    """
+    means = np.empty(len(losses))
+    mean = 0.0
+    for i, loss in enumerate(losses, start=1):
+        mean = weight * mean + (1 - weight) * loss
+        means[i - 1] = mean / (1 - weight**i)
+    return means
+
+
+def fastai_window(
+    lrs: np.ndarray, smoothed: np.ndarray, num_it: int
+) -> Tuple[np.ndarray, np.ndarray]:
+    """Return the part that fastai looks at: from num_it // 10 to the fifth last, up to a NaN."""
+    part = slice(num_it // 10, -5)
+    lrs, smoothed = lrs[part], smoothed[part]
+    nans = np.flatnonzero(np.isnan(smoothed))
+    end = nans[0] if len(nans) else len(smoothed)
+    return lrs[:end], smoothed[:end]
+
+
+def minimum(lrs: np.ndarray, losses: np.ndarray) -> Optional[float]:
+    """Return a tenth of the rate of the lowest loss."""
+    return float(lrs[np.argmin(losses)]) / 10 if len(losses) else None
+
+
+def steep(lrs: np.ndarray, losses: np.ndarray) -> Optional[float]:
+    """Return the rate from which the loss falls most steeply over the logarithm of the rate."""
+    if len(losses) < 2:
+        return None
+    return float(lrs[np.argmin(np.diff(losses) / np.diff(np.log(lrs)))])
+
+
+def valley(lrs: np.ndarray, losses: np.ndarray) -> Optional[float]:
+    """Return a rate in the middle of the longest strictly decreasing subsequence.
+
+    With its length L, first reached at index e, and s = L / 3: the rate at index
+    e - L + int(s) + int(s / 2), or the first where nothing falls.
+    """
+    if not len(losses):
+        return None
+    lengths = np.ones(len(losses), dtype=int)
+    for i in range(1, len(losses)):
+        lengths[i] += np.max(lengths[:i], where=losses[:i] > losses[i], initial=0)
+    end = int(np.argmax(lengths))
+    length = int(lengths[end])
+    third = length / 3
+    return float(lrs[end - length + int(third) + int(third / 2) if length > 1 else 0])
+
+
+def slide(
+    lrs: np.ndarray, losses: np.ndarray, lr_diff: int = 15, thresh: float = 0.005
+) -> Optional[float]:
+    """Return the last rate, from the end, at which the slope still differs from that before it.
+
+    With g the gradient over the index, r = -1 and l = r - lr_diff: both step to the left while
+    |g[r] - g[l]| > thresh, and the last l visited is the one.
+    """
+    if len(losses) <= lr_diff:
+        return None
+    slope = np.gradient(losses)
+    right, left = -1, -1 - lr_diff
+    found = left
+    while left >= -len(losses) and abs(slope[right] - slope[left]) > thresh:
+        found = left
+        right, left = right - 1, left - 1
+    return float(lrs[found])
+
+
+def min_grad(lrs: np.ndarray, smoothed: np.ndarray) -> Optional[float]:
+    """Return the rate of the smallest gradient over the index, as fastai 1 did.
+
+    It skips 10 points at the start and 5 at the end.
+    """
+    lrs, smoothed = lrs[10:-5], smoothed[10:-5]
+    return float(lrs[np.argmin(np.gradient(smoothed))]) if len(smoothed) > 1 else None
+
+
+FASTAI: Dict[str, Callable[[np.ndarray, np.ndarray], Optional[float]]] = {
+    "minimum": minimum,
+    "steep": steep,
+    "valley": valley,
+    "slide": slide,
+}
+
+
+def fastai_suggestions(
+    lrs: np.ndarray, losses: np.ndarray, num_it: int
+) -> Dict[str, Optional[float]]:
+    """Return what fastai's four and fastai 1's rule make of raw losses, None on a short curve.
 
     Parameters
     ----------
     lrs : numpy.ndarray
         Rising rates above 0, of shape (n,).
     losses : numpy.ndarray
-        The loss at each of them, of shape (n,). What follows a non-finite one is not used.
+        The loss at each of them, of shape (n,), not smoothed.
+    num_it : int
+        The iterations that were planned, at least n.
+    """
+    smoothed = exponential_mean(losses)
+    window = fastai_window(lrs, smoothed, num_it)
+    found = {name: rule(*window) for name, rule in FASTAI.items()}
+    ended = np.flatnonzero(np.isnan(smoothed))
+    end = ended[0] if len(ended) else len(smoothed)
+    return {**found, "min_grad": min_grad(lrs[:end], smoothed[:end])}
+
+
+# -- ours --------------------------------------------------------------------------------------
+
+
+def suggest(lrs: np.ndarray, losses: np.ndarray) -> Tuple[Optional[float], Optional[Refusal]]:
+    """Return the rate to train at and None, or None and why the curve shows no rate.
+
+        bottom^0.7 * edge^0.2 * 0.05^0.1 / 2
+
+    bottom is the rate at which 98 % of the smoothed loss's fall is done, and edge the one at
+    which three quarters of it are lost again, or the last. 0.05 is a usual rate, which steadies
+    the two readings. The half is for a training longer than the search, which passes the best
+    rate before the loss shows it. The result is kept within the rates of the curve.
+
+    A curve shows a rate where the smoothed loss falls, before its lowest point, by more than
+    2.2 times the scatter of the losses around it, which 1 in 400 curves of mere noise does.
+
+    Smith, "Cyclical Learning Rates for Training Neural Networks", 2015,
+    https://arxiv.org/abs/1506.01186, for the range test. The exponents were chosen by
+    measurement.
+
+    Parameters
+    ----------
+    lrs : numpy.ndarray
+        Rising rates above 0, of shape (n,).
+    losses : numpy.ndarray
+        The loss at each of them, of shape (n,), not smoothed. What follows a loss that is not
+        finite is not used.
 
     >>> lrs = np.logspace(-5, 1, 121)
     >>> losses = 1 / (1 + (lrs / 0.01) ** 2) + (lrs / 1) ** 2
-    >>> float(np.round(middle_of_descent(lrs, losses), 3))
-    0.032
-    >>> middle_of_descent(lrs, np.ones(121)) is None
-    True
+    >>> rate, refusal = suggest(lrs, losses)
+    >>> round(rate, 3)
+    0.049
+    >>> suggest(lrs, np.ones(121))[1]
+    <Refusal.FLAT: 'the loss does not change with the rate'>
     """
     finite = np.isfinite(losses)
     count = len(losses) if finite.all() else int(np.argmin(finite))
     if count < _SHORTEST:
-        return None
-    smoothed = smooth(losses[:count])
+        return None, Refusal.TOO_SHORT
+    lrs, losses = lrs[:count], losses[:count]
+    smoothed = smooth(losses)
     lowest = int(np.argmin(smoothed))
-    descent = slice(0, lowest + 1)
-    scatter = np.std(losses[descent] - smoothed[descent])
-    fall = np.max(smoothed[descent]) - smoothed[lowest]
-    if fall <= max(2 * scatter, 1e-6 * np.max(np.abs(smoothed))):
-        return None
-    slope = np.gradient(smoothed[descent], np.log(lrs[descent]))
-    return float(np.sqrt(lrs[np.argmin(slope)] * lrs[lowest]))
+    before = smoothed[: lowest + 1]
+    fall = np.max(before) - smoothed[lowest]
+    scatter = np.std(_capped(losses)[: lowest + 1] - before)
+    negligible = 1e-6 * np.max(np.abs(smoothed))
+    if fall <= max(_CLEAR * scatter, negligible):
+        if losses[-1] > np.max(losses[:_EARLY]) + negligible:
+            return None, Refusal.RISING
+        return None, Refusal.FLAT if np.ptp(losses) <= negligible else Refusal.NOISE
+    bottom = lrs[np.argmax(before <= smoothed[lowest] + 0.02 * fall)]
+    lost = np.flatnonzero(smoothed[lowest:] > smoothed[lowest] + 0.75 * fall)
+    edge = lrs[lowest + lost[0]] if len(lost) else lrs[-1]
+    rate = bottom**0.7 * edge**0.2 * _USUAL**0.1 / 2
+    return float(np.clip(rate, lrs[0], lrs[-1])), None
 
 
 def smooth(losses: np.ndarray) -> np.ndarray:
@@ -55,10 +206,13 @@ def smooth(losses: np.ndarray) -> np.ndarray:
     Losses above the first few, which an exploding end brings, count as the highest of those,
     so that they do not hide the valley before them.
     """
-    capped = np.minimum(losses, np.max(losses[:_SHORTEST]))
     reach = np.arange(-3 * _WIDTH, 3 * _WIDTH + 1)
     kernel = np.exp(-0.5 * (reach / _WIDTH) ** 2)
-    return _convolve(capped, kernel) / _convolve(np.ones_like(capped), kernel)
+    return _convolve(_capped(losses), kernel) / _convolve(np.ones(len(losses)), kernel)
+
+
+def _capped(losses: np.ndarray) -> np.ndarray:
+    return np.minimum(losses, np.max(losses[:_EARLY]))
 
 
 def _convolve(values: np.ndarray, kernel: np.ndarray) -> np.ndarray:

@@ -1,13 +1,38 @@
 """Training one iteration at a time."""
 
+import contextlib
 from types import TracebackType
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Type, Union
 
 from .. import _check
 from .._mxnet import mx, scalar
+from .batches import Batch, Batches, one_pass
+from .transaction import afterwards
 
 Context = Union[mx.Context, List[mx.Context]]
-Batch = Tuple[Any, Any]
+
+
+class PendingLoss:
+    """The mean loss of samples that may still be computed; `float()` waits for it.
+
+    Parameters
+    ----------
+    losses : list of mx.nd.NDArray
+        Losses of the samples, on each context.
+    """
+
+    def __init__(self, losses: List[Any]) -> None:
+        self._size = sum(loss.size for loss in losses)
+        self._parts = [(loss.mean(), loss.size / self._size) for loss in losses]
+        self._value: Optional[float] = None
+
+    def __float__(self) -> float:
+        if self._value is None:
+            self._value = sum(scalar(mean) * share for mean, share in self._parts)
+        return self._value
+
+    def __repr__(self) -> str:
+        return f"PendingLoss({'computing' if self._value is None else self._value})"
 
 
 class Learner:
@@ -81,11 +106,15 @@ class Learner:
         self.ctx: Context = contexts[0] if len(contexts) == 1 else contexts
         self.loss = mx.gluon.loss.SoftmaxCrossEntropyLoss() if loss is None else loss
         self.trainer = trainer
-        self.iteration_loss: Optional[float] = None
         self._contexts = contexts
-        self._batches: Optional[Iterator[Batch]] = None
-        self._peeked: Optional[Batch] = None
+        self._batches = Batches(data_loader)
+        self._last: Optional[PendingLoss] = None
         self._closed = False
+
+    @property
+    def iteration_loss(self) -> Optional[float]:
+        """The mean loss of the last iteration, None before the first."""
+        return None if self._last is None else float(self._last)
 
     def iteration(self, lr: Optional[float] = None, take_step: bool = True) -> float:
         """Train on the next batch and return its mean loss.
@@ -104,6 +133,23 @@ class Learner:
         ValueError
             On a negative or non-finite rate, and where the data loader yields nothing.
         """
+        return float(self.enqueue(lr, take_step))
+
+    def enqueue(self, lr: Optional[float] = None, take_step: bool = True) -> PendingLoss:
+        """Do as :meth:`iteration` does, but without waiting for what MXNet computes meanwhile.
+
+        Reading each loss an iteration or two late keeps MXNet's engine busy.
+
+        Returns
+        -------
+        PendingLoss
+            `float()` of it waits for the mean loss.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`iteration`.
+        """
         if lr is not None:
             lr = _check.rate("Learner.iteration", "lr", lr)
         data, label = self._split(self._next_batch())
@@ -112,27 +158,44 @@ class Learner:
         mx.autograd.backward(losses)
         if take_step:
             self._step(sum(x.shape[0] for x in data), lr)
-        self.iteration_loss = sum(scalar(loss.mean()) * loss.size for loss in losses) / sum(
-            loss.size for loss in losses
-        )
-        return self.iteration_loss
+        self._last = PendingLoss(losses)
+        return self._last
 
-    def infer_shapes(self) -> None:
-        """Let parameters that wait for their shapes take them from the next batch.
+    def validate(self, data_loader: Iterable[Batch]) -> float:
+        """Return the mean loss over one pass through `data_loader`, as in use, not training.
 
-        The batch stays the next one, and nothing is trained.
+        Raises
+        ------
+        ValueError
+            Where the loader yields nothing, or something other than (data, label) pairs.
         """
-        if waits_for_shapes(self.net):
-            self._peeked = self._next_batch()
-            data, _ = self._split(self._peeked)
-            self.net(data[0])
+        losses = [
+            self.loss(self.net(x), y)
+            for batch in one_pass(data_loader)
+            for x, y in zip(*self._split(batch))
+        ]
+        return float(PendingLoss(losses))
+
+    @contextlib.contextmanager
+    def place_kept(self) -> Iterator[None]:
+        """Go on, after the block, with the batch that would have come without it.
+
+        Within the block come the batches of another pass. Together with
+        :func:`gluon_lr.preserved` it leaves no trace:
+        ``with preserved(learner.net, learner.trainer), learner.place_kept(): ...``
+
+        The random generators that the loader, its sampler and its dataset hold are put back
+        too, but not those of worker processes. Where the loader is an iterator, which has only
+        one pass, the block takes its next batches; they stay in memory and come again after it.
+        """
+        last = self._last
+        with self._batches.place_kept(), afterwards(lambda: setattr(self, "_last", last)):
+            yield
 
     def close(self) -> None:
         """Give up the place in the data, and the workers that read ahead of it."""
-        batches, self._batches, self._peeked, self._closed = self._batches, None, None, True
-        for release in ("close", "shutdown"):
-            if hasattr(batches, release):
-                getattr(batches, release)()
+        self._closed = True
+        self._batches.close()
 
     def __enter__(self) -> "Learner":
         return self
@@ -154,26 +217,7 @@ class Learner:
     def _next_batch(self) -> Batch:
         if self._closed:
             raise RuntimeError("Learner: closed; build a new one to go on training.")
-        if self._peeked is not None:
-            peeked, self._peeked = self._peeked, None
-            return peeked
-        if self._batches is None:
-            self._batches = iter(self.data_loader)
-        batch: Optional[Batch] = next(self._batches, None)
-        if batch is None:
-            self._batches = iter(self.data_loader)
-            batch = next(self._batches, None)
-        if batch is None:
-            constraint = "an iterable that yields a batch in every pass"
-            remedy = "Is the dataset empty, or the loader a generator that has ended?"
-            loader = self.data_loader
-            raise ValueError(_check.message("Learner", "data_loader", constraint, loader, remedy))
-        sequence = isinstance(batch, (tuple, list))
-        if not sequence or len(batch) != 2:
-            constraint = "an iterable of (data, label) pairs"
-            parts = [type(part).__name__ for part in batch] if sequence else type(batch)
-            raise ValueError(_check.message("Learner", "data_loader", constraint, parts))
-        return batch[0], batch[1]
+        return self._batches.next()
 
     def _split(self, batch: Batch) -> Tuple[List[Any], List[Any]]:
         samples, places = len(batch[0]), len(self._contexts)
@@ -238,13 +282,3 @@ def _is_initialized(parameter: mx.gluon.Parameter) -> bool:
     except RuntimeError:
         return False
     return True
-
-
-def waits_for_shapes(net: mx.gluon.Block) -> bool:
-    """Say whether a parameter of `net` is initialised but for its shape."""
-    try:
-        for parameter in net.collect_params().values():
-            parameter.list_data()
-    except mx.gluon.parameter.DeferredInitializationError:
-        return True
-    return False

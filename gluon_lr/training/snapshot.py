@@ -2,35 +2,49 @@
 
 import contextlib
 import copy
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 
+from .. import _check
 from .._mxnet import mx
+from .generators import GlobalState
+from .transaction import afterwards
 
 _BY_REFERENCE = ("lr_scheduler", "param_dict")
 
 
 @contextlib.contextmanager
-def preserved(net: mx.gluon.Block, trainer: mx.gluon.Trainer) -> Iterator[None]:
+def preserved(
+    net: mx.gluon.Block, trainer: mx.gluon.Trainer, seed: Optional[int] = None
+) -> Iterator[None]:
     """Put net and trainer back, at the end of the block, as they were at its start.
 
     That is: parameters, running statistics and gradients on every context, optimizer states
-    and attributes (rate, counts, rescale_grad), the scheduler and what it remembers, and
-    weights held by a local KVStore. `trainer.optimizer` and its scheduler stay the same
-    objects. Also after an exception or Ctrl-C in the block. Nothing is written to disk.
+    and attributes (rate, counts, rescale_grad), the scheduler and what it remembers, the
+    weights in a local KVStore, the scale of a mixed-precision loss, and the generators of
+    Python and of NumPy. `trainer.optimizer`, its scheduler and all arrays stay the same
+    objects. Also after an exception or Ctrl-C in the block. Nothing is written to disk. A
+    parameter that waits for its shape keeps the first values it gets in the block.
 
-    Random generators and the place in the data are not put back.
+    MXNet's random generators, which dropout draws from, cannot be read: they can only be set
+    to a `seed`. :meth:`gluon_lr.Learner.place_kept` keeps the place in the data.
 
     Parameters
     ----------
     net : mx.gluon.Block
-        Initialised, its shapes known.
+        Initialised.
     trainer : mx.gluon.Trainer
         The trainer of its parameters.
+    seed : int, optional
+        What to seed MXNet's generators with, at the start of the block and at its end, so that
+        training goes on as after `mx.random.seed(seed)`. A parameter that waits for its shape
+        goes on waiting then.
 
     Raises
     ------
-    mx.gluon.parameter.DeferredInitializationError
-        Where a parameter still waits for its shape.
+    RuntimeError
+        Where a parameter is not initialised.
+    TypeError, ValueError
+        Where the seed is not an integer of at least 0.
 
     >>> import mxnet as mx
     >>> net = mx.gluon.nn.Dense(1, in_units=1)
@@ -42,44 +56,71 @@ def preserved(net: mx.gluon.Block, trainer: mx.gluon.Trainer) -> Iterator[None]:
     >>> trainer.learning_rate, net.weight.data().asnumpy().item()
     (0.1, 1.0)
     """
-    snapshot = _Snapshot(net, trainer)
-    try:
+    if seed is not None:
+        seed = _check.integer("preserved", "seed", seed, 0)
+    snapshot = _Snapshot(net, trainer, seed)
+    with afterwards(snapshot.restore):
+        snapshot.begin()
         yield
-    finally:
-        snapshot.restore()
 
 
 class _Snapshot:
     """A copy of everything a training iteration changes."""
 
-    def __init__(self, net: mx.gluon.Block, trainer: mx.gluon.Trainer) -> None:
-        # Gluon has no public name for a Trainer's parameters, updaters and KVStore: the private
-        # ones stand in this class alone.
+    # Gluon has no public name for a Trainer's parameters, updaters and KVStore, for arrays
+    # stored by rows, nor for the moment a parameter gets its first values: the private ones
+    # stand in this class alone.
+
+    def __init__(self, net: mx.gluon.Block, trainer: mx.gluon.Trainer, seed: Optional[int]) -> None:
+        self._seed = seed
+        self._generators = GlobalState.get()
         self._trainer = trainer
+        self._scale = trainer._scale
+        self._scaler = getattr(trainer, "_amp_loss_scaler", None)
+        self._scaler_fields = _copied_fields(self._scaler)
+        self._optimizer = trainer.optimizer
+        self._scheduler = self._optimizer.lr_scheduler
+        self._optimizer_fields = _copied_fields(self._optimizer)
+        self._scheduler_fields = _copied_fields(self._scheduler)
+
+        self._arrays: List[Tuple[mx.nd.NDArray, mx.nd.NDArray]] = []
+        self._fresh: List[Tuple[mx.nd.NDArray, bool]] = []
+        self._waiting: List[Tuple[mx.gluon.Parameter, Any, Any]] = []
+        parameters = {id(p): p for p in [*net.collect_params().values(), *trainer._params]}
+        for parameter in parameters.values():
+            parameter.list_ctx()
+            if parameter._deferred_init:
+                self._waiting.append((parameter, parameter.shape, parameter._deferred_init))
+            else:
+                self._take(parameter)
+
         self._kvstore_is_new = not trainer._kv_initialized and _is_local(trainer)
         if not self._kvstore_is_new:
             if not trainer._kv_initialized:
                 trainer._init_kvstore()
             trainer._init_params()
         self._kvstore = trainer._kvstore if trainer._update_on_kvstore else None
-        self._updaters = [self._kvstore._updater] if self._kvstore else trainer._updaters
-
-        parameters = {id(p): p for p in [*net.collect_params().values(), *trainer._params]}
-        weights = [array for p in parameters.values() for array in p.list_data()]
-        trained = [p for p in parameters.values() if p.grad_req != "null"]
-        gradients = [array for p in trained for array in p.list_grad()]
-        self._arrays = [(array, array.copy()) for array in weights + gradients]
-        # whether backward has run since the last step
-        self._fresh = [(array, array._fresh_grad) for p in trained for array in p.list_data()]
+        self._store_updater = self._kvstore._updater if self._kvstore else None
         self._stored = self._pull_stored_weights()
-        self._states = [_copied_states(updater.states) for updater in self._updaters]
-        self._synced = [dict(updater.states_synced) for updater in self._updaters]
-        self._optimizer = trainer.optimizer
-        self._scheduler = self._optimizer.lr_scheduler
-        self._optimizer_fields = _copied_fields(self._optimizer)
-        self._scheduler_fields = _copied_fields(self._scheduler)
+        updaters = [self._kvstore._updater] if self._kvstore else trainer._updaters
+        self._states = [
+            (updater, dict(updater.states), dict(updater.states_synced)) for updater in updaters
+        ]
+        for _, states, _ in self._states:
+            self._arrays += [(array, array.copy()) for array in _arrays_in(states.values())]
+
+    def begin(self) -> None:
+        for parameter, _, _ in self._waiting:
+            self._take_when_it_has_values(parameter)
+        if self._seed is not None:
+            mx.random.seed(self._seed)
 
     def restore(self) -> None:
+        for parameter, shape, initialisation in self._waiting:
+            vars(parameter).pop("_finish_deferred_init", None)
+            if self._seed is not None:
+                parameter._data = parameter._grad = None
+                parameter._shape, parameter._deferred_init = shape, initialisation
         for array, saved in self._arrays:
             saved.copyto(array)
         for array, fresh in self._fresh:
@@ -89,21 +130,44 @@ class _Snapshot:
             # to be made where it would have been: at the first step.
             self._trainer._reset_kvstore()
         self._push_stored_weights()
-        for updater, states, synced in zip(self._updaters, self._states, self._synced):
-            updater.states, updater.states_synced = states, synced
+        for updater, states, synced in self._states:
+            updater.states, updater.states_synced = dict(states), dict(synced)
+        self._trainer._scale = self._scale
+        _replace_fields(self._scaler, self._scaler_fields)
         _replace_fields(self._optimizer, self._optimizer_fields)
         self._optimizer.lr_scheduler = self._scheduler
         _replace_fields(self._scheduler, self._scheduler_fields)
+        self._generators.put_back()
+        if self._seed is not None:
+            mx.random.seed(self._seed)
+
+    def _take(self, parameter: mx.gluon.Parameter) -> None:
+        weights = parameter._data
+        gradients = parameter._grad or []
+        self._arrays += [(array, array.copy()) for array in weights + gradients]
+        if gradients:  # whether backward has run since the last step
+            self._fresh += [(array, array._fresh_grad) for array in weights]
+
+    def _take_when_it_has_values(self, parameter: mx.gluon.Parameter) -> None:
+        finish = parameter._finish_deferred_init
+
+        def finish_and_take() -> None:
+            waited = parameter._deferred_init
+            finish()
+            if waited:
+                self._take(parameter)
+
+        parameter._finish_deferred_init = finish_and_take
 
     def _pull_stored_weights(self) -> List[Tuple[int, mx.nd.NDArray]]:
         if self._kvstore is None:
             return []
         stored = [
-            (index, mx.nd.zeros_like(parameter.list_data()[0]))
+            (index, mx.nd.zeros_like(parameter._data[0]))
             for index, parameter in enumerate(self._trainer._params)
         ]
         for index, weight in stored:
-            self._kvstore.pull(index, out=weight)
+            self._kvstore.pull(index, out=weight, ignore_sparse=False)
         return stored
 
     def _push_stored_weights(self) -> None:
@@ -114,13 +178,12 @@ class _Snapshot:
         """
         if self._kvstore is None:
             return
-        updater = self._kvstore._updater
         self._kvstore._set_updater(lambda index, pushed, weight: pushed.copyto(weight))
         try:
             for index, weight in self._stored:
                 self._kvstore.push(index, weight)
         finally:
-            self._kvstore._set_updater(updater)
+            self._kvstore._set_updater(self._store_updater)
 
 
 def _is_local(trainer: mx.gluon.Trainer) -> bool:
@@ -129,15 +192,13 @@ def _is_local(trainer: mx.gluon.Trainer) -> bool:
     return kvstore is None or (isinstance(kvstore, str) and "dist" not in kvstore)
 
 
-def _copied_states(states: Dict[Any, Any]) -> Dict[Any, Any]:
-    return {index: _copied_state(state) for index, state in states.items()}
-
-
-def _copied_state(state: Any) -> Any:
-    """Copy an optimizer's state of one parameter: None, an array, or a tuple of such."""
-    if isinstance(state, (tuple, list)):
-        return type(state)(_copied_state(part) for part in state)
-    return state.copy() if isinstance(state, mx.nd.NDArray) else copy.deepcopy(state)
+def _arrays_in(states: Iterable[Any]) -> Iterator[mx.nd.NDArray]:
+    """Yield the arrays of optimizer states, each of them None, an array, or a tuple of such."""
+    for state in states:
+        if isinstance(state, mx.nd.NDArray):
+            yield state
+        elif isinstance(state, (tuple, list)):
+            yield from _arrays_in(state)
 
 
 def _copied_fields(target: Any) -> Dict[str, Any]:
