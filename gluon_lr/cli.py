@@ -1,11 +1,14 @@
-"""The command line: `gluon-lr demo | plot | table`."""
+"""The command line: `gluon-lr demo | find | plot | table`."""
 
 import argparse
+import contextlib
+import importlib
 import importlib.util
+import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence
+from typing import Any, Callable, Dict, Optional, Sequence
 
 import numpy as np
 
@@ -49,6 +52,28 @@ def _parser() -> argparse.ArgumentParser:
         default=Path("gluon-lr-demo"),
         metavar="DIR",
         help="directory for the pictures, made if there is none (default: %(default)s)",
+    )
+
+    find = commands.add_parser(
+        "find",
+        help="find a learning rate for your own training",
+        description="Find a rate for the Learner that a function of yours returns, print it "
+        "and draw the search. Modules are looked for in the working directory too.",
+    )
+    find.set_defaults(run=_find)
+    find.add_argument(
+        "factory",
+        metavar="MODULE:FUNCTION",
+        help="a function without arguments that returns a Learner, 'package.module:function'",
+    )
+    find.add_argument(
+        "-o", "--out", type=Path, metavar="FILE", help="file for the picture of the search"
+    )
+    find.add_argument("--json", type=Path, metavar="FILE", help="file for the result as JSON")
+    find.add_argument(
+        "--refine",
+        action="store_true",
+        help="search again around the suggestion: twice as long, and better",
     )
 
     plot = commands.add_parser(
@@ -108,6 +133,73 @@ def _demo(options: Any) -> str:
     return demo.run(out)
 
 
+def _find(options: Any) -> str:
+    from .finder import LRFinder
+
+    _check_file("--out", options.out)
+    _check_file("--json", options.json)
+    if options.out is not None:
+        _check_picture(options.out)
+    learner = _factory(options.factory)()
+    try:
+        finder = LRFinder(learner)
+    except TypeError as error:
+        raise _RequestError(f"{options.factory} must return a Learner. {error}") from None
+    with contextlib.ExitStack() as stack:
+        if hasattr(learner, "close"):
+            stack.callback(learner.close)
+        result = finder.find(refine=options.refine)
+    lines = [repr(result)]
+    if options.out is not None:
+        _save_figure(result.plot().figure, options.out)
+        lines.append(str(options.out))
+    if options.json is not None:
+        options.json.write_text(result.to_json(), encoding="utf-8")
+        lines.append(str(options.json))
+    return "\n".join(lines)
+
+
+def _factory(text: str) -> Callable[[], Any]:
+    """Import what `package.module:function` names."""
+    module_name, colon, name = text.partition(":")
+    if not (module_name and colon and name):
+        raise _RequestError(f"the factory must be MODULE:FUNCTION, got {text!r}")
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise _RequestError(f"{text}: {error}") from error
+    factory = getattr(module, name, None)
+    if not callable(factory):
+        raise _RequestError(f"{text}: {module_name} has no function {name!r}")
+    return factory
+
+
+def _check_file(option: str, path: Optional[Path]) -> None:
+    """Refuse before the work what could not be written after it."""
+    if path is None:
+        return
+    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise _RequestError(f"{option} {path} must be a file in a directory that can be written to")
+
+
+def _check_picture(path: Path) -> None:
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    formats = FigureCanvasBase.get_supported_filetypes()
+    if path.suffix and path.suffix[1:].lower() not in formats:
+        known = ", ".join(sorted(formats))
+        raise _RequestError(f"--out {path} must be a file for a picture, one of {known}")
+
+
+def _save_figure(figure: Any, path: Path) -> None:
+    try:
+        figure.savefig(path)
+    except (OSError, ValueError) as error:
+        raise _RequestError(f"--out {path} must be a file for a picture: {error}") from None
+
+
 def _plot(options: Any) -> str:
     schedules = _read_schedules(options)
     from matplotlib import pyplot
@@ -122,10 +214,7 @@ def _plot(options: Any) -> str:
     if out is None:
         pyplot.show()
         return "closed"
-    try:
-        pyplot.savefig(out)
-    except (OSError, ValueError) as error:
-        raise _RequestError(f"--out {out} must be a file for a picture: {error}") from None
+    _save_figure(ax.figure, out)
     return str(out)
 
 

@@ -1,4 +1,4 @@
-"""The command line, as it is typed: `gluon-lr plot` and `gluon-lr table`."""
+"""The command line, as it is typed: `gluon-lr find`, `gluon-lr plot` and `gluon-lr table`."""
 
 import re
 import subprocess
@@ -8,6 +8,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pytest
 
+from gluon_lr import LRFinderResult
 from gluon_lr.cli import main
 
 STEPS = "FactorScheduler(100, 0.5, base_lr=1)"
@@ -111,3 +112,76 @@ def test_as_a_process():
     )
     assert done.stdout.startswith("iteration")
     assert done.stderr == ""
+
+
+@pytest.fixture
+def training(monkeypatch):
+    """A package in the working directory, with a function that returns a learner."""
+    Path("my").mkdir()
+    Path("my/__init__.py").touch()
+    Path("my/training.py").write_text(
+        """
+import mxnet as mx
+import numpy as np
+from gluon_lr import Learner
+
+def make_learner():
+    random = np.random.RandomState(0)
+    data = random.randn(64, 5).astype("float32")
+    dataset = mx.gluon.data.ArrayDataset(data, (data[:, 0] > 0).astype("float32"))
+    return Learner(mx.gluon.nn.Dense(2), mx.gluon.data.DataLoader(dataset, 16))
+
+def broken():
+    raise KeyError("a mistake of its own")
+
+number = 3
+"""
+    )
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield
+    for name in ("my", "my.training"):
+        sys.modules.pop(name, None)
+
+
+def test_find_prints_draws_and_writes_json(training, capsys):
+    arguments = ["find", "my.training:make_learner", "-o", "curve.png", "--json", "found.json"]
+    assert main(arguments) == 0
+    printed = capsys.readouterr()
+    first, *files = printed.out.splitlines()
+    assert re.fullmatch(r"LRFinderResult\(.* suggestion [\d.e-]+\)", first)
+    assert files == ["curve.png", "found.json"]
+    assert "Finding a learning rate" in printed.err
+    assert Path("curve.png").read_bytes()[:4] == b"\x89PNG"
+    found = LRFinderResult.from_json(Path("found.json").read_text())
+    assert repr(found) == first
+
+
+def test_find_can_refine(training, capsys):
+    assert main(["find", "my.training:make_learner", "--refine", "--json", "found.json"]) == 0
+    assert LRFinderResult.from_json(Path("found.json").read_text()).refined is not None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["my.training"], "the factory must be MODULE:FUNCTION, got 'my.training'"),
+        (["my.nowhere:make"], "my.nowhere:make: No module named 'my.nowhere'"),
+        (["my.training:make"], "my.training:make: my.training has no function 'make'"),
+        (["my.training:number"], "my.training has no function 'number'"),
+        (["builtins:dict"], "builtins:dict must return a Learner. LRFinder: `learner` must be"),
+        (["my.training:make_learner", "-o", "no/x.png"], "--out no/x.png must be a file in a"),
+        (["my.training:make_learner", "--json", "my"], "--json my must be a file in a directory"),
+        (["my.training:make_learner", "-o", "x.wav"], "--out x.wav must be a file for a picture"),
+    ],
+)
+def test_find_says_before_the_search_what_is_wrong(training, arguments, message, capsys):
+    assert main(["find", *arguments]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("gluon-lr find: ")
+    assert message in printed.err
+
+
+def test_an_error_in_the_factory_keeps_its_traceback(training):
+    with pytest.raises(KeyError, match="a mistake of its own"):
+        main(["find", "my.training:broken"])
