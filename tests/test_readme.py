@@ -3,11 +3,13 @@
 import re
 import runpy
 import shlex
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
 
+from gluon_lr import LRFinderResult
 from gluon_lr.cli import main
 
 README = Path(__file__).parent.parent / "README.md"
@@ -40,6 +42,19 @@ def test_shell_lines_run(capsys):
         assert main(shlex.split(line)[1:]) == 0
     assert Path("rates.png").stat().st_size > 1000
     assert "iteration" in capsys.readouterr().out
+    plt.close("all")
+
+
+def test_the_finder_runs_from_the_shell(monkeypatch, capsys):
+    (factory,) = (block for block in BLOCKS if "def make_learner" in block)
+    Path("training.py").write_text(factory)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (line,) = re.findall(r"^gluon-lr find .*", TEXT, re.MULTILINE)
+    assert main(shlex.split(line)[1:]) == 0
+    assert "suggestion 0." in capsys.readouterr().out
+    assert Path("curve.png").stat().st_size > 1000
+    assert LRFinderResult.from_json(Path("found.json").read_text()).suggestion
+    sys.modules.pop("training")
     plt.close("all")
 
 

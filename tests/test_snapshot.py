@@ -269,3 +269,12 @@ def test_a_bad_seed_is_refused(seed):
     refused = pytest.raises((TypeError, ValueError), match="preserved: `seed` must be an integer")
     with refused, preserved(learner.net, learner.trainer, seed=seed):
         raise AssertionError("the block must not run")
+
+
+def test_a_recording_that_ctrl_c_left_on_is_turned_off():
+    learner = make_learner()
+    with pytest.raises(KeyboardInterrupt), preserved(learner.net, learner.trainer):
+        mx.autograd.set_recording(True)
+        raise KeyboardInterrupt
+    assert not mx.autograd.is_recording()
+    assert not mx.autograd.is_training()

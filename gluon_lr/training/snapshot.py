@@ -74,6 +74,7 @@ class _Snapshot:
     def __init__(self, net: mx.gluon.Block, trainer: mx.gluon.Trainer, seed: Optional[int]) -> None:
         self._seed = seed
         self._generators = GlobalState.get()
+        self._mode = mx.autograd.is_recording(), mx.autograd.is_training()
         self._trainer = trainer
         self._scale = trainer._scale
         self._scaler = getattr(trainer, "_amp_loss_scaler", None)
@@ -116,6 +117,7 @@ class _Snapshot:
             mx.random.seed(self._seed)
 
     def restore(self) -> None:
+        mx.autograd.set_recording(False)  # Ctrl-C in `record()` itself may leave it on
         for parameter, shape, initialisation in self._waiting:
             vars(parameter).pop("_finish_deferred_init", None)
             if self._seed is not None:
@@ -140,6 +142,9 @@ class _Snapshot:
         self._generators.put_back()
         if self._seed is not None:
             mx.random.seed(self._seed)
+        recording, training = self._mode
+        mx.autograd.set_recording(recording)
+        mx.autograd.set_training(training)
 
     def _take(self, parameter: mx.gluon.Parameter) -> None:
         weights = parameter._data
@@ -174,14 +179,23 @@ class _Snapshot:
         """Write the weights into the KVStore.
 
         A KVStore initialises a key only once. What is pushed to it later goes through its
-        updater, so for that moment the updater is one that stores what is pushed.
+        updater, so for that moment the updater is one that stores what is pushed. Python drops
+        what is raised in there, and Ctrl-C is what may be: then the restore begins again.
         """
         if self._kvstore is None:
             return
-        self._kvstore._set_updater(lambda index, pushed, weight: pushed.copyto(weight))
+        written = set()
+
+        def write(index: int, pushed: mx.nd.NDArray, weight: mx.nd.NDArray) -> None:
+            pushed.copyto(weight)
+            written.add(index)
+
+        self._kvstore._set_updater(write)
         try:
             for index, weight in self._stored:
                 self._kvstore.push(index, weight)
+                if index not in written:
+                    raise KeyboardInterrupt
         finally:
             self._kvstore._set_updater(self._store_updater)
 
