@@ -42,6 +42,14 @@ class OwnSampler(mx.gluon.data.Sampler):
         return 10
 
 
+class Uncopyable(OwnSampler):
+    """Holds what cannot be copied."""
+
+    def __init__(self):
+        super().__init__()
+        self.source = (i for i in range(10))
+
+
 class OwnLoader:
     """An iterable of its own kind, with a generator deep inside."""
 
@@ -87,6 +95,7 @@ LOADERS = {
     "worker": lambda: shuffled(num_workers=1),
     "threads": lambda: shuffled(num_workers=2, thread_pool=True),
     "own sampler": lambda: mx.gluon.data.DataLoader(dataset(), 3, sampler=OwnSampler()),
+    "uncopyable": lambda: mx.gluon.data.DataLoader(dataset(), 3, sampler=Uncopyable()),
     "own loader": OwnLoader,
     "generator": generator,
     "iterator": Endless,

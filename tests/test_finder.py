@@ -12,6 +12,7 @@ from gluon_lr import (
     Learner,
     LRFinder,
     LRFinderResult,
+    LRFinderStoppingCriteria,
     MaxIterations,
     Refusal,
     StopReason,
@@ -182,6 +183,18 @@ def test_the_caller_may_say_when_to_stop():
     assert len(result) == 5
     assert seen[-1].lrs == result.lrs.tolist()
     assert seen[-1].losses == [3, 2, 1, 3, 2]
+
+
+def test_the_tutorials_criterion_serves_more_than_one_search():
+    criterion = LRFinderStoppingCriteria(smoothing=0, min_iter=40)
+    for _ in range(2):
+        result = find(Scripted([1.0] * 30 + [9.0] * 99), stop=criterion)
+        assert (len(result), result.reason) == (40, StopReason.DIVERGED)
+
+
+def test_the_progress_bar_ends_full(capsys):
+    LRFinder(Scripted([1.0] * 400)).find(stop=MaxIterations(30), refine=True)
+    assert "100%" in capsys.readouterr().err
 
 
 def test_losses_are_read_late_and_what_came_after_the_stop_is_cut_away(monkeypatch):

@@ -53,7 +53,7 @@ def results():
     yield LRFinderResult(LRS, LOSSES, StopReason.DIVERGED, runs=[plain, plain], refined=plain)
 
 
-@pytest.mark.parametrize("result", results(), ids=["plain", "empty", "not finite", "nested"])
+@pytest.mark.parametrize("result", list(results()), ids=["plain", "empty", "not finite", "nested"])
 def test_json_and_back(result):
     text = result.to_json()
     again = LRFinderResult.from_json(text)
@@ -91,3 +91,13 @@ def test_a_refining_search_replaces_the_suggestion_where_it_has_one():
         result = LRFinderResult(LRS, LOSSES, StopReason.DIVERGED, refined=refined)
         assert result.suggestion == suggestion
         assert result.refusal is None
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_run_that_ended_in_nan_leaves_the_others_their_say():
+    first = LRFinderResult(LRS[:3], [1, 2, np.nan], StopReason.NOT_FINITE)
+    others = [LRFinderResult(LRS, LOSSES + i, StopReason.DIVERGED) for i in range(2)]
+    together = LRFinderResult.of_runs([others[0], first, others[1]])
+    assert len(together) == 3
+    assert together.reason is StopReason.NOT_FINITE
+    assert np.isnan(together.losses[2])

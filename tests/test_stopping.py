@@ -58,6 +58,7 @@ def test_without_smoothing_the_loss_itself_counts():
 def test_not_before_min_iter():
     assert stops_at(Diverged(min_iter=5), [1] + [9] * 50) == 5
     assert stops_at(Diverged(min_iter=1), [1, 9]) == 2
+    assert stops_at(Diverged(min_iter=60), [1] * 30 + [9] * 50) == 60
 
 
 @pytest.mark.parametrize("seed", range(20))

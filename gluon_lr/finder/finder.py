@@ -3,7 +3,7 @@
 import contextlib
 import math
 from collections import deque
-from typing import TYPE_CHECKING, Any, Deque, Iterable, Iterator, List, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Deque, Iterable, Iterator, List, Optional, Sequence, Union
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -13,7 +13,14 @@ from ..training.generators import GlobalState
 from ..training.snapshot import preserved
 from ..training.transaction import afterwards
 from .result import LRFinderResult, StopReason
-from .stopping import CRITERION, Criterion, Diverged, NotFinite, SearchState
+from .stopping import (
+    CRITERION,
+    Criterion,
+    Diverged,
+    LRFinderStoppingCriteria,
+    NotFinite,
+    SearchState,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,7 +63,7 @@ class LRFinder:
         lr_end: float = 10,
         num_iter: Optional[int] = None,
         mode: str = "geometric",
-        stop: Optional[Criterion] = None,
+        stop: Union[Criterion, LRFinderStoppingCriteria, None] = None,
         repeats: int = 1,
         refine: bool = False,
         validation: Optional[Iterable[Any]] = None,
@@ -114,6 +121,8 @@ class LRFinder:
         owner = "LRFinder.find"
         rates = _rates(owner, lr_start, lr_multiplier, lr_end, num_iter, mode)
         diverged = Diverged(smoothing)
+        if isinstance(stop, LRFinderStoppingCriteria):
+            stop = stop.criterion
         if stop is not None:
             _check.is_callable(owner, "stop", stop, CRITERION)
         repeats = _check.integer(owner, "repeats", repeats, 1)
@@ -131,6 +140,7 @@ class LRFinder:
             if refine and result.suggestion is not None:
                 around = _around(result.suggestion, rates, len(result))
                 result.refined = search.repeated(around, repeats)
+            bar.total = bar.n
         self.result = result
         return result
 
@@ -187,7 +197,6 @@ class _Search:
             self._bar.update()
             reason = self._reason(state)
             if reason is not None:
-                self._bar.total -= len(rates) - len(state.lrs)
                 break
         reason = reason or StopReason.REACHED_END
         return LRFinderResult(state.lrs, state.losses, reason, len(rates))

@@ -90,9 +90,9 @@ class Diverged(StoppingCriterion):
         stop at n >= min_iter    where e > max(|loss(1)|, 6 s) at n, n - 1 and n - 2,
                                  or e > max(2 |loss(1)|, 24 s) at n
 
-    s is the standard deviation of the losses 2 to min_iter. A steady loss of 1 stops it above
-    3, or above 2 three times in a row. A negative loss has as much room above it, and a loss
-    that starts near 0 as much as it scatters: a spike is no divergence.
+    s is the standard deviation of the losses 2 to min(min_iter, 20). A steady loss of 1 stops
+    it above 3, or above 2 three times in a row. A negative loss has as much room above it, and
+    a loss that starts near 0 as much as it scatters: a spike is no divergence.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ class Diverged(StoppingCriterion):
         """Say whether the loss has diverged."""
         if len(state.losses) < self.min_iter:
             return False
-        first, early = state.losses[0], state.losses[1 : self.min_iter]
+        first, early = state.losses[0], state.losses[1 : min(self.min_iter, 20)]
         noise = float(np.std(early)) if early else 0.0
         lately = [mean - first for mean in state.smoothed(self.smoothing)[-3:]]
         lasting = min(lately) > max(abs(first), 6 * noise)
@@ -172,7 +172,8 @@ class AllOf(AnyOf):
 class LRFinderStoppingCriteria:
     """:class:`Diverged` with the calls of MXNet's tutorial: told one loss after the other.
 
-    An instance remembers the losses: use a fresh one for each search.
+    An instance remembers the losses it is told: use a fresh one for each search of your own.
+    :meth:`LRFinder.find` takes one as `stop`, and does not touch it.
 
     Parameters
     ----------
@@ -192,16 +193,13 @@ class LRFinderStoppingCriteria:
     """
 
     def __init__(self, smoothing: float = 0.3, min_iter: int = 20) -> None:
-        self._diverged = Diverged(smoothing, min_iter)
+        self.criterion = Diverged(smoothing, min_iter)
         self._state = SearchState()
 
     def __call__(self, loss: float) -> bool:
         """Take in the loss of the next iteration and say whether to stop after it."""
         self._state.append(math.nan, loss)
-        return self._diverged(self._state)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}{self._diverged!r}".replace("Diverged", "", 1)
+        return self.criterion(self._state)
 
 
 CRITERION = "a criterion: callable with a SearchState"

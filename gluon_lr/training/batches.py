@@ -140,8 +140,12 @@ def _sampler_kept(loader: Any) -> Iterator[None]:
     # A copy of the loader would end the worker processes it shares when it is deleted, so it
     # is the private attribute that is exchanged.
     sampler = loader._batch_sampler
+    try:
+        passing = copy.deepcopy(sampler, {id(loader._dataset): loader._dataset})
+    except TypeError:  # one of a user's, which holds a generator or a lock
+        passing = sampler
     with afterwards(lambda: setattr(loader, "_batch_sampler", sampler)):
-        loader._batch_sampler = copy.deepcopy(sampler, {id(loader._dataset): loader._dataset})
+        loader._batch_sampler = passing
         yield
 
 
