@@ -296,7 +296,7 @@ def test_shows_a_progress_bar_that_can_be_turned_off(capsys):
         ({"num_iter": 1}, "LRFinder.find: `num_iter` must be an integer of at least 2, got 1"),
         ({"mode": "exp"}, "LRFinder.find: `mode` must be one of 'geometric', 'linear', got 'exp'"),
         ({"repeats": 0}, "LRFinder.find: `repeats` must be an integer of at least 1"),
-        ({"seed": -1}, "preserved: `seed` must be an integer of at least 0, got -1"),
+        ({"seed": -1}, "LRFinder.find: `seed` must be an integer of at least 0, got -1"),
         ({"stop": 3}, "LRFinder.find: `stop` must be a criterion: callable with a SearchState"),
         ({"validation": []}, "LRFinder.find: `validation` must be left out where the learner has"),
     ],
@@ -306,6 +306,11 @@ def test_bad_arguments_are_refused_before_anything_runs(settings, message):
     with pytest.raises((ValueError, TypeError), match=message):
         find(learner, **settings)
     assert learner.lrs == []
+
+
+def test_validation_data_must_be_iterable():
+    with pytest.raises(TypeError, match=r"`validation` must be an iterable of \(data, label\)"):
+        find(make_learner(), validation=3)
 
 
 def test_a_learner_must_look_like_one():

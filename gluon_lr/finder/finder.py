@@ -126,9 +126,10 @@ class LRFinder:
         if stop is not None:
             _check.is_callable(owner, "stop", stop, CRITERION)
         repeats = _check.integer(owner, "repeats", repeats, 1)
-        if validation is not None and not hasattr(self.learner, "validate"):
-            constraint = "left out where the learner has no `validate`"
-            raise TypeError(_check.message(owner, "validation", constraint, validation))
+        if seed is not None:
+            seed = _check.integer(owner, "seed", seed, 0)
+        if validation is not None:
+            self._check_validation(owner, validation)
 
         total = len(rates) * repeats * (2 if refine else 1)
         bar = tqdm(total=total, desc="Finding a learning rate", disable=not progress)
@@ -155,6 +156,15 @@ class LRFinder:
         if self.result is None:
             raise RuntimeError("LRFinder: nothing to plot yet; call find() first.")
         return self.result.plot(ax)
+
+    def _check_validation(self, owner: str, validation: Any) -> None:
+        constraint = None
+        if not hasattr(self.learner, "validate"):
+            constraint = "left out where the learner has no `validate`"
+        elif not hasattr(validation, "__iter__"):
+            constraint = "an iterable of (data, label) pairs"
+        if constraint is not None:
+            raise TypeError(_check.message(owner, "validation", constraint, validation))
 
 
 class _Search:
