@@ -63,6 +63,14 @@ def assert_same_arrays(left, right):
         np.testing.assert_array_equal(one, other)
 
 
+def let_workers_finish(loader):
+    """Wait for what workers still read ahead: Python may hang when a pool at work is deleted."""
+    pool = getattr(loader, "_worker_pool", None)
+    if pool is not None:
+        pool.close()
+        pool.join()
+
+
 @pytest.fixture(autouse=True)
 def _in_a_directory_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

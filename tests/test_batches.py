@@ -4,6 +4,7 @@ import random
 
 import numpy as np
 import pytest
+from conftest import let_workers_finish
 
 from gluon_lr import ContinuousBatchSampler, Learner
 from gluon_lr._mxnet import mx
@@ -114,7 +115,8 @@ def seed():
 def test_the_place_is_kept(name, before, taken):
     def run(look_ahead):
         seed()
-        batches = Batches(LOADERS[name]())
+        loader = LOADERS[name]()
+        batches = Batches(loader)
         values(batches, before)
         for _ in range(look_ahead):
             state = np.random.get_state(), random.getstate()
@@ -124,6 +126,7 @@ def test_the_place_is_kept(name, before, taken):
             random.setstate(state[1])
         following = values(batches, 9)
         batches.close()
+        let_workers_finish(loader)
         return following, np.random.rand(), random.random()
 
     straight = run(look_ahead=0)

@@ -8,6 +8,7 @@ from conftest import (
     SAMPLES,
     TWO,
     assert_same_arrays,
+    let_workers_finish,
     make_dataset,
     make_learner,
     make_net,
@@ -203,13 +204,13 @@ def test_an_optimizer_may_be_given_whole():
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_closing_ends_the_iterator_and_the_training(workers):
-    with Learner(
-        make_net(), mx.gluon.data.DataLoader(make_dataset(), BATCH_SIZE, num_workers=workers)
-    ) as learner:
+    loader = mx.gluon.data.DataLoader(make_dataset(), BATCH_SIZE, num_workers=workers)
+    with Learner(make_net(), loader) as learner:
         learner.iteration(0.1)
     learner.close()
     with pytest.raises(RuntimeError, match="Learner: closed; build a new one"):
         learner.iteration(0.1)
+    let_workers_finish(loader)
 
 
 class Empty:

@@ -10,9 +10,7 @@ from gluon_lr import FactorScheduler, preserved
 from gluon_lr._mxnet import mx
 
 OPTIMIZERS = [
-    ("sgd", {"learning_rate": 0.1}),
     ("sgd", {"learning_rate": 0.1, "momentum": 0.9, "wd": 0.01}),
-    ("adam", {"learning_rate": 0.01}),
     ("nadam", {"learning_rate": 0.01}),
     ("rmsprop", {"learning_rate": 0.01, "centered": True}),
     ("sgd", {"lr_scheduler": FactorScheduler(2, 0.5, base_lr=0.2), "momentum": 0.9}),
