@@ -193,6 +193,38 @@ def test_a_net_that_goes_on_waiting_may_meet_other_data():
     assert net[0].weight.shape == (4, 7)
 
 
+def test_ctrl_c_while_a_parameter_gets_its_first_values(monkeypatch):
+    net, trainer = waiting_net()
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(net[1].gamma, "_init_impl", interrupted)
+    with pytest.raises(KeyboardInterrupt), preserved(net, trainer):
+        step(net, trainer)
+    monkeypatch.undo()
+    step(net, trainer)
+    assert net[1].gamma.shape == (4,)
+
+
+@pytest.mark.parametrize(("ctx", "update_on_kvstore"), [(ONE, None), (TWO, True), (TWO, False)])
+def test_states_loaded_in_the_block_go_again(ctx, update_on_kvstore):
+    straight, disturbed = (
+        learner_with(ctx, "adam", {"learning_rate": 0.01}, update_on_kvstore) for _ in range(2)
+    )
+    for learner in (straight, disturbed):
+        train(learner, 1)
+        learner.trainer.save_states("states")
+        train(learner, 3)
+    optimizer = disturbed.trainer.optimizer
+    with preserved(disturbed.net, disturbed.trainer):
+        disturbed.trainer.load_states("states")
+        train(disturbed, 4)
+    assert disturbed.trainer.optimizer is optimizer
+    assert train(disturbed, 4) == train(straight, 4)
+    assert optimizer.num_update == straight.trainer.optimizer.num_update == 8
+
+
 def test_a_block_that_never_ran_the_net_changes_nothing():
     net, trainer = waiting_net()
     with preserved(net, trainer):

@@ -120,7 +120,8 @@ class _Snapshot:
         mx.autograd.set_recording(False)  # Ctrl-C in `record()` itself may leave it on
         for parameter, shape, initialisation in self._waiting:
             vars(parameter).pop("_finish_deferred_init", None)
-            if self._seed is not None:
+            # without values, where Ctrl-C came while it got them
+            if self._seed is not None or parameter._data is None:
                 parameter._data = parameter._grad = None
                 parameter._shape, parameter._deferred_init = shape, initialisation
         for array, saved in self._arrays:
@@ -134,6 +135,8 @@ class _Snapshot:
         self._push_stored_weights()
         for updater, states, synced in self._states:
             updater.states, updater.states_synced = dict(states), dict(synced)
+            updater.optimizer = self._optimizer
+        self._trainer._optimizer = self._optimizer  # load_states() makes another
         self._trainer._scale = self._scale
         _replace_fields(self._scaler, self._scaler_fields)
         _replace_fields(self._optimizer, self._optimizer_fields)
