@@ -95,18 +95,17 @@ def measure(name: str, learner: Learner) -> List[Row]:
         with preserved(learner.net, learner.trainer):
             pass
 
-    searches, snapshots, bar = [], [], []
+    updates, searches, snapshots = [], [], []
     for _ in range(ROUNDS):
-        bare = seconds(lambda: bare_loop(learner, rates))
-        searches.append(seconds(search) / bare)
-        snapshots.append(seconds(snapshot) / (bare / ITERATIONS))
-        bare = seconds(lambda: bare_loop(learner, rates))
-        bar.append(bare / ITERATIONS)
+        update = seconds(lambda: bare_loop(learner, rates)) / ITERATIONS
+        updates.append(update)
+        searches.append(seconds(search) / ITERATIONS / update)
+        snapshots.append(seconds(snapshot) / update)
     goal = {"MLP": 1.15, "CNN": 1.05}[name]
-    update = 1e3 * statistics.median(bar)
+    milliseconds = 1e3 * statistics.median(updates)
     return [
         (
-            f"{name} ({update:.1f} ms an update): find, per update",
+            f"{name} ({milliseconds:.1f} ms an update): find, per update",
             statistics.median(searches),
             goal,
         ),

@@ -74,18 +74,17 @@ def compute_truth() -> None:
 class Truth:
     """The losses of one grid."""
 
-    def __init__(self, name: str, losses: List[Optional[float]]) -> None:
-        self.task = name.split(" / ")[0]
+    def __init__(self, losses: List[Optional[float]]) -> None:
         self.losses = np.array([math.inf if loss is None else loss for loss in losses])
         self.best = float(self.losses.min())
         self.span = float(self.losses[0]) - self.best
 
-    def outcome(self, lr: Optional[float], updates: int) -> Outcome:
+    def outcome(self, task: str, lr: Optional[float], updates: int) -> Outcome:
         """Read off how good a rate is; none at all is as good as the smallest rate."""
         shortfalls = np.minimum((self.losses - self.best) / self.span, WORST)
         place = np.log(RATES[0] if lr is None else lr)
         shortfall = float(np.interp(place, np.log(RATES), shortfalls))
-        return Outcome(self.task, shortfall, 1 + shortfall * self.span / self.best, updates)
+        return Outcome(task, shortfall, 1 + shortfall * self.span / self.best, updates)
 
 
 # -- the ways to a rate --------------------------------------------------------------------------
@@ -140,7 +139,7 @@ def outcomes(tasks: List[Task], truth: Dict[str, Truth]) -> Dict[str, List[Outco
             ways = {**ours(task, seed), **fastai(task, seed)}
             ways["the grid itself, in another order"] = grid_again(truth, task, seed)
             for name, (lr, updates) in ways.items():
-                outcome = truth[key(task, seed, 0)].outcome(lr, updates)
+                outcome = truth[key(task, seed, 0)].outcome(task.name, lr, updates)
                 found.setdefault(name, []).append(outcome)
     return found
 
@@ -173,7 +172,7 @@ def main() -> None:
     if parser.parse_args().truth:
         compute_truth()
         return
-    truth = {name: Truth(name, losses) for name, losses in json.loads(TRUTH.read_text()).items()}
+    truth = {name: Truth(losses) for name, losses in json.loads(TRUTH.read_text()).items()}
     halves = {"The tasks it was chosen on": CHOSEN_ON, "The other tasks": REPORTED_ON}
     for title, tasks in halves.items():
         found = outcomes(tasks, truth)

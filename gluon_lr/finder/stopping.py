@@ -8,6 +8,7 @@ import numpy as np
 from .. import _check
 
 Criterion = Callable[["SearchState"], Any]
+CRITERION = "a criterion: callable with a SearchState"
 
 
 class SearchState:
@@ -200,6 +201,3 @@ class LRFinderStoppingCriteria:
         """Take in the loss of the next iteration and say whether to stop after it."""
         self._state.append(math.nan, loss)
         return self.criterion(self._state)
-
-
-CRITERION = "a criterion: callable with a SearchState"

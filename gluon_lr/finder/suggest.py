@@ -49,7 +49,10 @@ def fastai_window(
 ) -> Tuple[np.ndarray, np.ndarray]:
     """Return the part that fastai looks at: from num_it // 10 to the fifth last, up to a NaN."""
     part = slice(num_it // 10, -5)
-    lrs, smoothed = lrs[part], smoothed[part]
+    return _up_to_a_nan(lrs[part], smoothed[part])
+
+
+def _up_to_a_nan(lrs: np.ndarray, smoothed: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     nans = np.flatnonzero(np.isnan(smoothed))
     end = nans[0] if len(nans) else len(smoothed)
     return lrs[:end], smoothed[:end]
@@ -137,9 +140,7 @@ def fastai_suggestions(
     smoothed = exponential_mean(losses)
     window = fastai_window(lrs, smoothed, num_it)
     found = {name: rule(*window) for name, rule in FASTAI.items()}
-    ended = np.flatnonzero(np.isnan(smoothed))
-    end = ended[0] if len(ended) else len(smoothed)
-    return {**found, "min_grad": min_grad(lrs[:end], smoothed[:end])}
+    return {**found, "min_grad": min_grad(*_up_to_a_nan(lrs, smoothed))}
 
 
 # -- ours --------------------------------------------------------------------------------------
