@@ -1,5 +1,7 @@
 """MXNet, made importable on today's NumPy. Every other module takes `mx` from here."""
 
+from typing import Dict
+
 import numpy as np
 
 _REMOVED_ALIASES = {
@@ -36,9 +38,20 @@ except Exception as error:
     ) from error
 
 
+estimator = mx.gluon.contrib.estimator
+metric = mx.gluon.metric if hasattr(mx.gluon, "metric") else mx.metric
+
+
+def named_parameters(net: mx.gluon.Block) -> Dict[str, mx.gluon.Parameter]:
+    """Return a net's parameters by the names they have in files: by their place in the net."""
+    if hasattr(net, "_collect_params_with_prefix"):
+        return dict(net._collect_params_with_prefix())
+    return dict(net.collect_params())
+
+
 def scalar(array: mx.nd.NDArray) -> float:
     """Read an array of one element; blocks until it is computed."""
     return float(array.asnumpy().item())
 
 
-__all__ = ["mx", "scalar"]
+__all__ = ["estimator", "metric", "mx", "named_parameters", "scalar"]

@@ -1,12 +1,12 @@
 """Data to matplotlib Axes. Nothing is shown or saved, and matplotlib is imported when used."""
 
 import textwrap
-from typing import TYPE_CHECKING, Mapping, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
 from . import _check
-from .finder.suggest import smooth
+from .finder.suggest import exponential_mean, smooth
 from .schedules import foreign
 
 if TYPE_CHECKING:
@@ -105,6 +105,99 @@ def plot_lr_find(result: "LRFinderResult", ax: "Optional[Axes]" = None) -> "Axes
     ax.legend(fontsize="small")
     ax.grid(alpha=0.3)
     return ax
+
+
+def plot_smoothed_search(
+    result: "LRFinderResult",
+    skip_start: int = 0,
+    skip_end: int = 5,
+    marked: Optional[float] = None,
+    ax: "Optional[Axes]" = None,
+) -> "Axes":
+    """Draw a search as fastai does: its smoothed losses, and a red dot at the rate `marked`."""
+    ax = ax or _new_axes()
+    smoothed = exponential_mean(result.losses)
+    shown = slice(skip_start, len(result) - skip_end)
+    ax.plot(result.lrs[shown], smoothed[shown])
+    if marked is not None:
+        place = int(np.argmin(np.abs(result.lrs - marked)))
+        label = f"steepest, {marked:.2g}"
+        ax.plot(marked, smoothed[place], "o", color="red", markersize=8, label=label)
+        ax.legend(fontsize="small")
+    ax.set_xscale("log")
+    ax.set_xlabel("learning rate")
+    ax.set_ylabel("loss, smoothed")
+    ax.grid(alpha=0.3)
+    return ax
+
+
+def plot_losses(
+    losses: np.ndarray,
+    validation: Sequence[Tuple[int, float]] = (),
+    skip_start: int = 0,
+    ax: "Optional[Axes]" = None,
+) -> "Axes":
+    """Draw the loss of each iteration, smoothed too, and validation losses at some of them.
+
+    Smoothed means the exponential mean of about the last ten.
+    """
+    ax = ax or _new_axes()
+    count = np.arange(1, len(losses) + 1)[skip_start:]
+    smoothed = exponential_mean(losses, weight=0.9)[skip_start:]
+    ax.plot(count, losses[skip_start:], ".", color="C0", alpha=0.2, label="loss of each iteration")
+    ax.plot(count, smoothed, color="C0", label="smoothed")
+    if len(validation):
+        ax.plot(*zip(*validation), "o-", color="C1", label="validation")
+    ax.set_xlabel("iteration")
+    ax.set_ylabel("loss")
+    ax.legend(fontsize="small")
+    ax.grid(alpha=0.3)
+    return ax
+
+
+def plot_hyper_parameters(
+    values: Mapping[str, np.ndarray],
+    keys: Optional[Sequence[str]] = None,
+    figsize: Optional[Tuple[float, float]] = None,
+) -> "List[Axes]":
+    """Draw hyper-parameters over iterations, two in a row, and return their Axes.
+
+    Parameters
+    ----------
+    values : dict
+        By name, of shape (n,), or (n, groups) with a line for each group.
+    keys : sequence of str, optional
+        Which of them; all by default.
+    figsize : tuple, optional
+        Of the figure, in inches.
+
+    Raises
+    ------
+    ValueError
+        When there is none of that name.
+    """
+    import matplotlib.pyplot as plt
+
+    keys = list(values if keys is None else keys)
+    for key in keys:
+        _check.one_of("plot_sched", "keys", key, list(values))
+    rows, columns = (len(keys) + 1) // 2, min(len(keys), 2)
+    size = figsize or (5.5 * columns, 3.6 * rows)
+    figure, grid = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
+    for key, ax in zip(keys, grid.flat):
+        of_groups = values[key].reshape(len(values[key]), -1)
+        several = np.ptp(of_groups, axis=1).any()
+        for group, line in enumerate(of_groups.T if several else of_groups.T[-1:]):
+            label = f"group {group}" if several else None
+            ax.plot(np.arange(1, len(line) + 1), line, label=label)
+        if several:
+            ax.legend(fontsize="small")
+        ax.set_xlabel("iteration")
+        ax.set_ylabel(key)
+        ax.grid(alpha=0.3)
+    for spare in grid.flat[len(keys) :]:
+        figure.delaxes(spare)
+    return list(grid.flat[: len(keys)])
 
 
 def plot_curves(

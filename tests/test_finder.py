@@ -18,7 +18,7 @@ from gluon_lr import (
     StopReason,
 )
 from gluon_lr._mxnet import mx
-from gluon_lr.training.learner import PendingLoss
+from gluon_lr.training.iteration import PendingLoss
 
 
 class Scripted:

@@ -17,7 +17,7 @@ PACKAGE = Path(gluon_lr.__file__).parent
 # from the foundations up; a module imports from its own row and the rows before it
 ROWS = [
     ["_version", "_check", "_mxnet"],
-    ["schedules"],
+    ["schedules", "annealing"],
     ["training"],
     ["finder"],
     ["plotting"],

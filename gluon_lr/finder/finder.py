@@ -226,7 +226,7 @@ class _Search:
         for lr in rates:
             loss = (train or self._learner.iteration)(lr)
             if self._validation is not None:
-                loss = self._learner.validate(self._validation)
+                loss = self._learner.validate(self._validation, ())["valid_loss"]
             pending.append(loss)
             if len(pending) > late:
                 yield float(pending.popleft())

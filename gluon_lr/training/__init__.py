@@ -1,7 +1,35 @@
-"""HOW to train: batches without end, one iteration at a time, and the way back."""
+"""HOW to train: batches without end, one iteration at a time, by policies, and the way back."""
 
+from .callbacks import Callback, CancelFitException, CheckpointCallback, EarlyStoppingCallback
+from .checkpoint import load_checkpoint, save_checkpoint
+from .handlers import EstimatorLearner, LRScheduleHandler, OneCycleHandler, ParamSchedulerHandler
+from .hyper import HyperParameters
 from .learner import Learner
+from .policies import flat_cos, one_cycle, sgdr
+from .recorder import Recorder
 from .sampler import ContinuousBatchSampler
+from .scheduling import AnnealedSchedule, ParamScheduler
 from .snapshot import preserved
 
-__all__ = ["ContinuousBatchSampler", "Learner", "preserved"]
+__all__ = [
+    "AnnealedSchedule",
+    "Callback",
+    "CancelFitException",
+    "CheckpointCallback",
+    "ContinuousBatchSampler",
+    "EarlyStoppingCallback",
+    "EstimatorLearner",
+    "HyperParameters",
+    "LRScheduleHandler",
+    "Learner",
+    "OneCycleHandler",
+    "ParamScheduler",
+    "ParamSchedulerHandler",
+    "Recorder",
+    "flat_cos",
+    "load_checkpoint",
+    "one_cycle",
+    "preserved",
+    "save_checkpoint",
+    "sgdr",
+]

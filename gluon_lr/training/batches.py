@@ -3,7 +3,7 @@
 import contextlib
 import copy
 from collections import deque
-from typing import Any, Deque, Iterable, Iterator, NamedTuple, Optional, Tuple
+from typing import Any, Deque, Dict, Iterable, Iterator, NamedTuple, Optional, Tuple
 
 from .. import _check
 from .._mxnet import mx
@@ -25,6 +25,9 @@ class Batches:
     def __init__(self, data_loader: Iterable[Batch]) -> None:
         self._loader = data_loader
         self._iterator: Optional[Iterator[Batch]] = None
+        self._begun = GlobalState.get()  # the generators at the start of the pass
+        self._drawn = 0  # batches read in this pass
+        self._ahead: Optional[Place] = None  # to go to before the next batch
         self._kept: Deque[_Draw] = deque()  # read already, and to be given again
         self._given: Optional[int] = None  # how many of these, in a block that keeps the place
 
@@ -62,34 +65,65 @@ class Batches:
                 self._given = given or 0
                 yield
             return
+        place = self._iterator, self._begun, self._drawn, self._ahead
         iterator, generators = self._iterator, states_held_by(self._loader)
 
         def go_back() -> None:
-            passing, self._iterator = self._iterator, iterator
+            passing = self._iterator
+            self._iterator, self._begun, self._drawn, self._ahead = place
             for put_back in generators:
                 put_back()
             if passing is not iterator:
                 _release(passing)
 
         with _sampler_kept(self._loader), afterwards(go_back):
-            self._iterator = None
+            self._iterator = self._ahead = None
             yield
+
+    def place(self) -> "Place":
+        """Return the place in the data, to :meth:`go_to` in another process as well."""
+        if self._ahead is not None:
+            return self._ahead
+        return Place(self._begun, self._drawn - len(self._kept), GlobalState.get())
+
+    def go_to(self, place: "Place") -> None:
+        """Give next what followed `place`: begin the pass as it was begun, and read up to there.
+
+        That is done when the next batch is asked for; the generators are then those of `place`.
+        """
+        self.close()
+        self._ahead = place
+
+    def start_pass(self) -> None:
+        """Give next the first batch of a new pass, where the loader has more than one."""
+        if hasattr(self._loader, "__next__"):
+            return
+        if self._ahead is not None:
+            self._ahead.now.put_back()
+        self.close()
 
     def close(self) -> None:
         """Give up the place in the data, and the workers that read ahead of it."""
         iterator, self._iterator = self._iterator, None
+        self._ahead = None
         self._kept.clear()
         _release(iterator)
 
     def _read(self) -> Batch:
-        if self._iterator is None:
-            self._iterator = iter(self._loader)
-        batch: Optional[Batch] = next(self._iterator, None)
+        if self._ahead is not None:
+            place, self._ahead = self._ahead, None
+            place.begun.put_back()
+            for _ in range(place.drawn):
+                self._read()
+            place.now.put_back()
+        batch = None if self._iterator is None else next(self._iterator, None)
         if batch is None:
+            self._begun, self._drawn = GlobalState.get(), 0
             self._iterator = iter(self._loader)
             batch = next(self._iterator, None)
         if batch is None:
-            raise _empty(self._loader)
+            raise empty(self._loader)
+        self._drawn += 1
         return _pair(batch)
 
 
@@ -105,7 +139,7 @@ def one_pass(data_loader: Iterable[Batch]) -> Iterator[Batch]:
     for batch in data_loader:
         yield _pair(batch)
     if batch is None:
-        raise _empty(data_loader)
+        raise empty(data_loader)
 
 
 def _pair(batch: Any) -> Batch:
@@ -117,10 +151,29 @@ def _pair(batch: Any) -> Batch:
     return batch[0], batch[1]
 
 
-def _empty(loader: Any) -> ValueError:
+def empty(loader: Any) -> ValueError:
+    """Return the error of a loader that yields nothing."""
     constraint = "an iterable that yields a batch in every pass"
     remedy = "Is the dataset empty, or the loader a generator that has ended?"
     return ValueError(_check.message("Learner", "data_loader", constraint, loader, remedy))
+
+
+class Place(NamedTuple):
+    """A place in the data: the generators where its pass began, the batches since, and now's."""
+
+    begun: GlobalState
+    drawn: int
+    now: GlobalState
+
+    def as_data(self) -> Dict[str, Any]:
+        """Return the place as what `json` can write."""
+        return {"begun": self.begun.as_data(), "drawn": self.drawn, "now": self.now.as_data()}
+
+    @classmethod
+    def from_data(cls, data: Dict[str, Any]) -> "Place":
+        """Return the place that :meth:`as_data` wrote."""
+        begun, now = (GlobalState.from_data(data[name]) for name in ("begun", "now"))
+        return cls(begun, data["drawn"], now)
 
 
 class _Draw(NamedTuple):

@@ -2,7 +2,7 @@
 
 import random
 from types import FunctionType, ModuleType
-from typing import Any, Callable, Iterator, List, NamedTuple, Set
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Set
 
 import numpy as np
 
@@ -30,6 +30,18 @@ class GlobalState(NamedTuple):
         random.setstate(self.python)
         name, *rest = self.numpy
         np.random.set_state((name, np.frombuffer(self.numpy_key, dtype=np.uint32), *rest))
+
+    def as_data(self) -> Dict[str, Any]:
+        """Return the state as what `json` can write."""
+        key = np.frombuffer(self.numpy_key, dtype=np.uint32).tolist()
+        return {"python": self.python, "numpy": self.numpy, "numpy_key": key}
+
+    @classmethod
+    def from_data(cls, data: Dict[str, Any]) -> "GlobalState":
+        """Return the state that :meth:`as_data` wrote."""
+        version, internal, gauss = data["python"]
+        key = np.array(data["numpy_key"], dtype=np.uint32).tobytes()
+        return cls((version, tuple(internal), gauss), tuple(data["numpy"]), key)
 
 
 def states_held_by(owner: Any) -> List[Callable[[], None]]:

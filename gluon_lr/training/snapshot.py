@@ -2,10 +2,11 @@
 
 import contextlib
 import copy
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from .. import _check
 from .._mxnet import mx
+from . import updaters
 from .generators import GlobalState
 from .transaction import afterwards
 
@@ -67,9 +68,8 @@ def preserved(
 class _Snapshot:
     """A copy of everything a training iteration changes."""
 
-    # Gluon has no public name for a Trainer's parameters, updaters and KVStore, for arrays
-    # stored by rows, nor for the moment a parameter gets its first values: the private ones
-    # stand in this class alone.
+    # Gluon has no public name for a Parameter's arrays by context, for arrays stored by rows,
+    # nor for the moment a parameter gets its first values: those stand in this class alone.
 
     def __init__(self, net: mx.gluon.Block, trainer: mx.gluon.Trainer, seed: Optional[int]) -> None:
         self._seed = seed
@@ -97,18 +97,17 @@ class _Snapshot:
 
         self._kvstore_is_new = not trainer._kv_initialized and _is_local(trainer)
         if not self._kvstore_is_new:
-            if not trainer._kv_initialized:
-                trainer._init_kvstore()
-            trainer._init_params()
-        self._kvstore = trainer._kvstore if trainer._update_on_kvstore else None
+            updaters.prepare(trainer)
+        self._kvstore = updaters.store_of(trainer)
         self._store_updater = self._kvstore._updater if self._kvstore else None
         self._stored = self._pull_stored_weights()
-        updaters = [self._kvstore._updater] if self._kvstore else trainer._updaters
         self._states = [
-            (updater, dict(updater.states), dict(updater.states_synced)) for updater in updaters
+            (updater, dict(updater.states), dict(updater.states_synced))
+            for updater in updaters.updaters_of(trainer)
         ]
         for _, states, _ in self._states:
-            self._arrays += [(array, array.copy()) for array in _arrays_in(states.values())]
+            kept = updaters.arrays_in(states.values())
+            self._arrays += [(array, array.copy()) for array in kept]
 
     def begin(self) -> None:
         for parameter, _, _ in self._waiting:
@@ -132,7 +131,8 @@ class _Snapshot:
             # Making it broadcasts one context's running statistics to the others, so it has
             # to be made where it would have been: at the first step.
             self._trainer._reset_kvstore()
-        self._push_stored_weights()
+        if self._kvstore is not None:
+            updaters.write_to_store(self._kvstore, self._stored, self._store_updater)
         for updater, states, synced in self._states:
             updater.states, updater.states_synced = dict(states), dict(synced)
             updater.optimizer = self._optimizer
@@ -178,44 +178,11 @@ class _Snapshot:
             self._kvstore.pull(index, out=weight, ignore_sparse=False)
         return stored
 
-    def _push_stored_weights(self) -> None:
-        """Write the weights into the KVStore.
-
-        A KVStore initialises a key only once. What is pushed to it later goes through its
-        updater, so for that moment the updater is one that stores what is pushed. Python drops
-        what is raised in there, and Ctrl-C is what may be: then the restore begins again.
-        """
-        if self._kvstore is None:
-            return
-        written = set()
-
-        def write(index: int, pushed: mx.nd.NDArray, weight: mx.nd.NDArray) -> None:
-            pushed.copyto(weight)
-            written.add(index)
-
-        self._kvstore._set_updater(write)
-        try:
-            for index, weight in self._stored:
-                self._kvstore.push(index, weight)
-                if index not in written:
-                    raise KeyboardInterrupt
-        finally:
-            self._kvstore._set_updater(self._store_updater)
-
 
 def _is_local(trainer: mx.gluon.Trainer) -> bool:
     """Say whether the trainer makes a KVStore of its own, on this machine."""
     kvstore = trainer._kvstore_params["kvstore"]
     return kvstore is None or (isinstance(kvstore, str) and "dist" not in kvstore)
-
-
-def _arrays_in(states: Iterable[Any]) -> Iterator[mx.nd.NDArray]:
-    """Yield the arrays of optimizer states, each of them None, an array, or a tuple of such."""
-    for state in states:
-        if isinstance(state, mx.nd.NDArray):
-            yield state
-        elif isinstance(state, (tuple, list)):
-            yield from _arrays_in(state)
 
 
 def _copied_fields(target: Any) -> Dict[str, Any]:

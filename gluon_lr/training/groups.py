@@ -1,0 +1,105 @@
+"""Parameter groups: parts of a net that are trained at rates of their own, or not at all."""
+
+import re
+from typing import Any, Dict, Iterator, List, Optional, Sequence
+
+from .. import _check
+from .._mxnet import mx
+
+Group = List[mx.gluon.Parameter]
+
+_KINDS = "an mx.gluon.Block, a pattern of parameter names, or a list of parameters"
+
+
+def parameter_groups(owner: str, parameters: Group, groups: Optional[Sequence[Any]]) -> List[Group]:
+    """Sort parameters into groups; into one where `groups` is None.
+
+    Parameters
+    ----------
+    owner : str
+        Who asks, for the messages.
+    parameters : list of mx.gluon.Parameter
+        Those that a trainer trains; others are left out.
+    groups : sequence, optional
+        Each an mx.gluon.Block, a regular expression that names of parameters begin with, as
+        ``net.collect_params(select)`` takes it, or a list of parameters and Blocks.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Where a parameter is in no group, or in two, and where a group is empty.
+    """
+    if groups is None:
+        return [parameters]
+    if isinstance(groups, (str, mx.gluon.Block)) or not isinstance(groups, Sequence):
+        raise TypeError(_check.message(owner, "groups", f"a list, each {_KINDS}", groups))
+    trained = {id(parameter) for parameter in parameters}
+    found = [
+        [one for one in _members(owner, group, parameters) if id(one) in trained]
+        for group in groups
+    ]
+    for group, members in zip(groups, found):
+        if not members:
+            constraint = "groups of which each has a parameter of the trainer"
+            raise ValueError(_check.message(owner, "groups", constraint, group))
+    places = [id(one) for members in found for one in members]
+    astray = [one.name for one in parameters if places.count(id(one)) != 1]
+    if astray:
+        constraint = "groups that hold each parameter of the trainer once"
+        some = f"none or two with {', '.join(astray[:5])}" + (" ..." if astray[5:] else "")
+        raise ValueError(_check.message(owner, "groups", constraint, some))
+    return found
+
+
+def _members(owner: str, group: Any, parameters: Group) -> Iterator[mx.gluon.Parameter]:
+    if isinstance(group, mx.gluon.Parameter):
+        yield group
+    elif isinstance(group, mx.gluon.Block):
+        yield from group.collect_params().values()
+    elif isinstance(group, str):
+        pattern = re.compile(group)
+        yield from (one for one in parameters if pattern.match(one.name))
+    elif isinstance(group, (list, tuple)):
+        for part in group:
+            yield from _members(owner, part, parameters)
+    elif hasattr(group, "values"):  # a ParameterDict
+        yield from group.values()
+    else:
+        raise TypeError(_check.message(owner, "groups", f"a list, each {_KINDS}", group))
+
+
+class Freezer:
+    """Takes parameters out of training, and puts them back as they were.
+
+    What is frozen has no gradient, and MXNet does none of the work for it.
+
+    Parameters
+    ----------
+    groups : list of list of mx.gluon.Parameter
+        From the first layers to the last.
+    """
+
+    def __init__(self, groups: List[Group]) -> None:
+        self._groups = groups
+        self._grad_reqs: Dict[int, str] = {}
+        self.frozen_to = 0
+
+    def freeze_to(self, n: int) -> None:
+        """Freeze the groups before group `n`, and unfreeze the others."""
+        self.frozen_to = n
+        for number, group in enumerate(self._groups):
+            for parameter in group:
+                if number < n:
+                    self._freeze(parameter)
+                else:
+                    self._unfreeze(parameter)
+
+    def _freeze(self, parameter: mx.gluon.Parameter) -> None:
+        if parameter.grad_req != "null":
+            self._grad_reqs[id(parameter)] = parameter.grad_req
+            parameter.grad_req = "null"
+
+    def _unfreeze(self, parameter: mx.gluon.Parameter) -> None:
+        own = self._grad_reqs.pop(id(parameter), None)
+        if own is not None:
+            parameter.grad_req = own

@@ -1,0 +1,311 @@
+"""A net, its data and its trainer: one iteration at a time, and what needs nothing else."""
+
+import contextlib
+from types import TracebackType
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Tuple,
+    Type,
+    TypeVar,
+    Union,
+)
+
+from .. import _check
+from .._mxnet import metric, mx, scalar
+from .batches import Batch, Batches, one_pass
+from .transaction import afterwards
+
+Context = Union[mx.Context, List[mx.Context]]
+Self = TypeVar("Self", bound="IterationLearner")
+
+
+class PendingLoss:
+    """The mean loss of samples that may still be computed; `float()` waits for it.
+
+    Parameters
+    ----------
+    losses : list of mx.nd.NDArray
+        Losses of the samples, on each context.
+    """
+
+    def __init__(self, losses: List[Any]) -> None:
+        self._size = sum(loss.size for loss in losses)
+        self._parts = [(loss.mean(), loss.size / self._size) for loss in losses]
+        self._value: Optional[float] = None
+
+    def __float__(self) -> float:
+        if self._value is None:
+            self._value = sum(scalar(mean) * share for mean, share in self._parts)
+        return self._value
+
+    def __repr__(self) -> str:
+        return f"PendingLoss({'computing' if self._value is None else self._value})"
+
+
+class IterationLearner:
+    """A net, its data and its trainer, run one iteration at a time: what a Learner is made on.
+
+    Parameters
+    ----------
+    net, data_loader, ctx, loss, trainer, optimizer, optimizer_params, valid_loader, metrics
+        As the Learner takes them.
+    """
+
+    def __init__(
+        self,
+        net: mx.gluon.Block,
+        data_loader: Iterable[Batch],
+        ctx: Optional[Context] = None,
+        loss: Optional[Callable[[Any, Any], Any]] = None,
+        trainer: Optional[mx.gluon.Trainer] = None,
+        optimizer: Union[str, mx.optimizer.Optimizer] = "sgd",
+        optimizer_params: Optional[Dict[str, Any]] = None,
+        valid_loader: Optional[Iterable[Batch]] = None,
+        metrics: Any = None,
+    ) -> None:
+        if not isinstance(net, mx.gluon.Block):
+            raise TypeError(_check.message("Learner", "net", "an mx.gluon.Block", net))
+        if not hasattr(data_loader, "__iter__"):
+            constraint = "an iterable of (data, label) pairs"
+            raise TypeError(_check.message("Learner", "data_loader", constraint, data_loader))
+        if valid_loader is not None and not hasattr(valid_loader, "__iter__"):
+            constraint = "an iterable of (data, label) pairs"
+            raise TypeError(_check.message("Learner", "valid_loader", constraint, valid_loader))
+        if loss is not None:
+            _check.is_callable("Learner", "loss", loss, "callable with (output, label)")
+        contexts = _contexts(net, ctx)
+        if optimizer_params is not None and (trainer is not None or not isinstance(optimizer, str)):
+            constraint = "left out where a trainer or an Optimizer is given"
+            remedy = "Set them where that one is made."
+            raise ValueError(
+                _check.message("Learner", "optimizer_params", constraint, optimizer_params, remedy)
+            )
+        if trainer is None and isinstance(optimizer, str):
+            optimizer = mx.optimizer.create(optimizer, **(optimizer_params or {}))
+        _initialize(net, contexts)
+        if trainer is None:
+            trainer = mx.gluon.Trainer(net.collect_params(), optimizer)
+
+        self.net = net
+        self.data_loader = data_loader
+        self.ctx: Context = contexts[0] if len(contexts) == 1 else contexts
+        self.loss = mx.gluon.loss.SoftmaxCrossEntropyLoss() if loss is None else loss
+        self.trainer = trainer
+        self._contexts = contexts
+        self._batches = Batches(data_loader)
+        self._last: Optional[PendingLoss] = None
+        self._closed = False
+        self.valid_loader = valid_loader
+        self.metrics = metrics
+
+    @property
+    def iteration_loss(self) -> Optional[float]:
+        """The mean loss of the last iteration, None before the first."""
+        return None if self._last is None else float(self._last)
+
+    def iteration(self, lr: Optional[float] = None, take_step: bool = True) -> float:
+        """Train on the next batch and return its mean loss.
+
+        Parameters
+        ----------
+        lr : float, optional
+            Learning rate of this iteration, at least 0. The trainer keeps it for the following
+            ones, unless it has an lr_scheduler, which then takes over again. By default the
+            trainer's own rate.
+        take_step : bool
+            Whether to update the weights, or only to compute the loss and the gradients.
+
+        Raises
+        ------
+        ValueError
+            On a negative or non-finite rate, and where the data loader yields nothing.
+        """
+        return float(self.enqueue(lr, take_step))
+
+    def enqueue(self, lr: Optional[float] = None, take_step: bool = True) -> PendingLoss:
+        """Do as :meth:`iteration` does, but without waiting for what MXNet computes meanwhile.
+
+        Reading each loss an iteration or two late keeps MXNet's engine busy.
+
+        Returns
+        -------
+        PendingLoss
+            `float()` of it waits for the mean loss.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`iteration`.
+        """
+        if lr is not None:
+            lr = _check.rate("Learner.iteration", "lr", lr)
+        losses, samples = self._backward(self._next_batch())
+        if take_step:
+            self._step(samples, lr)
+        self._last = PendingLoss(losses)
+        return self._last
+
+    def validate(
+        self, data_loader: Optional[Iterable[Batch]] = None, metrics: Any = None
+    ) -> Dict[str, float]:
+        """Return the mean loss, and metrics, over one pass, as in use, not training.
+
+        Parameters
+        ----------
+        data_loader : iterable, optional
+            (data, label) pairs; by default the learner's `valid_loader`.
+        metrics : optional
+            As the Learner takes them; by default the learner's own.
+
+        Returns
+        -------
+        dict
+            'valid_loss', and each metric by its name.
+
+        Raises
+        ------
+        ValueError
+            Where there is no loader, or it yields nothing, or not (data, label) pairs.
+        """
+        if data_loader is None:
+            data_loader = self.valid_loader
+        if data_loader is None:
+            constraint = "given where the Learner has no `valid_loader`"
+            raise ValueError(_check.message("validate", "data_loader", constraint, None))
+        measured = _metric(self.metrics if metrics is None else metrics)
+        measured.reset()
+        losses = []
+        for batch in one_pass(data_loader):
+            data, labels = self._split(batch)
+            outputs = [self.net(x) for x in data]
+            losses += [self.loss(output, label) for output, label in zip(outputs, labels)]
+            measured.update(labels, outputs)
+        return {"valid_loss": float(PendingLoss(losses)), **dict(measured.get_name_value())}
+
+    @contextlib.contextmanager
+    def place_kept(self) -> Iterator[None]:
+        """Go on, after the block, with the batch that would have come without it.
+
+        Within the block come the batches of another pass. Together with
+        :func:`gluon_lr.preserved` it leaves no trace:
+        ``with preserved(learner.net, learner.trainer), learner.place_kept(): ...``
+
+        The random generators that the loader, its sampler and its dataset hold are put back
+        too, but not those of worker processes. Where the loader is an iterator, which has only
+        one pass, the block takes its next batches; they stay in memory and come again after it.
+        """
+        last = self._last
+        with self._batches.place_kept(), afterwards(lambda: setattr(self, "_last", last)):
+            yield
+
+    def close(self) -> None:
+        """Give up the place in the data, and the workers that read ahead of it."""
+        self._closed = True
+        self._batches.close()
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return (
+            f"Learner({type(self.net).__name__} on {self.ctx}, "
+            f"{type(self.trainer.optimizer).__name__} at {self.trainer.learning_rate:g})"
+        )
+
+    def _next_batch(self) -> Batch:
+        if self._closed:
+            raise RuntimeError("Learner: closed; build a new one to go on training.")
+        return self._batches.next()
+
+    def _backward(self, batch: Batch) -> Tuple[List[Any], int]:
+        """Compute losses and gradients; return the losses by context, and how many samples."""
+        data, label = self._split(batch)
+        with mx.autograd.record():
+            losses = [self.loss(self.net(x), y) for x, y in zip(data, label)]
+        mx.autograd.backward(losses)
+        return losses, sum(x.shape[0] for x in data)
+
+    def _split(self, batch: Batch) -> Tuple[List[Any], List[Any]]:
+        samples, places = len(batch[0]), len(self._contexts)
+        if samples < places:
+            constraint = f"a loader of batches that reach all {places} contexts"
+            remedy = "ContinuousBatchSampler and DataLoader(last_batch='discard') give full ones."
+            value = f"a batch of {samples}"
+            raise ValueError(_check.message("Learner", "data_loader", constraint, value, remedy))
+        data, label = (
+            mx.gluon.utils.split_and_load(part, self._contexts, even_split=False) for part in batch
+        )
+        return data, label
+
+    def _step(self, batch_size: int, lr: Optional[float]) -> None:
+        if lr is None:
+            self.trainer.step(batch_size)
+            return
+        optimizer = self.trainer.optimizer
+        scheduler, own_lr = optimizer.lr_scheduler, optimizer.lr
+        optimizer.lr_scheduler = None
+        try:
+            self.trainer.set_learning_rate(lr)
+            self.trainer.step(batch_size)
+        finally:
+            optimizer.lr_scheduler = scheduler
+            if scheduler is not None:
+                optimizer.lr = own_lr
+
+
+def _metric(metrics: Any) -> Any:
+    """Return one mx.metric.EvalMetric that computes all of `metrics`."""
+    if metrics is None:
+        metrics = []
+    return metric.create(list(metrics) if isinstance(metrics, (list, tuple)) else [metrics])
+
+
+def _contexts(net: mx.gluon.Block, ctx: Optional[Context]) -> List[mx.Context]:
+    """Return the contexts to train on, where they agree with where the net is."""
+    places = [
+        context
+        for parameter in net.collect_params().values()
+        if _is_initialized(parameter)
+        for context in parameter.list_ctx()
+    ]
+    occupied = list(dict.fromkeys(places))
+    if ctx is None:
+        return occupied or [mx.current_context()]
+    wanted = list(ctx) if isinstance(ctx, (list, tuple)) else [ctx]
+    if not wanted or not all(isinstance(context, mx.Context) for context in wanted):
+        constraint = "an mx.Context or a list of them"
+        raise TypeError(_check.message("Learner", "ctx", constraint, ctx))
+    if occupied and set(wanted) != set(occupied):
+        constraint = f"where the net is initialised, {occupied}"
+        remedy = "Move the net first: net.collect_params().reset_ctx(ctx)."
+        raise ValueError(_check.message("Learner", "ctx", constraint, ctx, remedy))
+    return wanted
+
+
+def _initialize(net: mx.gluon.Block, contexts: List[mx.Context]) -> None:
+    for parameter in net.collect_params().values():
+        if not _is_initialized(parameter):
+            parameter.initialize(ctx=contexts, default_init=mx.init.Xavier())
+
+
+def _is_initialized(parameter: mx.gluon.Parameter) -> bool:
+    """Say whether the parameter has values, or only waits for its shape to have them."""
+    try:
+        parameter.list_ctx()
+    except RuntimeError:
+        return False
+    return True

@@ -1,0 +1,143 @@
+"""The handlers in an Estimator, as its users write it."""
+
+import logging
+
+import numpy as np
+import pytest
+from conftest import ONE, TWO, make_dataset
+
+from gluon_lr import (
+    CosineScheduler,
+    EstimatorLearner,
+    LRFinder,
+    LRScheduleHandler,
+    OneCycleHandler,
+    ParamScheduler,
+    ParamSchedulerHandler,
+    SchedLin,
+    one_cycle,
+)
+from gluon_lr._mxnet import mx
+
+nn = mx.gluon.nn
+Estimator = mx.gluon.contrib.estimator.Estimator
+BatchEnd = mx.gluon.contrib.estimator.BatchEnd
+
+
+class Seen(BatchEnd):
+    """Notes the rate and momentum of each update."""
+
+    def __init__(self):
+        self.used = []
+
+    def batch_end(self, estimator, *args, **kwargs):
+        optimizer = estimator.trainer.optimizer
+        momentum = vars(optimizer).get("momentum", vars(optimizer).get("beta1"))
+        self.used.append((estimator.trainer.learning_rate, momentum))
+
+
+def make_loader():
+    return mx.gluon.data.DataLoader(make_dataset(), 16)
+
+
+def make_estimator(ctx=ONE, optimizer="sgd", processor=None, **params):
+    mx.random.seed(3)
+    net = nn.HybridSequential()
+    net.add(nn.Dense(16, activation="relu", in_units=5), nn.Dense(3, in_units=16))
+    net.initialize(mx.init.Xavier(), ctx=ctx)
+    trainer = mx.gluon.Trainer(net.collect_params(), optimizer, params)
+    estimator = Estimator(
+        net,
+        mx.gluon.loss.SoftmaxCrossEntropyLoss(),
+        train_metrics=mx.metric.Accuracy(),
+        trainer=trainer,
+        context=ctx,
+        batch_processor=processor,
+    )
+    estimator.logger.setLevel(logging.ERROR)
+    return estimator
+
+
+def weights(estimator):
+    return [p.list_data()[0].asnumpy() for p in estimator.net.collect_params().values()]
+
+
+@pytest.mark.parametrize("ctx", [ONE, TWO], ids=["one", "two"])
+def test_a_schedule_counts_the_updates_from_one(ctx):
+    estimator, seen = make_estimator(ctx), Seen()
+    schedule = CosineScheduler(12, base_lr=0.3)
+    handler = LRScheduleHandler(schedule)
+    estimator.fit(make_loader(), epochs=3, event_handlers=[handler, seen])
+    assert [lr for lr, _ in seen.used] == [schedule(n) for n in range(1, 13)]
+    estimator.fit(make_loader(), batches=2, event_handlers=[handler, seen])
+    assert [lr for lr, _ in seen.used[12:]] == [schedule(1), schedule(2)]
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "params", "moves"),
+    [("sgd", {"momentum": 0.9}, True), ("adam", {}, True), ("sgd", {}, False)],
+)
+def test_one_cycle(optimizer, params, moves):
+    estimator, seen = make_estimator(optimizer=optimizer, **params), Seen()
+    before = estimator.trainer.learning_rate
+    handler = OneCycleHandler(0.1, length=12)
+    estimator.fit(make_loader(), epochs=3, event_handlers=[handler, seen])
+    positions = np.arange(12) / 12
+    curves = one_cycle(0.1)
+    np.testing.assert_allclose([lr for lr, _ in seen.used], curves["lr"](positions), rtol=1e-12)
+    moms = [momentum for _, momentum in seen.used]
+    if moves:
+        np.testing.assert_allclose(moms, curves["mom"](positions), rtol=1e-12)
+    else:
+        assert moms == [0.0] * 12
+    assert estimator.trainer.learning_rate == before
+
+
+def test_any_hyper_parameter():
+    estimator, seen = make_estimator(momentum=0.9), Seen()
+    scheduler = ParamScheduler({"mom": SchedLin(0, 1)}, length=4)
+    handler = ParamSchedulerHandler(scheduler)
+    estimator.fit(make_loader(), epochs=1, event_handlers=[handler, seen])
+    assert [momentum for _, momentum in seen.used] == [0, 0.25, 0.5, 0.75]
+    assert estimator.trainer.optimizer.momentum == 0.9
+
+
+@pytest.mark.parametrize("ctx", [ONE, TWO], ids=["one", "two"])
+def test_the_finder_takes_an_estimator(ctx):
+    estimator, untouched = make_estimator(ctx), make_estimator(ctx)
+    before = weights(estimator)
+    learner = EstimatorLearner(estimator, make_loader())
+    result = LRFinder(learner).find(progress=False)
+    assert len(result) > 50
+    for left, right in zip(weights(estimator), before):
+        np.testing.assert_array_equal(left, right)
+    for one in (estimator, untouched):
+        one.fit(make_loader(), epochs=1)
+    for left, right in zip(weights(estimator), weights(untouched)):
+        np.testing.assert_array_equal(left, right)
+
+
+def test_the_finder_trains_by_the_batch_processor_of_the_estimator():
+    class Halving(mx.gluon.contrib.estimator.BatchProcessor):
+        batches = 0
+
+        def fit_batch(self, estimator, train_batch, batch_axis=0):
+            Halving.batches += 1
+            return super().fit_batch(estimator, [part[:8] for part in train_batch], batch_axis)
+
+    learner = EstimatorLearner(make_estimator(processor=Halving()), make_loader())
+    losses = [learner.iteration(0.1) for _ in range(8)]
+    assert Halving.batches == 8
+    assert losses[4] < losses[0]
+
+
+def test_bad_arguments_are_refused():
+    with pytest.raises(TypeError, match="LRScheduleHandler: `schedule` must be a schedule"):
+        LRScheduleHandler(0.1)
+    with pytest.raises(ValueError, match="`length` must be an integer of at least 1"):
+        OneCycleHandler(0.1, length=0)
+    scheduler = mx.lr_scheduler.FactorScheduler(5, base_lr=0.1)
+    for handler in (LRScheduleHandler(lambda n: 0.1), OneCycleHandler(0.1, length=5)):
+        estimator = make_estimator(lr_scheduler=scheduler)
+        with pytest.raises(ValueError, match="`trainer` must be one without an lr_scheduler"):
+            estimator.fit(make_loader(), epochs=1, event_handlers=[handler])
