@@ -22,6 +22,7 @@ from gluon_lr import (
     Learner,
     LRFinder,
     ParamScheduler,
+    SchedLin,
 )
 from gluon_lr._mxnet import mx
 
@@ -78,10 +79,12 @@ def state(learner):
     trainer = learner.trainer
     updaters = [trainer._kvstore._updater] if trainer._update_on_kvstore else trainer._updaters
     optimizer = trainer.optimizer
+    # a trainer numbers its parameters by their names, in which dense10 comes before dense9
+    numbers = [trainer._param2idx[name] for name in learner.net.collect_params()]
     states = [
         None if array is None else array.asnumpy()
         for updater in updaters
-        for _, one in sorted(updater.states.items())
+        for one in [updater.states[i] for i in numbers if i in updater.states]
         for array in (one if isinstance(one, tuple) else (one,))
     ]
     recorder = learner.recorder
@@ -245,6 +248,50 @@ def position(path):
     learner = make_learner()
     learner.load(path)
     return len(learner.recorder)
+
+
+def lines_of(call, press_at=None):
+    """Call it, counting the lines of the package's training that run; press Ctrl-C at one."""
+    count = 0
+
+    def trace(frame, event, argument):
+        nonlocal count
+        if not frame.f_globals.get("__name__", "").startswith("gluon_lr.training"):
+            return None
+        if event == "line":
+            count += 1
+            if count == press_at:
+                signal.raise_signal(signal.SIGINT)
+        return trace
+
+    sys.settrace(trace)
+    try:
+        call()
+    finally:
+        sys.settrace(None)
+    return count
+
+
+def fine_tuned(learner):
+    """Tune it on data, validation too, that is drawn by the global generators."""
+    learner.valid_loader = gluon_data.DataLoader(make_dataset(), 16, shuffle=True)
+    learner.fine_tune(2, 0.1)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_ctrl_c_on_any_line_leaves_a_fit_that_resumes(seed):
+    straight = make_learner()
+    lines = lines_of(lambda: fine_tuned(straight))
+    expected = state(straight)
+    pressed = make_learner()
+    line = random.Random(seed).randrange(1000, lines)
+    with pytest.raises(KeyboardInterrupt):
+        lines_of(lambda: fine_tuned(pressed), press_at=line)
+    assert pressed.trainer.learning_rate == 0.01
+    assert pressed.trainer.optimizer.momentum == 0.9
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    pressed.resume()
+    assert_same_state(state(pressed), expected)
 
 
 def test_ctrl_c_waits_for_the_update_and_counts_after_it():
@@ -433,11 +480,12 @@ def test_a_search_in_the_middle_of_a_fit_leaves_no_trace():
         def after_epoch(self, learner):
             LRFinder(learner).find(num_iter=25, progress=False)
 
+    scheds = ParamScheduler({"clip_gradient": [SchedLin(1, 2), SchedLin(3, 4)]})
     straight = make_learner()
-    straight.fit_one_cycle(3, 0.1)
+    straight.fit_one_cycle(3, slice(0.01, 0.1), cbs=scheds)
     expected = state(straight)
     searching = make_learner()
-    searching.fit_one_cycle(3, 0.1, cbs=Search())
+    searching.fit_one_cycle(3, slice(0.01, 0.1), cbs=[Search(), scheds])
     assert_same_state(state(searching), expected)
 
 

@@ -183,7 +183,7 @@ def test_validate_is_the_mean_loss_of_the_net_in_use():
         for ctx in TWO
     ]  # each context has running statistics of its own
     halves = [*expected[0][:8], *expected[1][8:16], *expected[0][16:19], *expected[1][19:]]
-    assert loss == pytest.approx(np.mean(halves), rel=1e-6)
+    assert loss == {"valid_loss": pytest.approx(np.mean(halves), rel=1e-6)}
     assert_same_arrays(weights(learner), before)
     with pytest.raises(ValueError, match="`data_loader` must be an iterable that yields a batch"):
         learner.validate([])
@@ -256,6 +256,10 @@ def test_a_bad_rate_changes_nothing(lr):
         ({"ctx": "gpu"}, TypeError, "`ctx` must be an mx.Context or a list"),
         ({"ctx": []}, TypeError, "`ctx`"),
         ({"loss": 1}, TypeError, "`loss` must be callable"),
+        ({"valid_loader": 5}, TypeError, "`valid_loader` must be an iterable"),
+        ({"metrics": "no such thing"}, ValueError, r"what mx\.metric\.create takes, 'acc' say"),
+        ({"groups": ["no such name"]}, ValueError, "`groups` must be groups of which each"),
+        ({"iterations_per_epoch": 0}, ValueError, "`iterations_per_epoch` must be an integer"),
         ({"optimizer": mx.optimizer.SGD(), "optimizer_params": {"wd": 1}}, ValueError, "left out"),
         ({"optimizer": "no such thing"}, ValueError, "Cannot find optimizer"),
     ],

@@ -237,12 +237,17 @@ def test_rates_of_groups(lr, groups, rates):
         (lambda one: one.fit_one_cycle(1, 0.1, div=0), "`div` must be a finite number above 0"),
         (lambda one: one.fit_one_cycle(1, 0.1, pct_start=2), "`pct` must be a finite number from"),
         (lambda one: one.fit_one_cycle(1, 0.1, moms=(1, 2)), "`moms` must be three numbers"),
+        (lambda one: one.fit_one_cycle(1, 0.1, moms=0.9), "`moms` must be three numbers, got 0.9"),
         (lambda one: one.fit_sgdr(1, 0, 0.1), "`cycle_len` must be an integer of at least 1"),
         (lambda one: one.fine_tune(1), "`groups` must be two or more to freeze some, got 1. Give"),
         (lambda one: one.freeze(), "`groups` must be two or more to freeze some"),
         (
             lambda one: one.fit(1, 0.1, cbs=ParamScheduler({"lr": SchedLin(0, 1)})),
             "`cbs` must be ParamSchedulers without lr, which fit sets",
+        ),
+        (
+            lambda one: one.fit(1, cbs=ParamScheduler({"lr": SchedLin(0, 1)}, length=3)),
+            "`cbs` must be ParamSchedulers of curves alone",
         ),
         (lambda one: one.fit(1, cbs=ParamScheduler({"beta2": SchedLin(0, 1)})), "of SGD: one of"),
     ],

@@ -221,8 +221,17 @@ FACTOR = mx.lr_scheduler.FactorScheduler(10, base_lr=0.1)
     ("make", "error", "message"),
     [
         (lambda t: ParamScheduler(SchedNo(1, 1)), TypeError, "`scheds` must be a dict of curves"),
-        (lambda t: ParamScheduler({"lr": 0.1}), TypeError, "`scheds` must be callable with a pos"),
-        (lambda t: ParamScheduler({"lr": [1]}), TypeError, "`scheds` must be callable with a pos"),
+        (
+            lambda t: ParamScheduler({"lr": 0.1}),
+            TypeError,
+            "`scheds` must be a dict of curves, Sch",
+        ),
+        (
+            lambda t: ParamScheduler({"lr": [1]}),
+            TypeError,
+            "`scheds` must be a dict of curves, Sch",
+        ),
+        (lambda t: ParamScheduler({"lr": SchedCos}), TypeError, r"curves, SchedCos\(0\.1, 0\) say"),
         (lambda t: ParamScheduler({}, length=0), ValueError, "`length` must be an integer of at"),
         (lambda t: ParamScheduler({"beta1": SchedNo(1, 1)}, t), ValueError, "of SGD: one of lr"),
         (

@@ -89,10 +89,20 @@ class Batches:
     def go_to(self, place: "Place") -> None:
         """Give next what followed `place`: begin the pass as it was begun, and read up to there.
 
-        That is done when the next batch is asked for; the generators are then those of `place`.
+        That is done when the next batch is asked for, or by :meth:`catch_up`; the generators are
+        then those of `place`.
         """
         self.close()
         self._ahead = place
+
+    def catch_up(self) -> None:
+        """Go to the place that was given to :meth:`go_to`."""
+        if self._ahead is not None:
+            place, self._ahead = self._ahead, None
+            place.begun.put_back()
+            for _ in range(place.drawn):
+                self._read()
+            place.now.put_back()
 
     def start_pass(self) -> None:
         """Give next the first batch of a new pass, where the loader has more than one."""
@@ -110,12 +120,7 @@ class Batches:
         _release(iterator)
 
     def _read(self) -> Batch:
-        if self._ahead is not None:
-            place, self._ahead = self._ahead, None
-            place.begun.put_back()
-            for _ in range(place.drawn):
-                self._read()
-            place.now.put_back()
+        self.catch_up()
         batch = None if self._iterator is None else next(self._iterator, None)
         if batch is None:
             self._begun, self._drawn = GlobalState.get(), 0

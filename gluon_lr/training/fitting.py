@@ -8,8 +8,10 @@ from tqdm.auto import tqdm
 
 from .. import annealing
 from .callbacks import Callback, CancelFitException
+from .generators import GlobalState
 from .interrupts import InterruptsHeld
 from .scheduling import Curves, ParamScheduler
+from .transaction import afterwards
 
 if TYPE_CHECKING:
     from .learner import Learner
@@ -104,20 +106,16 @@ class Fitting:
         """Train to the end, or to where a callback cancels, and put the hyper-parameters back."""
         fit = self._fit
         hidden = not self._learner.progress
-        with tqdm(total=fit.length, initial=fit.iteration, disable=hidden) as bar:
-            try:
-                self._take_lr_scheduler()
-                self._scheduler.bind(self._learner.trainer)
-                self._train(bar)
-            finally:
-                self._scheduler.put_back()
-                self._put_lr_scheduler_back()
+        bar = tqdm(total=fit.length, initial=fit.iteration, disable=hidden)
+        with bar, afterwards(self._put_back):
+            self._take_lr_scheduler()
+            self._scheduler.bind(self._learner.trainer)
+            self._train(bar)
 
     @contextlib.contextmanager
     def at_rest(self) -> Iterator[None]:
         """Put the trainer's own hyper-parameters back for the block."""
-        self._scheduler.put_back()
-        self._put_lr_scheduler_back()
+        self._put_back()
         yield
         self._take_lr_scheduler()
         self._scheduler.step(max(self._fit.updates, 1))
@@ -154,14 +152,21 @@ class Fitting:
         self._learner.recorder.record(loss)
 
     def _end_epoch(self, start: float) -> None:
-        fit, recorder = self._fit, self._learner.recorder
-        values = {"train_loss": float(recorder.losses[-fit.iterations_per_epoch :].mean())}
-        if self._learner.valid_loader is not None:
-            values.update(self._learner.validate())
-        seconds = time.perf_counter() - start
-        with InterruptsHeld():
-            recorder.end_epoch(epoch=fit.epochs_ended, **values, time=seconds)
-            fit.epochs_ended += 1
+        """Validate and record; where that is interrupted, it is done again, from the same place."""
+        fit, ended, generators = self._fit, self._fit.epochs_ended, GlobalState.get()
+        try:
+            losses = self._learner.recorder.losses[-fit.iterations_per_epoch :]
+            values = {"train_loss": float(losses.mean())}
+            if self._learner.valid_loader is not None:
+                values.update(self._learner.validate())
+            seconds = time.perf_counter() - start
+            with InterruptsHeld():
+                self._learner.recorder.end_epoch(epoch=ended, **values, time=seconds)
+                fit.epochs_ended += 1
+        except BaseException:
+            if fit.epochs_ended == ended:
+                generators.put_back()
+            raise
 
     def _show(self, bar: tqdm) -> None:
         recorder = self._learner.recorder
@@ -177,7 +182,8 @@ class Fitting:
         if "lr" in self._fit.scheds:
             self._learner.trainer.optimizer.lr_scheduler = None
 
-    def _put_lr_scheduler_back(self) -> None:
+    def _put_back(self) -> None:
+        self._scheduler.put_back()
         self._learner.trainer.optimizer.lr_scheduler = self._lr_scheduler
 
     def _call(self, event: str) -> None:

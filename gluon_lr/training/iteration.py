@@ -79,6 +79,7 @@ class IterationLearner:
             raise TypeError(_check.message("Learner", "valid_loader", constraint, valid_loader))
         if loss is not None:
             _check.is_callable("Learner", "loss", loss, "callable with (output, label)")
+        _metric(metrics)
         contexts = _contexts(net, ctx)
         if optimizer_params is not None and (trainer is not None or not isinstance(optimizer, str)):
             constraint = "left out where a trainer or an Optimizer is given"
@@ -269,9 +270,13 @@ class IterationLearner:
 
 def _metric(metrics: Any) -> Any:
     """Return one mx.metric.EvalMetric that computes all of `metrics`."""
-    if metrics is None:
-        metrics = []
-    return metric.create(list(metrics) if isinstance(metrics, (list, tuple)) else [metrics])
+    several = [] if metrics is None else metrics
+    several = list(several) if isinstance(several, (list, tuple)) else [several]
+    try:
+        return metric.create(several)
+    except (AssertionError, TypeError, ValueError) as error:
+        constraint = "what mx.metric.create takes, 'acc' say, or a list of it"
+        raise ValueError(_check.message("Learner", "metrics", constraint, metrics)) from error
 
 
 def _contexts(net: mx.gluon.Block, ctx: Optional[Context]) -> List[mx.Context]:

@@ -196,7 +196,7 @@ class Learner(IterationLearner):
         wd : float, optional
             Weight decay, for this fit; by default the trainer's own.
         cbs : Callback or list, optional
-            Callbacks, and ParamSchedulers without trainer and length.
+            Callbacks, and ParamSchedulers of curves alone, ``ParamScheduler({"lr": ...})``.
         start_epoch : int
             The epoch to start from, at its place on the curves; below `n_epoch`.
 
@@ -382,7 +382,10 @@ class Learner(IterationLearner):
                 f"Learner: the curves for {', '.join(lost)} are in no checkpoint, as they are not "
                 "made of gluon_lr.annealing. Fit again, with start_epoch and the same curves."
             )
-        self._run(_callbacks("resume", cbs)[0])
+        callbacks = _callbacks("resume", cbs)[0]
+        if self._fits[0].begun:
+            self._batches.catch_up()
+        self._run(callbacks)
 
     def freeze_to(self, n: int) -> None:
         """Train the groups from `n` on, and those before it not at all; below 0 from the end.
@@ -515,6 +518,7 @@ class Learner(IterationLearner):
             apply_checkpoint(data, self.net, self.trainer)
             self._freezer.freeze_to(more["frozen_to"])
             self._fits = fits
+            self.recorder = Recorder(self.trainer, self.groups)
             self.recorder.take_data(more["recorder"])
             self._batches.go_to(place)
 
@@ -593,6 +597,10 @@ class Learner(IterationLearner):
             wd = _check.real(owner, "wd", wd, minimum=0)
             scheds = {**scheds, "wd": SchedNo(wd, wd)}
         for scheduler in _callbacks(owner, cbs)[1]:
+            if not scheduler.is_of_curves_alone:
+                constraint = "ParamSchedulers of curves alone, ParamScheduler({...})"
+                remedy = "The fit has its own trainer, length, groups and correction."
+                raise ValueError(_check.message(owner, "cbs", constraint, scheduler, remedy))
             twice = scheds.keys() & scheduler.scheds.keys()
             if twice:
                 constraint = (

@@ -54,9 +54,9 @@ def one_cycle(
     curves: Dict[str, Curve] = {
         "lr": combined_cos(pct_start, lr_max / div, lr_max, lr_max / div_final)
     }
+    if not isinstance(moms, (list, tuple, np.ndarray)) or len(moms) not in (0, 3):
+        raise ValueError(_check.message("one_cycle", "moms", "three numbers", moms))
     if len(moms):
-        if len(moms) != 3:
-            raise ValueError(_check.message("one_cycle", "moms", "three numbers", moms))
         curves["mom"] = combined_cos(pct_start, *moms)
     return curves
 

@@ -78,7 +78,11 @@ class ParamScheduler:
             raise TypeError(_check.message(name, "scheds", constraint, scheds))
         for curves in scheds.values():
             for curve in curves if isinstance(curves, (list, tuple)) else [curves]:
-                _check.is_callable(name, "scheds", curve, "callable with a position")
+                if isinstance(curve, type) or not callable(curve):
+                    constraint = (
+                        "a dict of curves, SchedCos(0.1, 0) say, or functions of a position"
+                    )
+                    raise TypeError(_check.message(name, "scheds", constraint, scheds))
         self.scheds = dict(scheds)
         self.length = None if length is None else _check.integer(name, "length", length, 1)
         self.groups = groups
@@ -114,6 +118,12 @@ class ParamScheduler:
         for name, curves in self.scheds.items():
             hypers.attribute(name)
             hypers.by_group(name, _values(curves, 0.0))
+
+    @property
+    def is_of_curves_alone(self) -> bool:
+        """Whether all else was left for a fit to decide."""
+        given = (self.length, self.groups, self._hypers)
+        return not self.momentum_correction and all(one is None for one in given)
 
     @property
     def position(self) -> int:
@@ -190,6 +200,10 @@ class ParamScheduler:
         each = [self.at(n) for n in range(1, (self.length or 0) + 1)] or [self.at(1)]
         values = {name: np.array([one[name] for one in each]) for name in self.scheds}
         return plot_hyper_parameters(values, keys, figsize)
+
+    def __repr__(self) -> str:
+        length = "" if self.length is None else f", length={self.length}"
+        return f"ParamScheduler({self.scheds!r}{length})"
 
     def _correct_momentum(self, hypers: HyperParameters, n: int, rates: List[float]) -> None:
         before, self._rates = self._rates, rates
