@@ -4,12 +4,13 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any, Dict, Iterator, Mapping, Optional, Sequence, Union
 
+import numpy as np
 from tqdm.auto import tqdm
 
 from .. import annealing
 from .callbacks import Callback, CancelFitException
 from .generators import GlobalState
-from .interrupts import InterruptsHeld
+from .interrupts import Hold, interrupts_held_by
 from .scheduling import Curves, ParamScheduler
 from .transaction import afterwards
 
@@ -94,6 +95,7 @@ class Fitting:
         self._learner = learner
         self._fit = fit
         self._callbacks = callbacks
+        self._hold = Hold()
         self._lr_scheduler = learner.trainer.optimizer.lr_scheduler
         self._scheduler = ParamScheduler(
             fit.scheds,
@@ -107,7 +109,7 @@ class Fitting:
         fit = self._fit
         hidden = not self._learner.progress
         bar = tqdm(total=fit.length, initial=fit.iteration, disable=hidden)
-        with bar, afterwards(self._put_back):
+        with bar, interrupts_held_by() as self._hold, afterwards(self._put_back):
             self._take_lr_scheduler()
             self._scheduler.bind(self._learner.trainer)
             self._train(bar)
@@ -134,7 +136,7 @@ class Fitting:
             self._call("before_epoch")
         while not fit.at_epoch_end:
             self._call("before_batch")
-            with InterruptsHeld():
+            with self._hold:
                 self._update()
             self._call("after_batch")
             if bar.update():
@@ -155,12 +157,12 @@ class Fitting:
         """Validate and record; where that is interrupted, it is done again, from the same place."""
         fit, ended, generators = self._fit, self._fit.epochs_ended, GlobalState.get()
         try:
-            losses = self._learner.recorder.losses[-fit.iterations_per_epoch :]
-            values = {"train_loss": float(losses.mean())}
+            losses = self._learner.recorder.last_losses(fit.iterations_per_epoch)
+            values = {"train_loss": float(np.mean(losses))}
             if self._learner.valid_loader is not None:
                 values.update(self._learner.validate())
             seconds = time.perf_counter() - start
-            with InterruptsHeld():
+            with self._hold:
                 self._learner.recorder.end_epoch(epoch=ended, **values, time=seconds)
                 fit.epochs_ended += 1
         except BaseException:

@@ -53,7 +53,7 @@ class HyperParameters:
     ------
     TypeError, ValueError
         Where a parameter of the trainer is in no group, or in two; for a name that the optimizer
-        does not have; on values that are not finite, or rates below 0.
+        does not have; on values that are not finite, or rates or weight decays below 0.
 
     >>> import mxnet as mx
     >>> net = mx.gluon.nn.Dense(1, in_units=1)
@@ -113,8 +113,11 @@ class HyperParameters:
         return [get_for(optimizer, attribute, index) for index in self._first]
 
     def __setitem__(self, name: str, values: Any) -> None:
+        self.assign(name, self.by_group(name, values))
+
+    def assign(self, name: str, by_group: List[float]) -> None:
+        """Set what :meth:`by_group` returned."""
         attribute = self.attribute(name)
-        by_group = self.by_group(name, values)
         optimizer = self.trainer.optimizer
         if name == "lr":
             self.check_no_lr_scheduler()
@@ -136,9 +139,9 @@ class HyperParameters:
         if len(by_group) != len(self.groups):
             constraint = f"one number, or one for each of {len(self.groups)} groups"
             raise ValueError(_check.message("HyperParameters", name, constraint, values))
-        lowest = 0 if name == "lr" else -math.inf
+        lowest = 0 if name in _MULTIPLIERS else -math.inf
         if not all(math.isfinite(one) and one >= lowest for one in by_group):
-            constraint = "finite" + (" and at least 0" if name == "lr" else "")
+            constraint = "finite" + (" and at least 0" if name in _MULTIPLIERS else "")
             raise ValueError(_check.message("HyperParameters", name, constraint, values))
         return by_group
 

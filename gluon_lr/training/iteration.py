@@ -16,8 +16,10 @@ from typing import (
     Union,
 )
 
+import numpy as np
+
 from .. import _check
-from .._mxnet import metric, mx, scalar
+from .._mxnet import metric, mx
 from .batches import Batch, Batches, one_pass
 from .transaction import afterwards
 
@@ -35,13 +37,15 @@ class PendingLoss:
     """
 
     def __init__(self, losses: List[Any]) -> None:
-        self._size = sum(loss.size for loss in losses)
-        self._parts = [(loss.mean(), loss.size / self._size) for loss in losses]
+        self._losses = losses
         self._value: Optional[float] = None
 
     def __float__(self) -> float:
         if self._value is None:
-            self._value = sum(scalar(mean) * share for mean, share in self._parts)
+            arrays = [loss.asnumpy() for loss in self._losses]
+            total = sum(float(array.sum(dtype=np.float64)) for array in arrays)
+            self._value = total / sum(array.size for array in arrays)
+            self._losses = []
         return self._value
 
     def __repr__(self) -> str:

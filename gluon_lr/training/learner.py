@@ -34,7 +34,7 @@ from .checkpoint import (
 from .fitting import Fit, Fitting
 from .groups import Freezer, parameter_groups
 from .hyper import HyperParameters
-from .interrupts import InterruptsHeld
+from .interrupts import interrupts_held_by
 from .iteration import Context, IterationLearner
 from .policies import (
     Rate,
@@ -514,7 +514,7 @@ class Learner(IterationLearner):
             raise ValueError(_check.message("load", "path", constraint, str(path)))
         fits = [Fit.from_data(fit) for fit in more["fits"]]
         place = Place.from_data(more["place"])
-        with InterruptsHeld():
+        with interrupts_held_by() as hold, hold:
             apply_checkpoint(data, self.net, self.trainer)
             self._freezer.freeze_to(more["frozen_to"])
             self._fits = fits
@@ -618,7 +618,7 @@ class Learner(IterationLearner):
     def _run(self, callbacks: List[Callback]) -> None:
         while self._fits:
             fit = self._fits[0]
-            with InterruptsHeld():
+            with interrupts_held_by() as hold, hold:
                 self._begin(fit)
             self._fitting = Fitting(self, fit, callbacks)
             try:

@@ -99,9 +99,13 @@ class Recorder:
     @property
     def losses(self) -> np.ndarray:
         """The loss of each update, of shape (n,)."""
+        return np.array(self.last_losses(len(self)), dtype=np.float64)
+
+    def last_losses(self, count: int) -> List[float]:
+        """Return the losses of the last updates, `count` of them or all there are."""
         while self._pending:
             self._losses.append(float(self._pending.popleft()))
-        return np.array(self._losses, dtype=np.float64)
+        return self._losses[max(len(self._losses) - count, 0) :]
 
     @property
     def last_loss(self) -> Optional[float]:

@@ -166,7 +166,7 @@ class ParamScheduler:
         n = counted if n is None else _check.integer("ParamScheduler.step", "n", n, 1)
         values = {name: hypers.by_group(name, value) for name, value in self.at(n).items()}
         for name, by_group in values.items():
-            hypers[name] = by_group
+            hypers.assign(name, by_group)
         if self.momentum_correction:
             self._correct_momentum(hypers, n, values["lr"])
         self._counter = UpdateCounter(hypers.trainer, start=n - 1)

@@ -5,7 +5,7 @@ from typing import Callable, Iterator
 
 
 @contextlib.contextmanager
-def afterwards(put_back: Callable[[], None]) -> Iterator[None]:
+def afterwards(put_back: Callable[[], object]) -> Iterator[None]:
     """Call `put_back` at the end of the block, after an exception or Ctrl-C too.
 
     Parameters
@@ -19,7 +19,7 @@ def afterwards(put_back: Callable[[], None]) -> Iterator[None]:
         _to_its_end(put_back)
 
 
-def _to_its_end(action: Callable[[], None]) -> None:
+def _to_its_end(action: Callable[[], object]) -> None:
     try:
         action()
     except KeyboardInterrupt:
