@@ -1,5 +1,9 @@
 """What the tests share: a small task, seeded, on the contexts and trainer asked for."""
 
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before MXNet: the tests run side by side
+
 import matplotlib
 import numpy as np
 import pytest

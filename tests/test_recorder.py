@@ -117,7 +117,7 @@ def test_it_prints_well():
     ]
     assert repr(recorder).splitlines()[2].split() == ["0", "0.250000", "0.500000", "01:01"]
     html = recorder._repr_html_()
-    assert html.startswith("<table><tr><th>epoch</th>")
+    assert html.startswith("<p>Recorder(12 updates, 3 epochs)</p><table><tr><td>epoch</td>")
     assert html.count("<tr>") == 4
     assert repr(Recorder(make_trainer(make_net()))) == "Recorder(0 updates, 0 epochs)"
 
@@ -156,6 +156,12 @@ def test_a_search_is_drawn_as_fastai_does():
     assert dot.get_xdata()[0] == recorder.min_grad_lr
     with pytest.raises(ValueError, match="`skip_end` must be an integer of at least 0"):
         recorder.plot_lr_find(skip_end=-1)
+
+
+def test_what_has_no_value_is_nan():
+    recorder = Recorder(make_trainer(make_net()), keys=["clip_gradient"])
+    recorder.record(0.5)
+    assert np.isnan(recorder.hps["clip_gradient"]).all()
 
 
 def test_bad_keys_are_refused():

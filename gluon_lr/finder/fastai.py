@@ -68,9 +68,10 @@ class SuggestedLRs(Tuple[Optional[float], Optional[float]]):
         return self.result.suggestion
 
     def __repr__(self) -> str:
+        refused = f", {self.result.refusal}" if self.suggestion is None else ""
         return (
             f"SuggestedLRs(lr_min={_short(self.lr_min)}, lr_steep={_short(self.lr_steep)}, "
-            f"suggestion={_short(self.suggestion)})"
+            f"suggestion={_short(self.suggestion)}{refused})"
         )
 
 

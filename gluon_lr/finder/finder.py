@@ -106,7 +106,8 @@ class LRFinder:
             30th of it to ten times it. Takes twice as long, and the rate is better.
         validation : iterable, optional
             (data, label) pairs, kept in memory. Their mean loss after each iteration is
-            watched instead of the training loss, at the cost of one pass each.
+            watched instead of the training loss, at the cost of one pass each. It is the
+            'valid_loss' of what ``learner.validate(pairs, metrics)`` returns.
         seed : int, optional
             What to seed MXNet's random generators with, before the search and after it: they
             cannot be put back. Dropout draws from them.

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import math
+from array import array
 from collections import deque
 from typing import TYPE_CHECKING, Any, Deque, Dict, List, Optional, Sequence, Union
 
@@ -66,7 +68,7 @@ class Recorder:
         self.keys = list(dict.fromkeys([*known, *keys]))
         for key in self.keys:
             self._hypers.attribute(key)
-        self._values: Dict[str, List[List[float]]] = {key: [] for key in self.keys}
+        self._values = {key: array("d") for key in self.keys}  # update by update, group by group
         self._losses: List[float] = []
         self._pending: Deque[Any] = deque()
         self._ends: List[int] = []  # updates at the end of each epoch
@@ -83,7 +85,7 @@ class Recorder:
             that MXNet need not wait.
         """
         for key, values in self._values.items():
-            values.append(self._hypers[key])
+            values.extend(math.nan if one is None else one for one in self._hypers[key])
         self._pending.append(loss)
         if len(self._pending) > _LATE:
             self._losses.append(float(self._pending.popleft()))
@@ -126,10 +128,7 @@ class Recorder:
     def group_hps(self) -> Dict[str, np.ndarray]:
         """For each hyper-parameter its values at each update in each group, (n, groups)."""
         groups = len(self._hypers.groups)
-        return {
-            key: np.array(values, dtype=np.float64).reshape(-1, groups)
-            for key, values in self._values.items()
-        }
+        return {key: np.array(values).reshape(-1, groups) for key, values in self._values.items()}
 
     @property
     def min_grad_lr(self) -> Optional[float]:
@@ -232,7 +231,7 @@ class Recorder:
 
     def take_data(self, data: Dict[str, Any]) -> None:
         """Hold what :meth:`as_data` returned, in place of what there is."""
-        self._values = {key: np.asarray(rows).tolist() for key, rows in data["hps"].items()}
+        self._values = {key: array("d", np.ravel(rows)) for key, rows in data["hps"].items()}
         self.keys = list(self._values)
         self._losses = np.asarray(data["losses"]).tolist()
         self._pending.clear()
@@ -245,10 +244,9 @@ class Recorder:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        head, *rows = self._table() or [[]]
-        cells = ["".join(f"<td>{cell}</td>" for cell in row) for row in rows]
-        body = "".join(f"<tr>{row}</tr>" for row in cells)
-        return f"<table><tr>{''.join(f'<th>{name}</th>' for name in head)}</tr>{body}</table>"
+        rows = ["".join(f"<td>{cell}</td>" for cell in row) for row in self._table()]
+        body = "".join(f"<tr>{row}</tr>" for row in rows)
+        return f"<p>{repr(self).splitlines()[0]}</p><table>{body}</table>"
 
     def _table(self) -> List[List[str]]:
         if not self.epochs:
