@@ -229,6 +229,58 @@ def test_what_a_scheduler_remembers_comes_back_into_the_same_object():
         assert scheduler(9) == rate
 
 
+@pytest.mark.parametrize("ctx", [ONE, TWO], ids=["one", "two"])
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        "signum",
+        "ftml",
+        "lars",
+        "lamb",
+        "nag",
+        "adam",
+        "rmsprop",
+        "adagrad",
+        "adadelta",
+        "ftrl",
+        "adamax",
+        "nadam",
+        "dcasgd",
+    ],
+)
+def test_each_optimizer_goes_on_as_it_would_have(optimizer, ctx):
+    straight, loaded = (make_learner(ctx, optimizer) for _ in range(2))
+    np.random.seed(0)
+    for _ in range(3):
+        straight.iteration()
+    straight.save("run")
+    losses = [straight.iteration() for _ in range(3)]
+    loaded.load("run")
+    assert [loaded.iteration() for _ in range(3)] == losses
+    assert_same_arrays(weights(loaded), weights(straight))
+
+
+@pytest.mark.parametrize("ctx", [ONE, TWO], ids=["one", "two"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_gradients_stored_by_rows(optimizer, ctx):
+    def make():
+        mx.random.seed(2)
+        net = nn.HybridSequential()
+        net.add(nn.Embedding(20, 4, sparse_grad=True), nn.Dense(3, in_units=20))
+        data = mx.nd.array(np.random.RandomState(0).randint(0, 20, (64, 5)))
+        loader = mx.gluon.data.DataLoader(mx.gluon.data.ArrayDataset(data, mx.nd.ones(64)), 16)
+        return Learner(net, loader, ctx=ctx, optimizer=optimizer)
+
+    straight, loaded = make(), make()
+    for _ in range(3):
+        straight.iteration(0.1)
+    straight.save("run")
+    losses = [straight.iteration(0.1) for _ in range(3)]
+    loaded.load("run")
+    assert [loaded.iteration(0.1) for _ in range(3)] == losses
+    assert_same_arrays(weights(loaded), weights(straight))
+
+
 def test_an_optimizer_that_remembers_more_cannot_be_saved():
     learner = trained()
     learner.trainer.optimizer.history = [1, 2]

@@ -177,6 +177,30 @@ class StopAfter(Callback):
             raise KeyboardInterrupt
 
 
+class Seed(Callback):
+    """Seed MXNet's generators for each update, as the README says."""
+
+    def before_batch(self, learner):
+        mx.random.seed(len(learner.recorder))
+
+
+def test_a_net_with_dropout_repeats_where_each_update_is_seeded():
+    def make():
+        learner = make_learner()
+        learner.net.add(nn.Dropout(0.5))
+        return learner
+
+    straight = make()
+    straight.fit_one_cycle(3, 0.1, cbs=Seed())
+    saved = make()
+    with pytest.raises(KeyboardInterrupt):
+        saved.fit_one_cycle(3, 0.1, cbs=[Seed(), CheckpointCallback("run", 1), StopAfter(6)])
+    loaded = make()
+    loaded.load("run")
+    loaded.resume(cbs=Seed())
+    assert_same_arrays(weights(loaded), weights(straight))
+
+
 def test_a_save_between_epochs_and_one_before_any_step():
     expected = make_learner(TWO)
     expected.fit_one_cycle(3, 0.1)

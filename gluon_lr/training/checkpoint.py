@@ -291,9 +291,10 @@ def _fields(optimizer: mx.optimizer.Optimizer) -> Iterator[Tuple[str, Any]]:
     for name, value in vars(optimizer).items():
         if isinstance(value, np.generic):
             value = value.item()
+        empty = isinstance(value, (dict, list, tuple)) and not value
         if isinstance(value, _NUMBERS):
             yield name, value
-        elif name not in _NOT_WRITTEN:
+        elif name not in _NOT_WRITTEN and not empty:
             constraint = "one that remembers numbers alone, beside its states"
             found = f"{type(optimizer).__name__} with {name!r}, {type(value).__name__}"
             raise ValueError(_check.message("save", "trainer", constraint, found))
