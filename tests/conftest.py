@@ -33,6 +33,17 @@ def make_net():
     return net
 
 
+class Scale(mx.gluon.HybridBlock):
+    """A product with its weight, which MXNet computes in float16 on the CPU too."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = self.params.get("weight", shape=(5,), dtype="float16", init=mx.init.One())
+
+    def hybrid_forward(self, F, x, weight):  # noqa: N803
+        return F.broadcast_mul(x.astype("float16"), weight)
+
+
 def make_learner(ctx=ONE, optimizer="sgd", trainer=None, finite=False, **optimizer_params):
     """Build the same learner each time; `trainer` makes one from the initialised net."""
     mx.random.seed(3)

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ONE, TWO, assert_same_arrays
+from conftest import ONE, TWO, Scale, assert_same_arrays
 
 from gluon_lr import FactorScheduler, Learner, LRFinder
 from gluon_lr._mxnet import mx
@@ -40,17 +40,6 @@ class ByRows(nn.Block):
 
     def forward(self, x):
         return self.embedding(x).sum(axis=1)
-
-
-class Scale(nn.HybridBlock):
-    """A product with its weight, which MXNet computes in float16 on the CPU too."""
-
-    def __init__(self):
-        super().__init__()
-        self.weight = self.params.get("weight", shape=(5,), dtype="float16", init=mx.init.One())
-
-    def hybrid_forward(self, F, x, weight):  # noqa: N803
-        return F.broadcast_mul(x.astype("float16"), weight)
 
 
 def sequential(*layers, hybrid=True):

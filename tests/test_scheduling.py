@@ -6,7 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
-from conftest import ONE, TWO, assert_same_arrays
+from conftest import ONE, TWO, Scale, assert_same_arrays
 from test_hyper import backward, make_net, make_trainer, weights
 
 from gluon_lr import (
@@ -179,6 +179,24 @@ def test_momentum_correction_trains_as_pytorch_does(optimizer, corrected, stop):
             expected = expected - lr * (gradient + 0.9 * velocity)
     close = np.allclose(net.weight.data().asnumpy()[0], expected, rtol=1e-5)
     assert close == corrected
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+def test_momentum_correction_leaves_the_weights_of_mixed_precision_alone(momentum):
+    net = Scale()
+    net.initialize()
+    trainer = make_trainer(net, momentum=momentum, multi_precision=True)
+    rates = [0.5, 0.125, 0.25]
+    curves = {"lr": lambda pos: rates[round(pos * 3)]}
+    scheduler = ParamScheduler(curves, trainer, 3, momentum_correction=True)
+    for n in (1, 2, 3):
+        with mx.autograd.record():
+            loss = net(mx.nd.ones((1, 5))).sum()
+        loss.backward()
+        scheduler.step(n)
+        trainer.step(1)
+    expected = sgd_by_hand(np.ones(5), np.ones((3, 5)), rates, momentum)
+    np.testing.assert_allclose(net.weight.data().asnumpy(), expected, rtol=1e-3)
 
 
 def test_a_rate_of_zero_clears_a_corrected_momentum():

@@ -4,7 +4,7 @@ import random
 
 import numpy as np
 import pytest
-from conftest import ONE, TWO, assert_same_arrays, make_learner, weights
+from conftest import ONE, TWO, Scale, assert_same_arrays, make_learner, weights
 
 from gluon_lr import FactorScheduler, preserved
 from gluon_lr._mxnet import mx
@@ -88,17 +88,6 @@ def test_mxnets_own_scheduler_forgets_what_it_counted():
         assert vars(scheduler) != before
     assert vars(scheduler) == before
     assert learner.trainer.optimizer.lr_scheduler is scheduler
-
-
-class Scale(mx.gluon.HybridBlock):
-    """A product with its weight, which MXNet computes in float16 on the CPU too."""
-
-    def __init__(self):
-        super().__init__()
-        self.weight = self.params.get("weight", shape=(5,), dtype="float16", init=mx.init.One())
-
-    def hybrid_forward(self, F, x, weight):  # noqa: N803
-        return F.broadcast_mul(x, weight)
 
 
 def test_float16_weights_with_their_float32_copies():

@@ -182,7 +182,8 @@ class HyperParameters:
             )
         for updater in updaters.updaters_of(self.trainer):
             for index, state in updater.states.items():
-                momentum = next(updaters.arrays_in([state]), None)
+                # in mixed precision the second is a copy of the weights
+                momentum = state[0] if isinstance(state, tuple) else state
                 if momentum is not None and factors[self._group_of[index]] != 1:
                     momentum *= factors[self._group_of[index]]
 

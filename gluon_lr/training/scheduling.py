@@ -111,7 +111,7 @@ class ParamScheduler:
         if self.momentum_correction:
             hypers.scale_momentum([1.0] * len(hypers.groups))
         self._hypers = hypers
-        self._counter = None
+        self._counter = self._rates = None
 
     def check(self, hypers: HyperParameters) -> None:
         """Raise a ValueError where a name or the values of a curve do not fit `hypers`."""
