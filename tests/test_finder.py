@@ -18,6 +18,7 @@ from gluon_lr import (
     StopReason,
 )
 from gluon_lr._mxnet import mx
+from gluon_lr.finder import SuggestedLRs, lr_find
 from gluon_lr.training.iteration import PendingLoss
 
 
@@ -100,6 +101,13 @@ def test_a_learner_of_ones_own_needs_no_more_than_iteration_net_and_trainer():
     losses = [searched.iteration(0.1) for _ in range(5)]
     straight = Tutorials()
     assert losses == [straight.iteration(0.1) for _ in range(5)]
+
+
+def test_fastais_search_needs_no_more_either():
+    lr_min, lr_steep = found = SuggestedLRs.of(lr_find(Tutorials(), progress=False))
+    assert 1e-7 < lr_min < 10
+    assert 1e-7 < lr_steep < 10
+    assert found.result.num_iter == 100
 
 
 def test_a_trainer_with_a_scheduler_keeps_it():

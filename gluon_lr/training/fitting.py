@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from typing import TYPE_CHECKING, Any, Dict, Iterator, Mapping, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Dict, Iterator, Mapping, Optional, Sequence
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -16,8 +16,6 @@ from .transaction import afterwards
 
 if TYPE_CHECKING:
     from .learner import Learner
-
-Callbacks = Union[Callback, ParamScheduler, Sequence[Union[Callback, ParamScheduler]], None]
 
 
 class Fit:
