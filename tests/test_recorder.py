@@ -6,10 +6,20 @@ import json
 
 import numpy as np
 import pytest
-from conftest import ONE
+from conftest import ONE, make_learner
 from test_hyper import backward, make_net, make_trainer
 
-from gluon_lr import LRFinderResult, ParamScheduler, Recorder, SchedLin, StopReason, one_cycle
+from gluon_lr import (
+    FactorScheduler,
+    LRFinder,
+    LRFinderResult,
+    ParamScheduler,
+    Recorder,
+    SchedLin,
+    StopReason,
+    one_cycle,
+)
+from gluon_lr._mxnet import mx
 
 
 def recorded(groups=None, updates=12):
@@ -156,6 +166,21 @@ def test_a_search_is_drawn_as_fastai_does():
     assert dot.get_xdata()[0] == recorder.min_grad_lr
     with pytest.raises(ValueError, match="`skip_end` must be an integer of at least 0"):
         recorder.plot_lr_find(skip_end=-1)
+
+
+def test_iterations_of_a_learner_are_recorded_and_searches_are_not():
+    schedule = FactorScheduler(1, 0.5, base_lr=0.8)
+    learner = make_learner(
+        trainer=lambda net: mx.gluon.Trainer(
+            net.collect_params(), "sgd", {"lr_scheduler": schedule}
+        )
+    )
+    losses = [learner.iteration(), learner.iteration(lr=0.01)]
+    LRFinder(learner).find(num_iter=20, progress=False)
+    losses.append(learner.iteration())
+    learner.iteration(take_step=False)
+    assert learner.recorder.lrs.tolist() == [0.8, 0.01, 0.2]
+    assert learner.recorder.losses.tolist() == losses
 
 
 def test_what_has_no_value_is_nan():

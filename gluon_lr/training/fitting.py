@@ -146,10 +146,9 @@ class Fitting:
     def _update(self) -> None:
         fit = self._fit
         self._scheduler.step(fit.updates + 1)
-        loss = self._learner.enqueue()
+        self._learner.enqueue()
         fit.iteration += 1
         fit.updates = self._scheduler.position
-        self._learner.recorder.record(loss)
 
     def _end_epoch(self, start: float) -> None:
         """Validate and record; where that is interrupted, it is done again, from the same place."""

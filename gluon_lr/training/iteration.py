@@ -151,10 +151,11 @@ class IterationLearner:
         if lr is not None:
             lr = _check.rate("Learner.iteration", "lr", lr)
         losses, samples = self._backward(self._next_batch())
+        loss = PendingLoss(losses)
         if take_step:
-            self._step(samples, lr)
-        self._last = PendingLoss(losses)
-        return self._last
+            self._step(samples, lr, loss)
+        self._last = loss
+        return loss
 
     def validate(
         self, data_loader: Optional[Iterable[Batch]] = None, metrics: Any = None
@@ -195,16 +196,7 @@ class IterationLearner:
 
     @contextlib.contextmanager
     def place_kept(self) -> Iterator[None]:
-        """Go on, after the block, with the batch that would have come without it.
-
-        Within the block come the batches of another pass. Together with
-        :func:`gluon_lr.preserved` it leaves no trace:
-        ``with preserved(learner.net, learner.trainer), learner.place_kept(): ...``
-
-        The random generators that the loader, its sampler and its dataset hold are put back
-        too, but not those of worker processes. Where the loader is an iterator, which has only
-        one pass, the block takes its next batches; they stay in memory and come again after it.
-        """
+        """Go on, after the block, with the batch that would have come without it."""
         last = self._last
         with self._batches.place_kept(), afterwards(lambda: setattr(self, "_last", last)):
             yield
@@ -256,20 +248,25 @@ class IterationLearner:
         )
         return data, label
 
-    def _step(self, batch_size: int, lr: Optional[float]) -> None:
+    def _step(self, samples: int, lr: Optional[float], loss: PendingLoss) -> None:
         if lr is None:
-            self.trainer.step(batch_size)
+            self.trainer.step(samples)
+            self._stepped(loss)
             return
         optimizer = self.trainer.optimizer
         scheduler, own_lr = optimizer.lr_scheduler, optimizer.lr
         optimizer.lr_scheduler = None
         try:
             self.trainer.set_learning_rate(lr)
-            self.trainer.step(batch_size)
+            self.trainer.step(samples)
+            self._stepped(loss)
         finally:
             optimizer.lr_scheduler = scheduler
             if scheduler is not None:
                 optimizer.lr = own_lr
+
+    def _stepped(self, loss: PendingLoss) -> None:
+        """Take note of a step, while the trainer still has what it was made with."""
 
 
 def _metric(metrics: Any) -> Any:

@@ -35,7 +35,7 @@ from .fitting import Fit, Fitting
 from .groups import Freezer, parameter_groups
 from .hyper import HyperParameters
 from .interrupts import interrupts_held_by
-from .iteration import Context, IterationLearner
+from .iteration import Context, IterationLearner, PendingLoss
 from .policies import (
     Rate,
     cycle_lengths,
@@ -104,7 +104,7 @@ class Learner(IterationLearner):
     Attributes
     ----------
     recorder : Recorder
-        What the last fit used, and what came of it.
+        What each update used, and what came of it, since the start of the last fit.
     progress : bool
         Whether to show progress bars.
 
@@ -558,6 +558,26 @@ class Learner(IterationLearner):
             yield
         finally:
             self.progress = shown
+
+    @contextlib.contextmanager
+    def place_kept(self) -> Iterator[None]:
+        """Keep the place in the data, and the recorder, for the block.
+
+        Go on, after it, with the batch that would have come without it. Within the block come
+        the batches of another pass. Together with :func:`gluon_lr.preserved` it leaves no trace:
+        ``with preserved(learner.net, learner.trainer), learner.place_kept(): ...``
+
+        The random generators that the loader, its sampler and its dataset hold are put back
+        too, but not those of worker processes. Where the loader is an iterator, which has only
+        one pass, the block takes its next batches; they stay in memory and come again after it.
+        """
+        recorder = self.recorder
+        with super().place_kept(), afterwards(lambda: setattr(self, "recorder", recorder)):
+            self.recorder = Recorder(self.trainer, self.groups)
+            yield
+
+    def _stepped(self, loss: PendingLoss) -> None:
+        self.recorder.record(loss)
 
     def _rates(self, owner: str, argument: str, lr: Optional[Rate]) -> Any:
         own = self.trainer.learning_rate if lr is None else lr

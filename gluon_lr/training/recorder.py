@@ -5,8 +5,7 @@ import io
 import json
 import math
 from array import array
-from collections import deque
-from typing import TYPE_CHECKING, Any, Deque, Dict, List, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Union
 
 import numpy as np
 
@@ -69,8 +68,8 @@ class Recorder:
         for key in self.keys:
             self._hypers.attribute(key)
         self._values = {key: array("d") for key in self.keys}  # update by update, group by group
-        self._losses: List[float] = []
-        self._pending: Deque[Any] = deque()
+        self._losses: List[Any] = []
+        self._known = 0  # the losses that have been read
         self._ends: List[int] = []  # updates at the end of each epoch
         self.epochs: List[Dict[str, Value]] = []
         self.search: Optional[LRFinderResult] = None
@@ -86,9 +85,8 @@ class Recorder:
         """
         for key, values in self._values.items():
             values.extend(math.nan if one is None else one for one in self._hypers[key])
-        self._pending.append(loss)
-        if len(self._pending) > _LATE:
-            self._losses.append(float(self._pending.popleft()))
+        self._losses.append(loss)
+        self._read(len(self._losses) - _LATE)
 
     def end_epoch(self, **values: Value) -> None:
         """Note the values of an epoch."""
@@ -96,7 +94,7 @@ class Recorder:
         self._ends.append(len(self))
 
     def __len__(self) -> int:
-        return len(self._losses) + len(self._pending)
+        return len(self._losses)
 
     @property
     def losses(self) -> np.ndarray:
@@ -105,14 +103,13 @@ class Recorder:
 
     def last_losses(self, count: int) -> List[float]:
         """Return the losses of the last updates, `count` of them or all there are."""
-        while self._pending:
-            self._losses.append(float(self._pending.popleft()))
+        self._read(len(self._losses))
         return self._losses[max(len(self._losses) - count, 0) :]
 
     @property
     def last_loss(self) -> Optional[float]:
         """The last loss that is known without waiting for MXNet."""
-        return self._losses[-1] if self._losses else None
+        return self._losses[self._known - 1] if self._known else None
 
     @property
     def lrs(self) -> np.ndarray:
@@ -234,7 +231,7 @@ class Recorder:
         self._values = {key: array("d", np.ravel(rows)) for key, rows in data["hps"].items()}
         self.keys = list(self._values)
         self._losses = np.asarray(data["losses"]).tolist()
-        self._pending.clear()
+        self._known = len(self._losses)
         self.epochs = [dict(epoch) for epoch in data["epochs"]]
         self._ends = list(data["ends"])
 
@@ -254,6 +251,12 @@ class Recorder:
         names = list(self.epochs[-1])
         rows = [[_cell(name, epoch.get(name)) for name in names] for epoch in self.epochs]
         return [names, *rows]
+
+    def _read(self, count: int) -> None:
+        """Read the first `count` losses, as far as they have not been: where they are."""
+        while self._known < count:
+            self._losses[self._known] = float(self._losses[self._known])
+            self._known += 1
 
     def _has(self, name: str) -> bool:
         return name in self._hypers.names
