@@ -13,6 +13,8 @@ from . import _check
 
 Curve = Callable[[Any], Any]
 
+_ROUNDING = 1e-12  # of positions and of sums of shares
+
 __all__ = [
     "Annealer",
     "CombinedAnnealer",
@@ -228,30 +230,32 @@ class CombinedAnnealer:
             raise ValueError(_check.message(owner, "scheds", constraint, len(self.scheds)))
         for sched in self.scheds:
             _check.is_callable(owner, "scheds", sched, "callable with a position")
-        ends = [math.fsum(self.pcts[: i + 1]) for i in range(len(self.pcts) - 1)]
-        self._bounds = [0.0, *ends, 1.0]
+        self._starts = [math.fsum(self.pcts[:part]) for part in range(len(self.pcts))]
 
     def __call__(self, pos: Any) -> Any:
         """Return the value at `pos`."""
         if isinstance(pos, np.ndarray):
             return self._each(pos)
-        last = len(self.scheds) - 1
-        part = max([i for i in range(last + 1) if pos >= self._bounds[i]], default=0)
+        reached = [part for part, start in enumerate(self._starts) if pos >= start - _ROUNDING]
+        part = max(reached, default=0)
         return self.scheds[part](self._within(part, pos))
 
     def _each(self, pos: np.ndarray) -> np.ndarray:
         values = self.scheds[0](self._within(0, pos))
-        for part in range(1, len(self.scheds)):
-            later = pos >= self._bounds[part]
+        for part, start in enumerate(self._starts[1:], start=1):
+            later = pos >= start - _ROUNDING
             inside = np.where(later, self._within(part, pos), 0)
             values = np.where(later, self.scheds[part](inside), values)
         return values
 
     def _within(self, part: int, pos: Any) -> Any:
-        start, end = self._bounds[part : part + 2]
-        if end > start:
-            return (pos - start) / (end - start)
-        return 1.0 + 0 * pos
+        start, end = [*self._starts, 1.0][part : part + 2]
+        if end == start:
+            return 1.0 + 0 * pos
+        inside = (pos - start) / (end - start)
+        if part == 0:
+            return inside
+        return np.maximum(inside, 0) if isinstance(pos, np.ndarray) else max(inside, 0.0)
 
     def __repr__(self) -> str:
         return f"combine_scheds({self.pcts!r}, {self.scheds!r})"

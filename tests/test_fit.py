@@ -513,6 +513,22 @@ def test_a_search_in_the_middle_of_a_fit_leaves_no_trace():
     assert_same_state(state(searching), expected)
 
 
+def test_updates_that_amp_skips_do_not_move_the_curves():
+    class Scaler:
+        loss_scale = 1.0
+        steps = 0
+
+        def has_overflow(self, parameters):
+            self.steps += 1
+            return self.steps in (2, 3)
+
+    learner = make_learner()
+    learner.trainer._amp_loss_scaler = Scaler()
+    learner.fit(3, cbs=ParamScheduler({"lr": SchedLin(0, 12)}))
+    np.testing.assert_allclose(learner.recorder.lrs, [0, 1, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    assert len(learner.recorder.epochs) == 3
+
+
 def test_what_is_frozen_stays_and_thaws_again():
     learner = make_learner()
     body, head = learner.net[0].weight, learner.net[2].weight

@@ -209,6 +209,20 @@ def test_the_curves_are_for_any_loop():
     assert every(1.0) == 0
 
 
+@pytest.mark.parametrize("n_cycles", [1, 2, 5, 6])
+@pytest.mark.parametrize("cycle_len", [1, 2, 3, 5])
+@pytest.mark.parametrize("cycle_mult", [1, 2, 3])
+@pytest.mark.parametrize("batches", [4, 7, 391])
+def test_each_cycle_starts_at_the_highest_rate(n_cycles, cycle_len, cycle_mult, batches):
+    lengths = [cycle_len * cycle_mult**i for i in range(n_cycles)]
+    rate = sgdr(1.0, n_cycles, cycle_len, cycle_mult)["lr"]
+    starts = np.cumsum([0, *lengths[:-1]]) * batches
+    updates = sum(lengths) * batches
+    assert [rate(start / updates) for start in starts] == pytest.approx([1] * n_cycles)
+    assert all(rate((start - 1) / updates) < 0.9 for start in starts[1:])
+    np.testing.assert_allclose(rate(starts / updates), 1, rtol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("lr", "groups", "rates"),
     [
