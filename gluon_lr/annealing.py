@@ -231,19 +231,22 @@ class CombinedAnnealer:
         for sched in self.scheds:
             _check.is_callable(owner, "scheds", sched, "callable with a position")
         self._starts = [math.fsum(self.pcts[:part]) for part in range(len(self.pcts))]
+        self._reached = [
+            start - _ROUNDING if start > _ROUNDING else start for start in self._starts
+        ]
 
     def __call__(self, pos: Any) -> Any:
         """Return the value at `pos`."""
         if isinstance(pos, np.ndarray):
             return self._each(pos)
-        reached = [part for part, start in enumerate(self._starts) if pos >= start - _ROUNDING]
+        reached = [part for part, start in enumerate(self._reached) if pos >= start]
         part = max(reached, default=0)
         return self.scheds[part](self._within(part, pos))
 
     def _each(self, pos: np.ndarray) -> np.ndarray:
         values = self.scheds[0](self._within(0, pos))
-        for part, start in enumerate(self._starts[1:], start=1):
-            later = pos >= start - _ROUNDING
+        for part, start in enumerate(self._reached[1:], start=1):
+            later = pos >= start
             inside = np.where(later, self._within(part, pos), 0)
             values = np.where(later, self.scheds[part](inside), values)
         return values
