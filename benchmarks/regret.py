@@ -19,8 +19,9 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 import numpy as np
 from tqdm import tqdm
 
-from gluon_lr import LRFinder, OneCycleSchedule, SearchState
-from gluon_lr.finder.suggest import FASTAI, exponential_mean
+from gluon_lr import LRFinder, OneCycleSchedule
+from gluon_lr.finder import lr_find
+from gluon_lr.finder.suggest import FASTAI
 
 from .tasks import CHOSEN_ON, REPORTED_ON, Task, make_problem
 
@@ -108,19 +109,7 @@ def ours(task: Task, seed: int) -> Dict[str, Tuple[Optional[float], int]]:
 
 def fastai(task: Task, seed: int) -> Dict[str, Tuple[Optional[float], int]]:
     """Search as fastai does: its rates, its stop, its rules."""
-    planned = 100
-
-    def stop(state: SearchState) -> bool:
-        smoothed = exponential_mean(np.array(state.losses))
-        return bool(smoothed[-1] > 4 * smoothed.min())
-
-    result = LRFinder(make_problem(task, seed).learner).find(
-        lr_start=1e-7,
-        lr_end=10 / 1e8 ** (1 / planned),  # fastai's rates stop one short of its end
-        num_iter=planned,
-        stop=stop,
-        progress=False,
-    )
+    result = lr_find(make_problem(task, seed).learner, progress=False)
     suggestions = result.suggestions
     return {f"fastai's {name}": (suggestions[name], len(result)) for name in FASTAI}
 

@@ -9,6 +9,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from .. import _check
+from ..training.batches import check_loader
 from ..training.generators import GlobalState
 from ..training.snapshot import preserved
 from ..training.transaction import afterwards
@@ -159,13 +160,10 @@ class LRFinder:
         return self.result.plot(ax)
 
     def _check_validation(self, owner: str, validation: Any) -> None:
-        constraint = None
         if not hasattr(self.learner, "validate"):
             constraint = "left out where the learner has no `validate`"
-        elif not hasattr(validation, "__iter__"):
-            constraint = "an iterable of (data, label) pairs"
-        if constraint is not None:
             raise TypeError(_check.message(owner, "validation", constraint, validation))
+        check_loader(owner, "validation", validation)
 
 
 class _Search:

@@ -12,6 +12,8 @@ from .transaction import afterwards
 
 Batch = Tuple[Any, Any]
 
+_PAIRS = "an iterable of (data, label) pairs"
+
 
 class Batches:
     """The (data, label) pairs of a data loader, which is started again at its end.
@@ -147,12 +149,17 @@ def one_pass(data_loader: Iterable[Batch]) -> Iterator[Batch]:
         raise empty(data_loader)
 
 
+def check_loader(owner: str, argument: str, loader: Any) -> None:
+    """Raise a TypeError where `loader` cannot be iterated over."""
+    if not hasattr(loader, "__iter__"):
+        raise TypeError(_check.message(owner, argument, _PAIRS, loader))
+
+
 def _pair(batch: Any) -> Batch:
     sequence = isinstance(batch, (tuple, list))
     if not sequence or len(batch) != 2:
-        constraint = "an iterable of (data, label) pairs"
         parts = [type(part).__name__ for part in batch] if sequence else type(batch)
-        raise ValueError(_check.message("Learner", "data_loader", constraint, parts))
+        raise ValueError(_check.message("Learner", "data_loader", _PAIRS, parts))
     return batch[0], batch[1]
 
 

@@ -445,23 +445,25 @@ def _replace(path: PathLike, write: Callable[[Path], object]) -> None:
 
 def _read(path: PathLike) -> Dict[str, Any]:
     content = Path(path).read_bytes()
-    body, digest = content[:-_DIGEST], content[-_DIGEST:]
     if not content.startswith(_MAGIC):
         constraint = "a checkpoint of gluon_lr"
         raise ValueError(_check.message("load", "path", constraint, str(path)))
-    if hashlib.sha256(body).digest() != digest:
+    end = len(content) - _DIGEST
+    if hashlib.sha256(memoryview(content)[: max(end, 0)]).digest() != content[-_DIGEST:]:
         constraint = "a checkpoint that is whole"
         remedy = "It was cut off or changed: its digest is another."
         raise ValueError(_check.message("load", "path", constraint, str(path), remedy))
     start = len(_MAGIC) + _LENGTH
-    length = int.from_bytes(body[len(_MAGIC) : start], "little")
-    file = io.BytesIO(body[start + length :])
+    length = int.from_bytes(content[len(_MAGIC) : start], "little")
+    file = io.BytesIO(content)  # without a copy of it
+    file.seek(start)
+    text = file.read(length)
     arrays = []
-    while file.tell() < len(body) - start - length:
+    while file.tell() < end:
         arrays.append(np.lib.format.read_array(file, allow_pickle=False))
 
     def from_reference(value: Dict[str, Any]) -> Any:
         return arrays[value["__array__"]] if value.keys() == {"__array__"} else value
 
-    data: Dict[str, Any] = json.loads(body[start : start + length], object_hook=from_reference)
+    data: Dict[str, Any] = json.loads(text, object_hook=from_reference)
     return data

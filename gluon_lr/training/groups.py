@@ -1,6 +1,7 @@
 """Parameter groups: parts of a net that are trained at rates of their own, or not at all."""
 
 import re
+from collections import Counter
 from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 from .. import _check
@@ -42,8 +43,8 @@ def parameter_groups(owner: str, parameters: Group, groups: Optional[Sequence[An
         if not members:
             constraint = "groups of which each has a parameter of the trainer"
             raise ValueError(_check.message(owner, "groups", constraint, group))
-    places = [id(one) for members in found for one in members]
-    astray = [one.name for one in parameters if places.count(id(one)) != 1]
+    places = Counter(id(one) for members in found for one in members)
+    astray = [one.name for one in parameters if places[id(one)] != 1]
     if astray:
         constraint = "groups that hold each parameter of the trainer once"
         some = f"none or two with {', '.join(astray[:5])}" + (" ..." if astray[5:] else "")

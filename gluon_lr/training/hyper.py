@@ -19,6 +19,7 @@ _ATTRIBUTES = {
     "sqr_mom": ("beta2", "gamma1", "rho"),
     "eps": ("epsilon", "eps", "float_stable_eps"),
 }
+FASTAI_NAMES = tuple(_ATTRIBUTES)
 _MULTIPLIERS = {"lr": "lr_mult", "wd": "wd_mult"}
 # what MXNet counts, or sets at each step
 _MXNETS = ("num_update", "begin_num_update", "aggregate_num", "rescale_grad")

@@ -20,7 +20,7 @@ import numpy as np
 
 from .. import _check
 from .._mxnet import metric, mx
-from .batches import Batch, Batches, one_pass
+from .batches import Batch, Batches, check_loader, one_pass
 from .transaction import afterwards
 
 Context = Union[mx.Context, List[mx.Context]]
@@ -75,12 +75,9 @@ class IterationLearner:
     ) -> None:
         if not isinstance(net, mx.gluon.Block):
             raise TypeError(_check.message("Learner", "net", "an mx.gluon.Block", net))
-        if not hasattr(data_loader, "__iter__"):
-            constraint = "an iterable of (data, label) pairs"
-            raise TypeError(_check.message("Learner", "data_loader", constraint, data_loader))
-        if valid_loader is not None and not hasattr(valid_loader, "__iter__"):
-            constraint = "an iterable of (data, label) pairs"
-            raise TypeError(_check.message("Learner", "valid_loader", constraint, valid_loader))
+        check_loader("Learner", "data_loader", data_loader)
+        if valid_loader is not None:
+            check_loader("Learner", "valid_loader", valid_loader)
         if loss is not None:
             _check.is_callable("Learner", "loss", loss, "callable with (output, label)")
         _metric(metrics)

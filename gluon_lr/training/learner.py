@@ -553,11 +553,10 @@ class Learner(IterationLearner):
     @contextlib.contextmanager
     def no_bar(self) -> Iterator[None]:
         """Show no progress bars within the block."""
-        shown, self.progress = self.progress, False
-        try:
+        shown = self.progress
+        with afterwards(lambda: setattr(self, "progress", shown)):
+            self.progress = False
             yield
-        finally:
-            self.progress = shown
 
     @contextlib.contextmanager
     def place_kept(self) -> Iterator[None]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import _check
 from .._mxnet import mx
-from .hyper import HyperParameters
+from .hyper import FASTAI_NAMES, HyperParameters
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,7 +63,7 @@ class Recorder:
         keys: Sequence[str] = (),
     ) -> None:
         self._hypers = HyperParameters(trainer, groups)
-        known = [name for name in ("lr", "wd", "mom", "sqr_mom", "eps") if self._has(name)]
+        known = [name for name in self._hypers.names if name in FASTAI_NAMES]
         self.keys = list(dict.fromkeys([*known, *keys]))
         for key in self.keys:
             self._hypers.attribute(key)
@@ -257,9 +257,6 @@ class Recorder:
         while self._known < count:
             self._losses[self._known] = float(self._losses[self._known])
             self._known += 1
-
-    def _has(self, name: str) -> bool:
-        return name in self._hypers.names
 
     def _searched(self) -> "LRFinderResult":
         if self.search is None:

@@ -140,7 +140,7 @@ class ParamScheduler:
         """
         if self.length is None:
             raise RuntimeError("ParamScheduler: no `length` yet; pass it, in updates.")
-        position = min((n - 1) / self.length, 1.0)
+        position = _position(n, self.length)
         return {name: _values(curves, position) for name, curves in self.scheds.items()}
 
     def step(self, n: Optional[int] = None) -> None:
@@ -162,8 +162,7 @@ class ParamScheduler:
         if self._hypers is None:
             raise RuntimeError("ParamScheduler: no `trainer` yet; pass it.")
         hypers = self._hypers
-        counted = self.position + 1
-        n = counted if n is None else _check.integer("ParamScheduler.step", "n", n, 1)
+        n = self.position + 1 if n is None else _check.integer("ParamScheduler.step", "n", n, 1)
         values = {name: hypers.by_group(name, value) for name, value in self.at(n).items()}
         for name, by_group in values.items():
             hypers.assign(name, by_group)
@@ -246,10 +245,15 @@ class AnnealedSchedule(BoundedSchedule):
         self.length = _check.integer(name, "length", length, 1)
 
     def _rate(self, n: float) -> float:
-        return float(self.curve(min(max(n - 1, 0) / self.length, 1.0)))
+        return float(self.curve(_position(n, self.length)))
 
     def _peak(self) -> float:
         return max(self._rate(n) for n in range(1, self.length + 2))
+
+
+def _position(n: float, length: int) -> float:
+    """Return where on its curves update `n` is."""
+    return min(max(n - 1, 0) / length, 1.0)
 
 
 def _values(curves: Curves, position: float) -> Any:
