@@ -1,5 +1,6 @@
 """The learning-rate toolkit for Apache MXNet Gluon: which rate, and how it should move."""
 
+from ._mxnet import HAS_GLUON, serve
 from ._version import __version__
 from .annealing import (
     SchedCos,
@@ -11,23 +12,8 @@ from .annealing import (
     combine_scheds,
     combined_cos,
 )
-from .finder import (
-    AllOf,
-    AnyOf,
-    Diverged,
-    LRFinder,
-    LRFinderResult,
-    LRFinderStoppingCriteria,
-    MaxIterations,
-    MaxLR,
-    NotFinite,
-    Refusal,
-    SearchState,
-    StoppingCriterion,
-    StopReason,
-    SuggestedLRs,
-)
 from .schedules import (
+    AnnealedSchedule,
     ClippedSchedule,
     ConstantSchedule,
     ConstantWarmUp,
@@ -51,28 +37,45 @@ from .schedules import (
     TriangularSchedule,
     schedule,
 )
-from .training import (
-    AnnealedSchedule,
-    Callback,
-    CancelFitException,
-    CheckpointCallback,
-    ContinuousBatchSampler,
-    EarlyStoppingCallback,
-    EstimatorLearner,
-    HyperParameters,
-    Learner,
-    LRScheduleHandler,
-    OneCycleHandler,
-    ParamScheduler,
-    ParamSchedulerHandler,
-    Recorder,
-    flat_cos,
-    load_checkpoint,
-    one_cycle,
-    preserved,
-    save_checkpoint,
-    sgdr,
-)
+
+if HAS_GLUON:
+    from .finder import (
+        AllOf,
+        AnyOf,
+        Diverged,
+        LRFinder,
+        LRFinderResult,
+        LRFinderStoppingCriteria,
+        MaxIterations,
+        MaxLR,
+        NotFinite,
+        Refusal,
+        SearchState,
+        StoppingCriterion,
+        StopReason,
+        SuggestedLRs,
+    )
+    from .training import (
+        Callback,
+        CancelFitException,
+        CheckpointCallback,
+        ContinuousBatchSampler,
+        EarlyStoppingCallback,
+        EstimatorLearner,
+        HyperParameters,
+        Learner,
+        LRScheduleHandler,
+        OneCycleHandler,
+        ParamScheduler,
+        ParamSchedulerHandler,
+        Recorder,
+        flat_cos,
+        load_checkpoint,
+        one_cycle,
+        preserved,
+        save_checkpoint,
+        sgdr,
+    )
 
 __all__ = [
     "AllOf",
@@ -141,3 +144,6 @@ __all__ = [
     "schedule",
     "sgdr",
 ]
+
+if HAS_GLUON:
+    serve()

@@ -1,6 +1,8 @@
 """MXNet, made importable on today's NumPy. Every other module takes `mx` from here."""
 
-from typing import Dict
+import contextlib
+import os
+from typing import Dict, Iterator
 
 import numpy as np
 
@@ -12,6 +14,7 @@ _REMOVED_ALIASES = {
     "object": object,
     "str": str,
 }
+_SERVING = ("server", "scheduler")
 
 
 def _restore_numpy_aliases() -> None:
@@ -26,9 +29,27 @@ def _restore_numpy_aliases() -> None:
             setattr(np, alias, builtin)
 
 
+@contextlib.contextmanager
+def _serving_put_off() -> Iterator[None]:
+    """Let a server or scheduler of a KVStore import MXNet to its end before it serves.
+
+    It would serve in the middle of that import, and for good: no schedule of this package could
+    be read out of an optimizer that is sent to it, and MXNet would say so on the server alone.
+    """
+    role = os.environ.get("DMLC_ROLE")
+    if role in _SERVING:
+        os.environ["DMLC_ROLE"] = "worker"
+    try:
+        yield
+    finally:
+        if role is not None:
+            os.environ["DMLC_ROLE"] = role
+
+
 _restore_numpy_aliases()
 try:
-    import mxnet as mx
+    with _serving_put_off():
+        import mxnet as mx
 except Exception as error:
     raise ImportError(
         f"gluon_lr: `mxnet` must be importable, got {type(error).__name__}: {error}. "
@@ -38,20 +59,30 @@ except Exception as error:
     ) from error
 
 
-estimator = mx.gluon.contrib.estimator
-metric = mx.gluon.metric if hasattr(mx.gluon, "metric") else mx.metric
+HAS_GLUON = hasattr(mx, "gluon")  # it has not in a server that began with `import mxnet`
+if HAS_GLUON:
+    estimator = mx.gluon.contrib.estimator
+    metric = mx.gluon.metric if hasattr(mx.gluon, "metric") else mx.metric
+else:
+    from mxnet import lr_scheduler  # noqa: F401 - what the schedules need of it
 
 
-def named_parameters(net: mx.gluon.Block) -> Dict[str, mx.gluon.Parameter]:
+def serve() -> None:
+    """Serve, where this process is a server or scheduler of a KVStore, and end it then."""
+    if os.environ.get("DMLC_ROLE") in _SERVING:
+        mx.kvstore.kvstore_server._init_kvstore_server_module()
+
+
+def named_parameters(net: "mx.gluon.Block") -> "Dict[str, mx.gluon.Parameter]":
     """Return a net's parameters by the names they have in files: by their place in the net."""
     if hasattr(net, "_collect_params_with_prefix"):
         return dict(net._collect_params_with_prefix())
     return dict(net.collect_params())
 
 
-def scalar(array: mx.nd.NDArray) -> float:
+def scalar(array: "mx.nd.NDArray") -> float:
     """Read an array of one element; blocks until it is computed."""
     return float(array.asnumpy().item())
 
 
-__all__ = ["estimator", "metric", "mx", "named_parameters", "scalar"]
+__all__ = ["HAS_GLUON", "estimator", "metric", "mx", "named_parameters", "scalar", "serve"]

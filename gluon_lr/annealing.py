@@ -27,6 +27,7 @@ __all__ = [
     "combine_scheds",
     "combined_cos",
     "from_config",
+    "position_of",
     "sched_cos",
     "sched_exp",
     "sched_lin",
@@ -292,6 +293,11 @@ def combined_cos(pct: float, start: Any, middle: Any, end: Any) -> CombinedAnnea
     """
     pct = _check.real("combined_cos", "pct", pct, minimum=0, maximum=1)
     return combine_scheds([pct, 1 - pct], [SchedCos(start, middle), SchedCos(middle, end)])
+
+
+def position_of(n: float, length: int) -> float:
+    """Return where update `n`, from 1, of `length` is on its curves: ``(n - 1) / length``."""
+    return min(max(n - 1, 0) / length, 1.0)
 
 
 def to_config(curve: Curve) -> Dict[str, Any]:

@@ -1,5 +1,6 @@
 """WHAT rate at update n: pure curves on `mx.lr_scheduler.LRScheduler`."""
 
+from .annealed import AnnealedSchedule
 from .base import Schedule
 from .compose import (
     ClippedSchedule,
@@ -30,6 +31,7 @@ from .plateau import PlateauScheduler
 from .text import schedule
 
 __all__ = [
+    "AnnealedSchedule",
     "ClippedSchedule",
     "ConstantSchedule",
     "ConstantWarmUp",

@@ -8,11 +8,10 @@ from .learner import Learner
 from .policies import flat_cos, one_cycle, sgdr
 from .recorder import Recorder
 from .sampler import ContinuousBatchSampler
-from .scheduling import AnnealedSchedule, ParamScheduler
+from .scheduling import ParamScheduler
 from .snapshot import preserved
 
 __all__ = [
-    "AnnealedSchedule",
     "Callback",
     "CancelFitException",
     "CheckpointCallback",

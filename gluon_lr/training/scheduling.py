@@ -6,8 +6,8 @@ import numpy as np
 
 from .. import _check
 from .._mxnet import mx
-from ..annealing import Curve
-from ..schedules.base import BoundedSchedule
+from ..annealing import Curve, position_of
+from ..schedules.annealed import AnnealedSchedule
 from .hyper import HyperParameters
 from .updaters import UpdateCounter
 
@@ -140,7 +140,7 @@ class ParamScheduler:
         """
         if self.length is None:
             raise RuntimeError("ParamScheduler: no `length` yet; pass it, in updates.")
-        position = _position(n, self.length)
+        position = position_of(n, self.length)
         return {name: _values(curves, position) for name, curves in self.scheds.items()}
 
     def step(self, n: Optional[int] = None) -> None:
@@ -175,7 +175,7 @@ class ParamScheduler:
         if self._hypers is not None:
             self._hypers.put_back()
 
-    def as_lr_scheduler(self) -> "AnnealedSchedule":
+    def as_lr_scheduler(self) -> AnnealedSchedule:
         """Return the rate's curve as a schedule, for `Optimizer(lr_scheduler=...)`.
 
         Raises
@@ -211,49 +211,6 @@ class ParamScheduler:
         if before is not None:
             pairs = zip(rates, before)
             hypers.scale_momentum([new / old if old else 1.0 for new, old in pairs])
-
-
-class AnnealedSchedule(BoundedSchedule):
-    """The rate along a curve of :mod:`gluon_lr.annealing`, as a schedule of updates.
-
-        lr(n) = curve((n - 1) / length)    1 <= n <= length
-        lr(n) = curve(1)                   n > length
-
-    Parameters
-    ----------
-    curve : callable
-        From a position, 0 to 1, to a rate.
-    length : int
-        Length of the curve, in iterations, at least 1.
-
-    Raises
-    ------
-    TypeError, ValueError
-        On an argument outside its bounds.
-
-    >>> from gluon_lr.annealing import SchedLin
-    >>> schedule = AnnealedSchedule(SchedLin(1, 0), length=4)
-    >>> [schedule(n) for n in (0, 1, 3, 5, 100)]
-    [1.0, 1.0, 0.5, 0.0, 0.0]
-    """
-
-    def __init__(self, curve: Curve, length: int) -> None:
-        super().__init__()
-        name = type(self).__name__
-        _check.is_callable(name, "curve", curve, "callable with a position")
-        self.curve = curve
-        self.length = _check.integer(name, "length", length, 1)
-
-    def _rate(self, n: float) -> float:
-        return float(self.curve(_position(n, self.length)))
-
-    def _peak(self) -> float:
-        return max(self._rate(n) for n in range(1, self.length + 2))
-
-
-def _position(n: float, length: int) -> float:
-    """Return where on its curves update `n` is."""
-    return min(max(n - 1, 0) / length, 1.0)
 
 
 def _values(curves: Curves, position: float) -> Any:
