@@ -61,6 +61,8 @@ except Exception as error:
 
 HAS_GLUON = hasattr(mx, "gluon")  # it has not in a server that began with `import mxnet`
 if HAS_GLUON:
+    from mxnet.contrib import amp
+
     estimator = mx.gluon.contrib.estimator
     metric = mx.gluon.metric if hasattr(mx.gluon, "metric") else mx.metric
 else:
@@ -80,9 +82,25 @@ def named_parameters(net: "mx.gluon.Block") -> "Dict[str, mx.gluon.Parameter]":
     return dict(net.collect_params())
 
 
+def draws_indices(loader: object) -> bool:
+    """Say whether a loader is a DataLoader that reads what its batch sampler draws, in Python."""
+    is_one = isinstance(loader, mx.gluon.data.DataLoader)
+    return is_one and getattr(loader, "_mx_iter", None) is None
+
+
 def scalar(array: "mx.nd.NDArray") -> float:
     """Read an array of one element; blocks until it is computed."""
     return float(array.asnumpy().item())
 
 
-__all__ = ["HAS_GLUON", "estimator", "metric", "mx", "named_parameters", "scalar", "serve"]
+__all__ = [
+    "HAS_GLUON",
+    "amp",
+    "draws_indices",
+    "estimator",
+    "metric",
+    "mx",
+    "named_parameters",
+    "scalar",
+    "serve",
+]

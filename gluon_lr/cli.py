@@ -1,4 +1,4 @@
-"""The command line: `gluon-lr demo | find | plot | table`."""
+"""The command line: `gluon-lr demo | find | plot | table | launch`."""
 
 import argparse
 import contextlib
@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional, Sequence
+from typing import Any, Callable, Dict, Optional, Sequence, Union
 
 import numpy as np
 
@@ -21,14 +21,19 @@ class _RequestError(Exception):
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
-    """Run the command line and return its exit status: 0, or 2 after a bad argument."""
+    """Run the command line and return its exit status: 0, or 2 after a bad argument.
+
+    That of `launch` is its command's.
+    """
     options = _parser().parse_args(arguments)
     try:
-        report = options.run(options)
+        outcome = options.run(options)
     except _RequestError as reason:
         sys.stderr.write(f"gluon-lr {options.command}: {reason}\n")
         return 2
-    sys.stdout.write(report + "\n")
+    if isinstance(outcome, int):
+        return outcome
+    sys.stdout.write(outcome + "\n")
     return 0
 
 
@@ -99,6 +104,36 @@ def _parser() -> argparse.ArgumentParser:
     )
     table.set_defaults(run=_table)
 
+    launch = commands.add_parser(
+        "launch",
+        help="run a script in several workers on this machine",
+        description="Run a command in several workers of MXNet's KVStore on this machine, with "
+        "a scheduler and servers, and end all of them when one fails.",
+    )
+    launch.set_defaults(run=_launch)
+    launch.add_argument(
+        "-n",
+        "--workers",
+        type=int,
+        default=2,
+        metavar="N",
+        help="how many workers (default: %(default)s)",
+    )
+    launch.add_argument(
+        "-s",
+        "--servers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="how many servers (default: %(default)s)",
+    )
+    launch.add_argument(
+        "program",
+        nargs=argparse.REMAINDER,
+        metavar="-- COMMAND",
+        help="the command of each worker: -- python train.py",
+    )
+
     for command in (plot, table):
         command.add_argument(
             "schedules",
@@ -133,8 +168,9 @@ def _demo(options: Any) -> str:
     return demo.run(out)
 
 
-def _find(options: Any) -> str:
+def _find(options: Any) -> Union[str, int]:
     from .finder import LRFinder
+    from .training.workers import Workers
 
     _check_file("--out", options.out)
     _check_file("--json", options.json)
@@ -149,6 +185,8 @@ def _find(options: Any) -> str:
         if hasattr(learner, "close"):
             stack.callback(learner.close)
         result = finder.find(refine=options.refine)
+    if not Workers.of(learner.trainer).is_first:
+        return 0
     lines = [repr(result)]
     if options.out is not None:
         _save_figure(result.plot().figure, options.out)
@@ -232,6 +270,16 @@ def _table(options: Any) -> str:
     for count, *rates in zip(counts, *columns):
         lines.append(f"{count:>9}" + "".join(f"{rate:>14.6g}" for rate in rates))
     return "\n".join(lines)
+
+
+def _launch(options: Any) -> int:
+    from .launch import launch
+
+    command = options.program[options.program[:1] == ["--"] :]
+    try:
+        return launch(command, options.workers, options.servers)
+    except (OSError, ValueError) as error:
+        raise _RequestError(str(error)) from None
 
 
 def _read_schedules(options: Any) -> Dict[str, Schedule]:

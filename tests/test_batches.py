@@ -1,6 +1,7 @@
 """Batches pass after pass, and a place in them that is kept."""
 
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -104,6 +105,9 @@ LOADERS = {
 }
 
 
+ALONE = SimpleNamespace(count=1, rank=0)
+
+
 def seed():
     np.random.seed(6)
     random.seed(6)
@@ -116,7 +120,7 @@ def test_the_place_is_kept(name, before, taken):
     def run(look_ahead):
         seed()
         loader = LOADERS[name]()
-        batches = Batches(loader)
+        batches = Batches(loader, ALONE)
         values(batches, before)
         for _ in range(look_ahead):
             state = np.random.get_state(), random.getstate()
@@ -135,7 +139,7 @@ def test_the_place_is_kept(name, before, taken):
 
 
 def test_the_place_is_kept_within_a_block_too():
-    batches = Batches(generator())
+    batches = Batches(generator(), ALONE)
     with batches.place_kept():
         first = values(batches, 1)
         with batches.place_kept():
@@ -145,7 +149,7 @@ def test_the_place_is_kept_within_a_block_too():
 
 
 def test_an_iterator_gives_the_kept_batches_only_once_more():
-    batches = Batches(Endless())
+    batches = Batches(Endless(), ALONE)
     with batches.place_kept():
         assert values(batches, 3) == [[1], [2], [3]]
     with batches.place_kept():
@@ -156,7 +160,7 @@ def test_an_iterator_gives_the_kept_batches_only_once_more():
 def test_a_loader_keeps_its_sampler():
     loader = shuffled()
     sampler = loader._batch_sampler
-    batches = Batches(loader)
+    batches = Batches(loader, ALONE)
     with pytest.raises(KeyError), batches.place_kept():
         batches.next()
         raise KeyError

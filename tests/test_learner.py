@@ -233,11 +233,40 @@ def test_a_loader_that_yields_no_pairs_raises(batch, parts):
         Learner(make_net(), [batch]).iteration(0.1)
 
 
-def test_a_batch_that_does_not_reach_all_contexts_raises():
-    learner = Learner(make_net(), make_loader(samples=3, batch_size=2), ctx=TWO)
-    learner.iteration(0.1)
-    with pytest.raises(ValueError, match=r"reach all 2 contexts, got 'a batch of 1'\. Continuous"):
-        learner.iteration(0.1)
+THREE = [mx.cpu(0), mx.cpu(1), mx.cpu(2)]
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("grad_req", ["write", "add"])
+def test_contexts_train_alike_on_batches_of_any_size(batch_size, grad_req):
+    def trained(ctx):
+        mx.random.seed(1)
+        net = mx.gluon.nn.Dense(3, in_units=5)
+        net.collect_params().setattr("grad_req", grad_req)
+        # 16 samples, so that the last batch of a pass is smaller
+        loader = make_loader(samples=16, batch_size=batch_size)
+        params = {"learning_rate": 0.1, "momentum": 0.9}
+        learner = Learner(net, loader, ctx=ctx, optimizer_params=params, valid_loader=loader)
+        losses = []
+        for _ in range(20):
+            losses.append(learner.iteration())
+            for parameter in net.collect_params().values():
+                parameter.zero_grad()
+        return [*losses, learner.validate(metrics="acc")["valid_loss"]], weights(learner)
+
+    losses, alone = trained(ONE)
+    losses_of_three, several = trained(THREE)
+    np.testing.assert_allclose(losses_of_three, losses, rtol=1e-5)
+    for number, array in enumerate(several):
+        np.testing.assert_allclose(array, alone[number // 3], rtol=1e-4, atol=1e-6)
+
+
+def test_metrics_are_of_each_sample_once():
+    learner = Learner(make_net(), make_loader(samples=7, batch_size=2), ctx=THREE)
+    learner.iteration()
+    counted = mx.metric.Accuracy()
+    learner.validate(learner.data_loader, counted)
+    assert counted.num_inst == 7
 
 
 @pytest.mark.parametrize("lr", [-0.1, float("nan"), float("inf")])

@@ -20,7 +20,7 @@ ROWS = [
     ["schedules", "annealing"],
     ["training"],
     ["finder"],
-    ["plotting"],
+    ["plotting", "launch"],
     ["demo"],
     ["cli"],
     ["__main__", "__init__"],

@@ -11,8 +11,10 @@ from tqdm.auto import tqdm
 from .. import _check
 from ..training.batches import check_loader
 from ..training.generators import GlobalState
+from ..training.iteration import PendingLoss
 from ..training.snapshot import preserved
 from ..training.transaction import afterwards
+from ..training.workers import Workers
 from .result import LRFinderResult, StopReason
 from .stopping import (
     CRITERION,
@@ -80,7 +82,8 @@ class LRFinder:
         The search ends at `lr_end`, where `stop` says so, or where a loss is not finite.
         However it ends, after an exception or Ctrl-C too, training goes on as if it had not
         been (:func:`gluon_lr.preserved`, :meth:`gluon_lr.Learner.place_kept`). A trainer's
-        lr_scheduler rests meanwhile.
+        lr_scheduler rests meanwhile. Workers of a distributed KVStore search together, by the
+        mean of their losses: each makes this call, and all get the same result.
 
         Parameters
         ----------
@@ -118,7 +121,10 @@ class LRFinder:
         Raises
         ------
         TypeError, ValueError
-            On an argument outside its bounds.
+            On an argument outside its bounds; where the servers of a distributed KVStore update
+            the weights, and would not hear of a rate.
+        WorkersLostError
+            Where another worker has not answered in time.
         """
         owner = "LRFinder.find"
         rates = _rates(owner, lr_start, lr_multiplier, lr_end, num_iter, mode)
@@ -133,8 +139,11 @@ class LRFinder:
         if validation is not None:
             self._check_validation(owner, validation)
 
+        workers = Workers.of(self.learner.trainer)
+        getattr(self.learner, "prepare", workers.join)()
         total = len(rates) * repeats * (2 if refine else 1)
-        bar = tqdm(total=total, desc="Finding a learning rate", disable=not progress)
+        hidden = not (progress and workers.is_first)
+        bar = tqdm(total=total, desc="Finding a learning rate", disable=hidden)
         place_kept = getattr(self.learner, "place_kept", contextlib.nullcontext)
         with bar, afterwards(GlobalState.get().put_back), place_kept():
             held = None if validation is None else list(validation)
@@ -226,11 +235,16 @@ class _Search:
             loss = (train or self._learner.iteration)(lr)
             if self._validation is not None:
                 loss = self._learner.validate(self._validation, ())["valid_loss"]
+            if not isinstance(loss, PendingLoss):  # which is all workers' already
+                loss = self._mean_of_workers(loss)
             pending.append(loss)
             if len(pending) > late:
                 yield float(pending.popleft())
         while pending:
             yield float(pending.popleft())
+
+    def _mean_of_workers(self, loss: float) -> float:
+        return float(Workers.of(self._learner.trainer).mean(np.array(float(loss))))
 
 
 def _around(suggestion: float, rates: Sequence[float], count: int) -> List[float]:

@@ -10,6 +10,7 @@ from .recorder import Recorder
 from .sampler import ContinuousBatchSampler
 from .scheduling import ParamScheduler
 from .snapshot import preserved
+from .workers import Workers, WorkersLostError
 
 __all__ = [
     "Callback",
@@ -25,6 +26,8 @@ __all__ = [
     "ParamScheduler",
     "ParamSchedulerHandler",
     "Recorder",
+    "Workers",
+    "WorkersLostError",
     "flat_cos",
     "load_checkpoint",
     "one_cycle",

@@ -3,29 +3,55 @@
 import contextlib
 import copy
 from collections import deque
-from typing import Any, Deque, Dict, Iterable, Iterator, NamedTuple, Optional, Tuple
+from typing import Any, Deque, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+
+import numpy as np
 
 from .. import _check
-from .._mxnet import mx
+from .._mxnet import draws_indices
 from .generators import GlobalState, states_held_by
 from .transaction import afterwards
+from .workers import Workers
 
 Batch = Tuple[Any, Any]
 
 _PAIRS = "an iterable of (data, label) pairs"
 
 
+class Share(NamedTuple):
+    """What one worker has of a batch: all of it, where it is alone.
+
+    Where a batch has fewer samples than there are workers, some borrow a sample of another, and
+    have 0 `samples` of their own. `total` is those of all workers.
+    """
+
+    data: Any
+    label: Any
+    samples: int
+    total: int
+
+
 class Batches:
     """The (data, label) pairs of a data loader, which is started again at its end.
+
+    Several workers split each batch. They draw alike: each pass begins with the generators of
+    the first worker. A DataLoader reads a worker's own samples alone.
 
     Parameters
     ----------
     data_loader : iterable
         Yields (data, label) pairs in every pass.
+    workers : Workers
+        Who share the batches.
+    split : bool
+        Whether they split each batch; otherwise it is the worker's own already.
     """
 
-    def __init__(self, data_loader: Iterable[Batch]) -> None:
+    def __init__(self, data_loader: Iterable[Batch], workers: Workers, split: bool = True) -> None:
         self._loader = data_loader
+        self._workers = workers
+        self._split = split
+        self._sizes: Deque[Tuple[int, int]] = deque()  # of shares to come, where indices are split
         self._iterator: Optional[Iterator[Batch]] = None
         self._begun = GlobalState.get()  # the generators at the start of the pass
         self._drawn = 0  # batches read in this pass
@@ -33,8 +59,8 @@ class Batches:
         self._kept: Deque[_Draw] = deque()  # read already, and to be given again
         self._given: Optional[int] = None  # how many of these, in a block that keeps the place
 
-    def next(self) -> Batch:
-        """Return the next batch.
+    def next(self) -> Share:
+        """Return the next batch, or what this worker has of it.
 
         Raises
         ------
@@ -52,7 +78,7 @@ class Batches:
             return self._read()
         if GlobalState.get() == draw.before:
             draw.after.put_back()
-        return draw.batch
+        return draw.share
 
     @contextlib.contextmanager
     def place_kept(self) -> Iterator[None]:
@@ -67,12 +93,12 @@ class Batches:
                 self._given = given or 0
                 yield
             return
-        place = self._iterator, self._begun, self._drawn, self._ahead
+        place = self._iterator, self._sizes, self._begun, self._drawn, self._ahead
         iterator, generators = self._iterator, states_held_by(self._loader)
 
         def go_back() -> None:
             passing = self._iterator
-            self._iterator, self._begun, self._drawn, self._ahead = place
+            self._iterator, self._sizes, self._begun, self._drawn, self._ahead = place
             for put_back in generators:
                 put_back()
             if passing is not iterator:
@@ -121,17 +147,90 @@ class Batches:
         self._kept.clear()
         _release(iterator)
 
-    def _read(self) -> Batch:
+    def _read(self) -> Share:
         self.catch_up()
         batch = None if self._iterator is None else next(self._iterator, None)
         if batch is None:
+            self._agree_on_generators()
             self._begun, self._drawn = GlobalState.get(), 0
-            self._iterator = iter(self._loader)
-            batch = next(self._iterator, None)
+            batch = self._begin_pass()
         if batch is None:
             raise empty(self._loader)
         self._drawn += 1
-        return _pair(batch)
+        return self._share(*_pair(batch))
+
+    def _agree_on_generators(self) -> None:
+        if self._workers.count > 1:
+            data = self._workers.of_first(GlobalState.get().as_data())
+            GlobalState.from_data(data).put_back()
+
+    def _begin_pass(self) -> Optional[Any]:
+        """Begin a pass of the loader and return its first batch; None where there is none."""
+        if not self._splits_indices:
+            self._iterator = iter(self._loader)
+            return next(self._iterator, None)
+        loader: Any = self._loader
+        shares = _IndexShares(loader._batch_sampler, self._workers)
+        self._sizes = shares.sizes
+        with _sampler_exchanged(loader, shares):
+            self._iterator = iter(loader)
+            return next(self._iterator, None)
+
+    @property
+    def _splits_indices(self) -> bool:
+        return self._split and self._workers.count > 1 and draws_indices(self._loader)
+
+    def _share(self, data: Any, label: Any) -> Share:
+        if self._splits_indices:
+            return Share(data, label, *self._sizes.popleft())
+        samples = len(data)
+        if self._workers.count == 1:
+            return Share(data, label, samples, samples)
+        if not self._split:
+            total = self._workers.sum(np.array([samples]))
+            return Share(data, label, samples, int(total[0]))
+        own, count = _own_part(samples, self._workers)
+        return Share(data[own], label[own], count, samples)
+
+
+class _IndexShares:
+    """A batch sampler of one worker's part of each batch, and the sizes of what it yielded.
+
+    Parameters
+    ----------
+    batch_sampler : iterable
+        Yields the indices of each batch.
+    workers : Workers
+        Who share them.
+
+    Attributes
+    ----------
+    sizes : deque of (int, int)
+        Samples of the part and of the whole batch, for each that was not asked for yet.
+    """
+
+    def __init__(self, batch_sampler: Any, workers: Workers) -> None:
+        self._batch_sampler = batch_sampler
+        self._workers = workers
+        self.sizes: Deque[Tuple[int, int]] = deque()
+
+    def __iter__(self) -> Iterator[List[Any]]:
+        for batch in self._batch_sampler:
+            indices = list(batch)
+            own, count = _own_part(len(indices), self._workers)
+            self.sizes.append((count, len(indices)))
+            yield indices[own]
+
+    def __len__(self) -> int:
+        return len(self._batch_sampler)
+
+
+def _own_part(samples: int, workers: Workers) -> Tuple[slice, int]:
+    """Return which of a batch's samples this worker reads, and how many count as its own."""
+    low, high = (samples * rank // workers.count for rank in (workers.rank, workers.rank + 1))
+    if low == high:
+        return slice(0, 1), 0
+    return slice(low, high), high - low
 
 
 def one_pass(data_loader: Iterable[Batch]) -> Iterator[Batch]:
@@ -192,25 +291,33 @@ class _Draw(NamedTuple):
     """A batch, and the global generators before and after it was drawn."""
 
     before: GlobalState
-    batch: Batch
+    share: Share
     after: GlobalState
 
 
 @contextlib.contextmanager
 def _sampler_kept(loader: Any) -> Iterator[None]:
     """Let a DataLoader draw by a copy of its sampler: `last_batch='rollover'` remembers."""
-    if not isinstance(loader, mx.gluon.data.DataLoader):
+    if not draws_indices(loader):
         yield
         return
-    # A copy of the loader would end the worker processes it shares when it is deleted, so it
-    # is the private attribute that is exchanged.
     sampler = loader._batch_sampler
     try:
         passing = copy.deepcopy(sampler, {id(loader._dataset): loader._dataset})
     except TypeError:  # one of a user's, which holds a generator or a lock
         passing = sampler
+    with _sampler_exchanged(loader, passing):
+        yield
+
+
+@contextlib.contextmanager
+def _sampler_exchanged(loader: Any, other: Any) -> Iterator[None]:
+    """Let a DataLoader draw by another sampler in the block."""
+    # A copy of the loader would end the worker processes it shares when it is deleted, so it
+    # is the private attribute that is exchanged.
+    sampler = loader._batch_sampler
     with afterwards(lambda: setattr(loader, "_batch_sampler", sampler)):
-        loader._batch_sampler = passing
+        loader._batch_sampler = other
         yield
 
 

@@ -17,6 +17,7 @@ from .. import _check
 from .._mxnet import mx, named_parameters
 from ..schedules.base import Schedule
 from . import updaters
+from .workers import Workers
 
 PathLike = Union[str, "os.PathLike[str]"]
 
@@ -45,7 +46,8 @@ def save_checkpoint(
     """Write net and trainer to a file, which is then whole: the new one, or else still the old.
 
     That is: parameters and running statistics, on each context where they differ; the optimizer's
-    states, counts and numbers; what its lr_scheduler remembers. It can be read on other contexts.
+    states, counts and numbers; what its lr_scheduler remembers; the scale of a mixed-precision
+    loss. It can be read on other contexts. Of several workers the first alone writes.
 
     Parameters
     ----------
@@ -61,7 +63,8 @@ def save_checkpoint(
     Raises
     ------
     ValueError
-        Where the optimizer remembers more than numbers and its states.
+        Where the optimizer remembers more than numbers and its states, and where the servers of
+        a distributed KVStore have them.
     OSError
         Where the file cannot be written.
 
@@ -76,6 +79,9 @@ def save_checkpoint(
     ...     load_checkpoint(path, net, trainer)
     {'epoch': 3}
     """
+    updaters.check_updates_here("save_checkpoint", trainer)
+    if not Workers.of(trainer).is_first:
+        return
     names = _names(net, trainer)
     data = {
         "parameters": _parameters_data(net),
@@ -131,10 +137,11 @@ def apply_checkpoint(data: Dict[str, Any], net: mx.gluon.Block, trainer: mx.gluo
     _check_parameters(data["parameters"], net)
     _check_trainer(data["trainer"], trainer, names)
     _finish_shapes(data["parameters"], net)
-    if data["trainer"]["kvstore_made"]:
-        updaters.prepare(trainer)
-    else:
-        trainer._reset_kvstore()
+    if not updaters.is_distributed(trainer):
+        if data["trainer"]["kvstore_made"]:
+            updaters.prepare(trainer)
+        else:
+            trainer._reset_kvstore()
     _apply_parameters(data["parameters"], net, trainer)
     _apply_trainer(data["trainer"], trainer, names)
     return data["more"]
@@ -142,6 +149,9 @@ def apply_checkpoint(data: Dict[str, Any], net: mx.gluon.Block, trainer: mx.gluo
 
 def save_states(path: PathLike, net: mx.gluon.Block, trainer: mx.gluon.Trainer) -> None:
     """Write the trainer alone to a file, as :func:`save_checkpoint` does."""
+    updaters.check_updates_here("save_states", trainer)
+    if not Workers.of(trainer).is_first:
+        return
     _write(path, {"trainer": _trainer_data(trainer, _names(net, trainer))})
 
 
@@ -156,13 +166,15 @@ def load_states(path: PathLike, net: mx.gluon.Block, trainer: mx.gluon.Trainer) 
     names = _names(net, trainer)
     data = _read(path)["trainer"]
     _check_trainer(data, trainer, names)
-    if data["kvstore_made"]:
+    if data["kvstore_made"] and not updaters.is_distributed(trainer):
         updaters.prepare(trainer)
     _apply_trainer(data, trainer, names)
 
 
-def save_params(path: PathLike, net: mx.gluon.Block) -> None:
+def save_params(path: PathLike, net: mx.gluon.Block, trainer: mx.gluon.Trainer) -> None:
     """Write the parameters to a file as ``net.save_parameters`` does, at once or not at all."""
+    if not Workers.of(trainer).is_first:
+        return
     _replace(path, lambda partial: net.save_parameters(str(partial)))
 
 
@@ -283,6 +295,7 @@ def _trainer_data(trainer: mx.gluon.Trainer, names: List[str]) -> Dict[str, Any]
         "counts": counts,
         "states": states,
         "names": names,
+        "loss_scaler": _numbers(updaters.loss_scaler_of(trainer)),
         "kvstore_made": trainer._kv_initialized,
     }
 
@@ -341,6 +354,14 @@ def _apply_trainer(data: Dict[str, Any], trainer: mx.gluon.Trainer, names: List[
     optimizer._all_index_update_counts = {device: dict(counts) for device in devices}
     optimizer._index_update_count = optimizer._all_index_update_counts[0]
     _apply_scheduler(data["scheduler"], optimizer.lr_scheduler)
+    if updaters.loss_scaler_of(trainer) is not None:
+        vars(updaters.loss_scaler_of(trainer)).update(data["loss_scaler"])
+
+
+def _numbers(owner: Any) -> Dict[str, Any]:
+    """Return the attributes that are numbers; none where there is no owner."""
+    fields = {} if owner is None else vars(owner)
+    return {name: value for name, value in fields.items() if isinstance(value, _NUMBERS)}
 
 
 def _scheduler_data(scheduler: Any) -> Any:
@@ -351,8 +372,7 @@ def _scheduler_data(scheduler: Any) -> Any:
         except ValueError:  # there is a user's function in it
             return None
     if isinstance(scheduler, mx.lr_scheduler.LRScheduler):
-        numbers = {k: v for k, v in vars(scheduler).items() if isinstance(v, _NUMBERS)}
-        return {"class": type(scheduler).__name__, "fields": numbers}
+        return {"class": type(scheduler).__name__, "fields": _numbers(scheduler)}
     return None
 
 

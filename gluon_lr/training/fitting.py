@@ -105,7 +105,7 @@ class Fitting:
     def run(self) -> None:
         """Train to the end, or to where a callback cancels, and put the hyper-parameters back."""
         fit = self._fit
-        hidden = not self._learner.progress
+        hidden = not (self._learner.progress and self._learner.workers.is_first)
         bar = tqdm(total=fit.length, initial=fit.iteration, disable=hidden)
         with bar, interrupts_held_by() as self._hold, afterwards(self._put_back):
             self._take_lr_scheduler()
@@ -156,8 +156,9 @@ class Fitting:
         try:
             losses = self._learner.recorder.last_losses(fit.iterations_per_epoch)
             values = {"train_loss": float(np.mean(losses))}
+            self._learner.average_running_statistics()
             if self._learner.valid_loader is not None:
-                values.update(self._learner.validate())
+                values.update(self._learner.workers.means(self._learner.validate()))
             seconds = time.perf_counter() - start
             with self._hold:
                 self._learner.recorder.end_epoch(epoch=ended, **values, time=seconds)

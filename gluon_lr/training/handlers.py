@@ -1,15 +1,15 @@
 """Event handlers for MXNet's Estimator, and a learner of one for the finder."""
 
-from typing import Any, Iterable, List, Optional, Sequence, Tuple
+from typing import Any, Iterable, List, Optional, Sequence
 
 from .._mxnet import estimator as mx_estimator
 from ..schedules.foreign import LRCallable, check_schedule
-from .batches import Batch
+from .batches import Batch, Share
 from .hyper import HyperParameters
 from .iteration import IterationLearner
 from .policies import one_cycle, usual_moms
 from .scheduling import ParamScheduler
-from .updaters import UpdateCounter
+from .updaters import UpdateCounter, check_updates_here
 
 TrainBegin: Any = mx_estimator.TrainBegin
 BatchBegin: Any = mx_estimator.BatchBegin
@@ -29,7 +29,8 @@ class LRScheduleHandler(TrainBegin, BatchBegin):
     TypeError
         When it cannot be called.
     ValueError
-        At the start of the training, where the trainer has an lr_scheduler.
+        At the start of the training, where the trainer has an lr_scheduler, or servers update
+        the weights.
     """
 
     def __init__(self, schedule: LRCallable) -> None:
@@ -38,6 +39,7 @@ class LRScheduleHandler(TrainBegin, BatchBegin):
 
     def train_begin(self, estimator: Any, *args: Any, **kwargs: Any) -> None:
         """Start to count."""
+        check_updates_here(type(self).__name__, estimator.trainer)
         HyperParameters(estimator.trainer).check_no_lr_scheduler()
         self._counter = UpdateCounter(estimator.trainer)
 
@@ -128,7 +130,8 @@ class EstimatorLearner(IterationLearner):
     estimator : mx.gluon.contrib.estimator.Estimator
         Whose rate to find.
     train_data : iterable
-        (data, label) pairs, the DataLoader given to its `fit`.
+        (data, label) pairs, the DataLoader given to its `fit`. Among several workers it is the
+        worker's own, as for the Estimator.
     batch_axis : int
         As its `fit` takes it.
 
@@ -145,12 +148,13 @@ class EstimatorLearner(IterationLearner):
             estimator.context,
             estimator.loss,
             estimator.trainer,
+            split_batches=False,
         )
         self._estimator = estimator
         self._batch_axis = batch_axis
 
-    def _backward(self, batch: Batch) -> Tuple[List[Any], int]:
+    def _backward(self, share: Share) -> List[Any]:
         processor = self._estimator.batch_processor
+        batch = share.data, share.label
         _, _, _, losses = processor.fit_batch(self._estimator, batch, self._batch_axis)
-        losses = losses if isinstance(losses, list) else [losses]
-        return losses, sum(loss.shape[0] for loss in losses)
+        return losses if isinstance(losses, list) else [losses]

@@ -53,8 +53,9 @@ class HyperParameters:
     Raises
     ------
     TypeError, ValueError
-        Where a parameter of the trainer is in no group, or in two; for a name that the optimizer
-        does not have; on values that are not finite, or rates or weight decays below 0.
+        Where a parameter of the trainer is in no group, or in two; where one is assigned and
+        servers update the weights (`update_on_kvstore`); for a name that the optimizer does not
+        have; on values that are not finite, or rates or weight decays below 0.
 
     >>> import mxnet as mx
     >>> net = mx.gluon.nn.Dense(1, in_units=1)
@@ -120,6 +121,7 @@ class HyperParameters:
         """Set what :meth:`by_group` returned."""
         attribute = self.attribute(name)
         optimizer = self.trainer.optimizer
+        updaters.check_updates_here(type(self).__name__, self.trainer)
         if name == "lr":
             self.check_no_lr_scheduler()
         self._own.setdefault(attribute, getattr(optimizer, attribute))

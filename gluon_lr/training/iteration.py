@@ -10,7 +10,6 @@ from typing import (
     Iterator,
     List,
     Optional,
-    Tuple,
     Type,
     TypeVar,
     Union,
@@ -19,9 +18,12 @@ from typing import (
 import numpy as np
 
 from .. import _check
-from .._mxnet import metric, mx
-from .batches import Batch, Batches, check_loader, one_pass
+from .._mxnet import amp, metric, mx
+from .batches import Batch, Batches, Share, check_loader, one_pass
+from .generators import GlobalState
 from .transaction import afterwards
+from .updaters import loss_scaler_of
+from .workers import Workers
 
 Context = Union[mx.Context, List[mx.Context]]
 Self = TypeVar("Self", bound="IterationLearner")
@@ -34,15 +36,22 @@ class PendingLoss:
     ----------
     losses : list of mx.nd.NDArray
         Losses of the samples, on each context.
+    read : callable
+        From an array to its values.
     """
 
-    def __init__(self, losses: List[Any]) -> None:
+    def __init__(
+        self,
+        losses: List[Any],
+        read: Callable[[Any], np.ndarray] = lambda array: array.asnumpy(),
+    ) -> None:
         self._losses = losses
+        self._read = read
         self._value: Optional[float] = None
 
     def __float__(self) -> float:
         if self._value is None:
-            arrays = [loss.asnumpy() for loss in self._losses]
+            arrays = [self._read(loss) for loss in self._losses]
             total = sum(float(array.sum(dtype=np.float64)) for array in arrays)
             self._value = total / sum(array.size for array in arrays)
             self._losses = []
@@ -59,6 +68,8 @@ class IterationLearner:
     ----------
     net, data_loader, ctx, loss, trainer, optimizer, optimizer_params, valid_loader, metrics
         As the Learner takes them.
+    split_batches : bool
+        As the Learner takes it.
     """
 
     def __init__(
@@ -72,6 +83,7 @@ class IterationLearner:
         optimizer_params: Optional[Dict[str, Any]] = None,
         valid_loader: Optional[Iterable[Batch]] = None,
         metrics: Any = None,
+        split_batches: bool = True,
     ) -> None:
         if not isinstance(net, mx.gluon.Block):
             raise TypeError(_check.message("Learner", "net", "an mx.gluon.Block", net))
@@ -100,9 +112,11 @@ class IterationLearner:
         self.loss = mx.gluon.loss.SoftmaxCrossEntropyLoss() if loss is None else loss
         self.trainer = trainer
         self._contexts = contexts
-        self._batches = Batches(data_loader)
+        self.workers = Workers.of(trainer)
+        self._batches = Batches(data_loader, self.workers, split_batches)
         self._last: Optional[PendingLoss] = None
         self._closed = False
+        self._prepared = False
         self.valid_loader = valid_loader
         self.metrics = metrics
 
@@ -147,12 +161,35 @@ class IterationLearner:
         """
         if lr is not None:
             lr = _check.rate("Learner.iteration", "lr", lr)
-        losses, samples = self._backward(self._next_batch())
-        loss = PendingLoss(losses)
+        self.prepare()
+        share = self._next_share()
+        loss = self._mean(self._backward(share), share)
         if take_step:
-            self._step(samples, lr, loss)
+            self._step(share.total, lr, loss)
         self._last = loss
         return loss
+
+    def prepare(self) -> None:
+        """Meet the other workers, where the trainer has a distributed KVStore; once.
+
+        The first iteration, fit or search does so by itself. All workers begin with the weights
+        of the first, and ``learner.workers`` tells `rank` and `count` from then on.
+
+        Raises
+        ------
+        ValueError
+            Where the KVStore would update the weights on its servers.
+        WorkersLostError
+            Where some have not come within the seconds of GLUON_LR_TIMEOUT, 300 by default.
+        """
+        if self._prepared:
+            return
+        self.workers.join()
+        parameters = self.net.collect_params().values()
+        if self.workers.count > 1 and any(one._deferred_init for one in parameters):
+            self._find_shapes()
+        self.workers.take_first_weights()
+        self._prepared = True
 
     def validate(
         self, data_loader: Optional[Iterable[Batch]] = None, metrics: Any = None
@@ -184,12 +221,31 @@ class IterationLearner:
         measured = _metric(self.metrics if metrics is None else metrics)
         measured.reset()
         losses = []
-        for batch in one_pass(data_loader):
-            data, labels = self._split(batch)
-            outputs = [self.net(x) for x in data]
+        for data, label in one_pass(data_loader):
+            own = min(len(data), len(self._contexts))
+            labels = self._split(label)[:own]
+            outputs = [self.net(x) for x in self._split(data)[:own]]
             losses += [self.loss(output, label) for output, label in zip(outputs, labels)]
             measured.update(labels, outputs)
         return {"valid_loss": float(PendingLoss(losses)), **dict(measured.get_name_value())}
+
+    def average_running_statistics(self) -> None:
+        """Give all workers the mean of their running statistics, which the KVStore does not share.
+
+        Every fit does so at the end of its epochs. On each context the mean is that context's.
+
+        Raises
+        ------
+        WorkersLostError
+            Where one has not called it in time.
+        """
+        if self.workers.count == 1:
+            return
+        for parameter in self.net.collect_params().values():
+            if not parameter._differentiable:
+                for array in parameter.list_data():
+                    mean = self.workers.mean(self.workers.read(array))
+                    array[:] = mx.nd.array(mean, ctx=array.context, dtype=array.dtype)
 
     @contextlib.contextmanager
     def place_kept(self) -> Iterator[None]:
@@ -220,30 +276,48 @@ class IterationLearner:
             f"{type(self.trainer.optimizer).__name__} at {self.trainer.learning_rate:g})"
         )
 
-    def _next_batch(self) -> Batch:
+    def _next_share(self) -> Share:
         if self._closed:
             raise RuntimeError("Learner: closed; build a new one to go on training.")
         return self._batches.next()
 
-    def _backward(self, batch: Batch) -> Tuple[List[Any], int]:
-        """Compute losses and gradients; return the losses by context, and how many samples."""
-        data, label = self._split(batch)
-        with mx.autograd.record():
-            losses = [self.loss(self.net(x), y) for x, y in zip(data, label)]
-        mx.autograd.backward(losses)
-        return losses, sum(x.shape[0] for x in data)
+    def _find_shapes(self) -> None:
+        """Run the net on what comes next, for the parameters that wait for their shapes."""
+        with afterwards(GlobalState.get().put_back), self.place_kept():
+            for data in self._split(self._next_share().data):
+                self.net(data)
 
-    def _split(self, batch: Batch) -> Tuple[List[Any], List[Any]]:
-        samples, places = len(batch[0]), len(self._contexts)
-        if samples < places:
-            constraint = f"a loader of batches that reach all {places} contexts"
-            remedy = "ContinuousBatchSampler and DataLoader(last_batch='discard') give full ones."
-            value = f"a batch of {samples}"
-            raise ValueError(_check.message("Learner", "data_loader", constraint, value, remedy))
-        data, label = (
-            mx.gluon.utils.split_and_load(part, self._contexts, even_split=False) for part in batch
-        )
-        return data, label
+    def _backward(self, share: Share) -> List[Any]:
+        """Compute the gradients; return the losses of this worker's own samples, by context."""
+        data, labels = self._split(share.data), self._split(share.label)
+        own = min(share.samples, len(data))
+        with mx.autograd.record():
+            losses = [self.loss(self.net(x), y) for x, y in zip(data, labels)]
+            self._differentiate(losses, own)
+        return losses[:own]
+
+    def _differentiate(self, losses: List[Any], own: int) -> None:
+        """Compute the gradients of the first `own` losses; those of the others are 0."""
+        weights = [None if n < own else mx.nd.zeros_like(x) for n, x in enumerate(losses)]
+        if loss_scaler_of(self.trainer) is not None:
+            with amp.scale_loss(losses, self.trainer) as scaled:
+                mx.autograd.backward(scaled, weights)
+        else:
+            mx.autograd.backward(losses, weights)
+
+    def _split(self, part: Any) -> List[Any]:
+        """Split over the contexts; where there are too few samples, the last borrow the first."""
+        places, samples = self._contexts, len(part)
+        if samples >= len(places):
+            pieces: List[Any] = mx.gluon.utils.split_and_load(part, places, even_split=False)
+            return pieces
+        numbers = [*range(samples), *[0] * (len(places) - samples)]
+        return [part[n : n + 1].as_in_context(place) for n, place in zip(numbers, places)]
+
+    def _mean(self, losses: List[Any], share: Share) -> PendingLoss:
+        if self.workers.count == 1:
+            return PendingLoss(losses)
+        return PendingLoss([self.workers.mean_loss(losses, share.total)], self.workers.read)
 
     def _step(self, samples: int, lr: Optional[float], loss: PendingLoss) -> None:
         if lr is None:

@@ -100,6 +100,9 @@ class Learner(IterationLearner):
     momentum_correction : bool
         Whether fits scale the momentum of SGD and NAG with the rate, as
         :class:`gluon_lr.ParamScheduler` does.
+    split_batches : bool
+        Where the trainer has a distributed KVStore: whether the workers split each batch among
+        them, as contexts do. Otherwise `data_loader` gives each worker batches of its own.
 
     Attributes
     ----------
@@ -107,6 +110,9 @@ class Learner(IterationLearner):
         What each update used, and what came of it, since the start of the last fit.
     progress : bool
         Whether to show progress bars.
+    workers : Workers
+        The processes that train together: their `count`, and the `rank` of this one, both known
+        after :meth:`prepare`.
 
     Raises
     ------
@@ -137,6 +143,7 @@ class Learner(IterationLearner):
         groups: Optional[Sequence[Any]] = None,
         iterations_per_epoch: Optional[int] = None,
         momentum_correction: bool = False,
+        split_batches: bool = True,
     ) -> None:
         if isinstance(net, mx.gluon.Block):
             all_of_net = list(net.collect_params().values())
@@ -145,7 +152,16 @@ class Learner(IterationLearner):
         if iterations_per_epoch is not None:
             _check.integer("Learner", "iterations_per_epoch", iterations_per_epoch, 1)
         super().__init__(
-            net, data_loader, ctx, loss, trainer, optimizer, optimizer_params, valid_loader, metrics
+            net,
+            data_loader,
+            ctx,
+            loss,
+            trainer,
+            optimizer,
+            optimizer_params,
+            valid_loader,
+            metrics,
+            split_batches,
         )
         self.momentum_correction = momentum_correction
         self.recorder = Recorder(self.trainer, self.groups)
@@ -383,6 +399,7 @@ class Learner(IterationLearner):
                 "made of gluon_lr.annealing. Fit again, with start_epoch and the same curves."
             )
         callbacks = _callbacks("resume", cbs)[0]
+        self.prepare()
         if self._fits[0].begun:
             self._batches.catch_up()
         self._run(callbacks)
@@ -462,7 +479,7 @@ class Learner(IterationLearner):
                 hypers["wd"] = wd
             result = lr_find(self, start_lr, end_lr, num_it, stop_div, self.progress)
         self.recorder.search = result
-        if show_plot:
+        if show_plot and self.workers.is_first:
             result.plot()
         return SuggestedLRs.of(result) if suggestions else None
 
@@ -524,7 +541,7 @@ class Learner(IterationLearner):
 
     def save_params(self, path: PathLike) -> None:
         """Write the parameters to a file as ``net.save_parameters`` does, whole or not at all."""
-        save_params(path, self.net)
+        save_params(path, self.net, self.trainer)
 
     def load_params(self, path: PathLike) -> None:
         """Read a file of ``net.save_parameters``; the optimizer's states stay.
@@ -631,6 +648,7 @@ class Learner(IterationLearner):
         return Fit(n_epoch, self.iterations_per_epoch, scheds, frozen_to, start_epoch)
 
     def _start(self, fits: List[Fit], cbs: Callbacks) -> None:
+        self.prepare()
         self._fits = fits
         self._run(_callbacks("fit", cbs)[0])
 

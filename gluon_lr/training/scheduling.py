@@ -8,8 +8,8 @@ from .. import _check
 from .._mxnet import mx
 from ..annealing import Curve, position_of
 from ..schedules.annealed import AnnealedSchedule
+from . import updaters
 from .hyper import HyperParameters
-from .updaters import UpdateCounter
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -91,7 +91,7 @@ class ParamScheduler:
             constraint = "a dict with a curve for lr, where the momentum is to be corrected"
             raise ValueError(_check.message(name, "scheds", constraint, list(self.scheds)))
         self._hypers: Optional[HyperParameters] = None
-        self._counter: Optional[UpdateCounter] = None
+        self._counter: Optional[updaters.UpdateCounter] = None
         self._rates: Optional[List[float]] = None
         if trainer is not None:
             self.bind(trainer)
@@ -106,6 +106,8 @@ class ParamScheduler:
         """
         hypers = HyperParameters(trainer, self.groups)
         self.check(hypers)
+        if self.scheds:
+            updaters.check_updates_here(type(self).__name__, trainer)
         if "lr" in self.scheds:
             hypers.check_no_lr_scheduler()
         if self.momentum_correction:
@@ -168,7 +170,7 @@ class ParamScheduler:
             hypers.assign(name, by_group)
         if self.momentum_correction:
             self._correct_momentum(hypers, n, values["lr"])
-        self._counter = UpdateCounter(hypers.trainer, start=n - 1)
+        self._counter = updaters.UpdateCounter(hypers.trainer, start=n - 1)
 
     def put_back(self) -> None:
         """Give the trainer the values it had before the first step."""

@@ -45,7 +45,8 @@ def preserved(
     RuntimeError
         Where a parameter is not initialised.
     TypeError, ValueError
-        Where the seed is not an integer of at least 0.
+        Where the seed is not an integer of at least 0; where the servers of a distributed
+        KVStore update the weights.
 
     >>> import mxnet as mx
     >>> net = mx.gluon.nn.Dense(1, in_units=1)
@@ -59,6 +60,7 @@ def preserved(
     """
     if seed is not None:
         seed = _check.integer("preserved", "seed", seed, 0)
+    updaters.check_updates_here("preserved", trainer)
     snapshot = _Snapshot(net, trainer, seed)
     with afterwards(snapshot.restore):
         snapshot.begin()
@@ -77,7 +79,7 @@ class _Snapshot:
         self._mode = mx.autograd.is_recording(), mx.autograd.is_training()
         self._trainer = trainer
         self._scale = trainer._scale
-        self._scaler = getattr(trainer, "_amp_loss_scaler", None)
+        self._scaler = updaters.loss_scaler_of(trainer)
         self._scaler_fields = _copied_fields(self._scaler)
         self._optimizer = trainer.optimizer
         self._scheduler = self._optimizer.lr_scheduler

@@ -3,8 +3,10 @@
 # Gluon has no public name for a Trainer's updaters and KVStore, nor for the optimizer's counts:
 # the private ones that more than one module needs stand here.
 
+import os
 from typing import Any, Iterable, Iterator, List, Optional, Tuple
 
+from .. import _check
 from .._mxnet import mx
 
 
@@ -13,6 +15,59 @@ def prepare(trainer: mx.gluon.Trainer) -> None:
     if not trainer._kv_initialized:
         trainer._init_kvstore()
     trainer._init_params()
+    if is_distributed(trainer):
+        # MXNet may send the first gradients before it has the first weights from the servers,
+        # which then hold gradients: seven times in ten, with two workers on one machine.
+        mx.nd.waitall()
+
+
+def is_distributed(trainer: mx.gluon.Trainer) -> bool:
+    """Say whether a trainer has, or is going to make, a KVStore of several processes."""
+    return "dist" in _store_type(trainer)
+
+
+def check_updates_here(owner: str, trainer: mx.gluon.Trainer) -> None:
+    """Raise a ValueError where the servers of a KVStore update the weights.
+
+    They do so by a copy of the optimizer, and hear of no change after the first step.
+    """
+    if not is_distributed(trainer):
+        return
+    if trainer._kv_initialized:
+        on_server = trainer._update_on_kvstore
+    else:
+        asked = trainer._kvstore_params["update_on_kvstore"]
+        by_default = bool(int(os.environ.get("MXNET_UPDATE_ON_KVSTORE", "1")))
+        on_server = by_default if asked is None else asked
+    if on_server or "async" in _store_type(trainer):
+        constraint = "one that updates the weights itself, so that a new rate has an effect"
+        value = f"one with update_on_kvstore=True and {_store_type(trainer)}"
+        remedy = (
+            "Make it with mx.gluon.Trainer(..., kvstore='dist_sync', update_on_kvstore=False); "
+            "or move the rate by an lr_scheduler of the optimizer, which the servers get too."
+        )
+        raise ValueError(_check.message(owner, "trainer", constraint, value, remedy))
+
+
+def check_no_compression(owner: str, trainer: mx.gluon.Trainer) -> None:
+    """Raise a ValueError where gradients are compressed: so would all else that is sent."""
+    if trainer._compression_params:
+        constraint = "one without compression_params on a distributed KVStore"
+        value = trainer._compression_params
+        raise ValueError(_check.message(owner, "trainer", constraint, value))
+
+
+def make_store(trainer: mx.gluon.Trainer) -> Any:
+    """Make the distributed KVStore that a trainer is going to use, and return it."""
+    store = trainer._kvstore_params["kvstore"]
+    if isinstance(store, str):
+        store = trainer._kvstore_params["kvstore"] = mx.kv.create(store)
+    return store
+
+
+def _store_type(trainer: mx.gluon.Trainer) -> str:
+    store = trainer._kvstore_params["kvstore"]
+    return store if isinstance(store, str) else getattr(store, "type", "")
 
 
 def store_of(trainer: mx.gluon.Trainer) -> Optional[Any]:
@@ -52,6 +107,11 @@ def write_to_store(store: Any, weights: Iterable[Tuple[int, mx.nd.NDArray]], upd
 def parameters_of(trainer: mx.gluon.Trainer) -> List[mx.gluon.Parameter]:
     """Return the trainer's parameters; a parameter's index is its number to the optimizer."""
     return list(trainer._params)
+
+
+def loss_scaler_of(trainer: mx.gluon.Trainer) -> Optional[Any]:
+    """Return what scales the loss in mixed precision, since `amp.init_trainer`, or None."""
+    return getattr(trainer, "_amp_loss_scaler", None)
 
 
 class UpdateCounter:

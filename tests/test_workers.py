@@ -1,0 +1,261 @@
+"""Several workers on this machine, in processes of their own: what they come to, and how they end.
+
+All of them hold the output that a test reads to its end, so that a test goes on only when none of
+them is left.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import together
+
+from gluon_lr import Workers
+from gluon_lr._mxnet import mx
+from gluon_lr.launch import launch
+
+SCRIPT = Path(together.__file__)
+LAUNCH = [sys.executable, "-m", "gluon_lr", "launch", "-n", "2", "--"]
+LONGEST = 150  # seconds, after which a test ends what it started and fails
+PATIENCE = "15"  # seconds that the workers wait for one another, where one is lost
+
+
+def run(command, **variables):
+    environment = {**os.environ, **variables}
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    )
+    try:
+        output, _ = process.communicate(timeout=LONGEST)
+    finally:
+        process.kill()  # and Linux its children
+    return process.returncode, output
+
+
+def workers_of(scenario, directory, *options):
+    """Run a scenario in two workers; return what came of it in both."""
+    script = [sys.executable, str(SCRIPT), scenario, str(directory), *options]
+    status, output = run([*LAUNCH, *script])
+    assert status == 0, output
+    outcomes = [json.loads(path.read_text()) for path in directory.glob("*.json")]
+    assert len(outcomes) == 2
+    return sorted(outcomes, key=lambda outcome: outcome.get("rank", 0))
+
+
+def alike(outcomes):
+    """Return what came of it, where that is the same, to the last bit, in all workers."""
+    first, second = ({**outcome, "rank": None} for outcome in outcomes)
+    assert first == second
+    return first
+
+
+def assert_close(outcome, alone):
+    assert len(outcome["weights"]) == len(alone["weights"])
+    for array, expected in zip(outcome["weights"], alone["weights"]):
+        np.testing.assert_allclose(array, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(outcome["losses"], alone["losses"], rtol=1e-4, atol=1e-5)
+    assert outcome["lrs"] == alone["lrs"]
+    assert len(outcome["epochs"]) == len(alone["epochs"])
+    for epoch, expected in zip(outcome["epochs"], alone["epochs"]):
+        assert epoch == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "kvstore"),
+    [
+        ("fit", "dist_sync"),
+        ("fit", "dist_device_sync"),
+        ("fit_on_two_contexts", "dist_sync"),
+        ("fit_by_iterations", "dist_sync"),
+        ("fit_own_batches", "dist_sync"),
+    ],
+)
+def test_two_workers_train_as_one_on_the_joined_batches(scenario, kvstore, tmp_path):
+    outcomes = workers_of(scenario, tmp_path, kvstore)
+    assert [outcome["rank"] for outcome in outcomes] == [0, 1]
+    together_ = alike(outcomes)
+    assert together_["count"] == 2
+    alone = together.alone(scenario)
+    assert_close(together_, alone)
+    assert together_.get("next_number") == alone.get("next_number")
+    assert together_.get("iteration_losses", together_["losses"]) == together_["losses"]
+
+
+def test_running_statistics_are_the_mean_of_all_workers(tmp_path):
+    alike(workers_of("fit_with_running_statistics", tmp_path))
+
+
+def test_a_search_is_the_same_on_all_workers_and_leaves_no_trace(tmp_path):
+    first, second = workers_of("find", tmp_path, "dist_sync", "by name")
+    assert (first.pop("figures"), second.pop("figures")) == (1, 0)
+    found = alike([first, second])
+    alone = together.alone("find")
+    assert_close(found, alone)
+    for result, expected in zip(found["found"], alone["found"]):
+        assert result["lrs"] == expected["lrs"]
+        assert result["reason"] == expected["reason"]
+        reached = len(expected["losses"]) * 2 // 3  # what diverges does so from any rounding
+        losses, wanted = result["losses"][:reached], expected["losses"][:reached]
+        np.testing.assert_allclose(losses, wanted, rtol=1e-3, atol=1e-4)
+
+
+def test_another_learner_is_watched_by_the_mean_of_its_losses_and_nan_ends_all(tmp_path):
+    (found,) = alike(workers_of("find_with_another_learner", tmp_path))["found"]
+    assert found["losses"] == [1.5] * 12 + ["nan"]
+    assert found["reason"] == "NOT_FINITE"
+
+
+def test_nan_on_one_worker_ends_the_search_on_all(tmp_path):
+    outcome = alike(workers_of("find_nan", tmp_path))
+    (found,) = outcome["found"]
+    assert found["reason"] == "NOT_FINITE"
+    assert [loss for loss in found["losses"] if loss == "nan"] == ["nan"]
+    assert len(found["losses"]) == 16
+    alone = together.alone("find_nan")  # which meets none
+    np.testing.assert_allclose(outcome["losses"], alone["losses"], rtol=1e-5)
+
+
+def test_one_worker_writes_and_all_stop_and_go_on_together(tmp_path, monkeypatch):
+    first, second = workers_of("stop_and_go_on", tmp_path)
+    ends = first.pop("end"), second.pop("end")
+    outcome, end = alike([first, second]), alike(ends)
+    names = ["run-0.checkpoint", "run-0.checkpoint.params", "run-0.checkpoint.states"]
+    assert outcome["written"] == names
+    assert [epoch["epoch"] for epoch in end["epochs"]] == [0, 1, 2]
+    alone = together.alone("stop_and_go_on")
+    assert_close(end, alone["end"])
+    assert_close(outcome, alone)
+
+
+def test_where_servers_update_a_schedule_works_and_all_else_says_so(tmp_path):
+    # from equal weights: MXNet takes its first gradients before it has those of the first worker
+    outcome = alike(workers_of("updates_on_server", tmp_path, "dist_sync", "by name"))
+    alone = together.alone("updates_on_server")
+    for array, expected in zip(outcome["weights"], alone["weights"]):
+        np.testing.assert_allclose(array, expected, rtol=1e-5, atol=1e-6)
+    assert len(outcome["errors"]) == 6
+    for error in outcome["errors"].values():
+        assert "`trainer` must be one that updates the weights itself" in error
+        assert "kvstore='dist_sync', update_on_kvstore=False" in error
+
+
+def test_the_command_line_searches_in_workers_and_one_tells(tmp_path):
+    find = [sys.executable, "-m", "gluon_lr", "find", "together:factory", "-o", "search.png"]
+    status, output = run([*LAUNCH, *find], PYTHONPATH=os.pathsep.join(sys.path))
+    assert status == 0, output
+    assert output.count("LRFinderResult") == 1
+    assert Path("search.png").exists()
+
+
+# -- faults --------------------------------------------------------------------------------------
+
+
+def without_help(scenario, directory):
+    """Return a command that runs a scenario in a worker, and keeps from the others how it ends."""
+    script = f"{sys.executable} {SCRIPT} {scenario} {directory} dist_sync by-name"
+    return ["sh", "-c", f"{script}; echo $? > {directory}/$$.status"]
+
+
+def statuses(directory):
+    return sorted(path.read_text().strip() for path in directory.glob("*.status"))
+
+
+@pytest.mark.parametrize("scenario", ["die", "die_after_training"])
+def test_a_worker_that_dies_ends_the_other_in_time(scenario, tmp_path):
+    _, output = run([*LAUNCH, *without_help(scenario, tmp_path)], GLUON_LR_TIMEOUT=PATIENCE)
+    assert statuses(tmp_path) == ["1", "137"]
+    assert "must answer within 15 s (GLUON_LR_TIMEOUT), and to worker 0 of 2 they did" in output
+
+
+def test_a_worker_that_raises_ends_at_once_and_the_other_in_time(tmp_path):
+    _, output = run([*LAUNCH, *without_help("fail", tmp_path)], GLUON_LR_TIMEOUT=PATIENCE)
+    assert statuses(tmp_path) == ["1", "1"]
+    assert "KeyError: 'of the second worker'" in output
+    assert "WorkersLostError: Learner: all workers of the KVStore must answer" in output
+
+
+def test_a_worker_that_never_comes_ends_the_other_in_time(tmp_path):
+    variables = {"GLUON_LR_TIMEOUT": PATIENCE}
+    command = without_help("never_come", tmp_path)
+    of_two = {"DMLC_NUM_WORKER": "2"}
+    code = f"from gluon_lr.launch import launch\nlaunch({command}, 1, env={of_two})"
+    _, output = run([sys.executable, "-c", code], **variables)
+    assert statuses(tmp_path) == ["1"]
+    assert "to a worker they did not" in output
+    assert "compare DMLC_NUM_WORKER with what was started" in output
+
+
+@pytest.mark.parametrize("seconds", ["soon", "0", "nan"])
+def test_a_bad_time_to_wait(seconds, monkeypatch):
+    net = together.make_net()
+    net.initialize()
+    trainer = mx.gluon.Trainer(net.collect_params(), "sgd")
+    monkeypatch.setenv("GLUON_LR_TIMEOUT", seconds)
+    with pytest.raises(ValueError, match=r"Learner: `GLUON_LR_TIMEOUT` must be a number of sec"):
+        Workers(trainer)
+
+
+# -- the launcher ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["exit 3", "kill -9 $$"])
+def test_a_failure_ends_all(how):
+    # the first to make the directory fails, the other would sleep for longer than the test lasts
+    script = f"mkdir failed 2>/dev/null && {how}; exec sleep 10000"
+    status, output = run([*LAUNCH, "sh", "-c", script])
+    assert status == (3 if how == "exit 3" else 137)
+    assert "the others are ended too" in output
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_the_end_of_the_launcher_is_the_end_of_all(number):
+    script = "echo started; exec sleep 10000"
+    process = subprocess.Popen(
+        [*LAUNCH, "sh", "-c", script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert [process.stdout.readline() for _ in range(2)] == ["started\n"] * 2
+        process.send_signal(number)
+        rest, _ = process.communicate(timeout=LONGEST)
+    finally:
+        process.kill()
+    assert rest == ""
+    assert process.returncode != 0
+
+
+def test_each_worker_has_its_share_of_the_cores_and_the_variables():
+    script = "echo $OMP_NUM_THREADS $DMLC_ROLE $DMLC_NUM_WORKER $DMLC_NUM_SERVER"
+    variables = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    done = subprocess.run(
+        [*LAUNCH, "sh", "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=variables,
+        timeout=LONGEST,
+    )
+    threads = max(os.cpu_count() // 2, 1)
+    assert done.stdout == f"{threads} worker 2 1\n" * 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (([],), ValueError, r"`command` must be a program and its arguments, .*, got \[\]"),
+        (("train.py",), ValueError, r"`command` must be a program and its arguments"),
+        ((["x"], 0), ValueError, r"`workers` must be an integer of at least 1, got 0"),
+        ((["x"], 1, 1.5), TypeError, r"`servers` must be an integer"),
+        ((["no-such-program"], 1), OSError, r"no-such-program"),
+    ],
+)
+def test_bad_arguments_of_the_launcher(arguments, error, message):
+    with pytest.raises(error, match=message):
+        launch(*arguments)

@@ -1,0 +1,298 @@
+"""What the workers of tests/test_workers.py run: `python together.py SCENARIO DIRECTORY`.
+
+Each writes what came of it to a file. A scenario can be run alone too, on the joined batches.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from gluon_lr import (
+    CheckpointCallback,
+    EarlyStoppingCallback,
+    Learner,
+    LinearWarmUp,
+    LRFinder,
+    LRScheduleHandler,
+    OneCycleSchedule,
+    ParamScheduler,
+    SchedLin,
+)
+from gluon_lr._mxnet import mx
+
+SAMPLES, BATCH_SIZE = 49, 8  # so that the last batch, of one sample, does not reach two workers
+
+
+KVSTORE = "device"  # or, in a worker, what main() makes of its argument
+RANK = 0
+
+
+def make_loader(workers=0, samples=SAMPLES):
+    random = np.random.RandomState(7)
+    data = random.randn(samples, 5).astype(np.float32)
+    label = (data[:, 0] > 0).astype(np.float32)
+    dataset = mx.gluon.data.ArrayDataset(data, label)
+    return mx.gluon.data.DataLoader(dataset, BATCH_SIZE, shuffle=True, num_workers=workers)
+
+
+def make_net(norm=False):
+    net = mx.gluon.nn.HybridSequential()
+    net.add(mx.gluon.nn.Dense(8, activation="relu"))
+    if norm:
+        net.add(mx.gluon.nn.BatchNorm())
+    net.add(mx.gluon.nn.Dense(2))
+    return net
+
+
+def make_learner(loader=None, ctx=None, net=None, **more):
+    net = net or make_net()
+    net.initialize(mx.init.Xavier(), ctx=ctx)
+    trainer = mx.gluon.Trainer(
+        net.collect_params(),
+        "sgd",
+        {"learning_rate": 0.1, "momentum": 0.9},
+        kvstore=KVSTORE,
+        update_on_kvstore=False,
+    )
+    learner = Learner(net, loader or make_loader(), ctx=ctx, trainer=trainer, **more)
+    learner.progress = False
+    return learner
+
+
+def arrays(net):
+    return [
+        array.asnumpy().tolist()
+        for parameter in net.collect_params().values()
+        for array in parameter.list_data()
+    ]
+
+
+def what_came_of(learner, **more):
+    return {
+        "rank": learner.workers.rank,
+        "count": learner.workers.count,
+        "weights": arrays(learner.net),
+        "lrs": learner.recorder.lrs.tolist(),
+        "losses": learner.recorder.losses.tolist(),
+        "epochs": [
+            {k: v for k, v in epoch.items() if k != "time"} for epoch in learner.recorder.epochs
+        ],
+        **more,
+    }
+
+
+def fit(**options):
+    """Train by 1-cycle, from a net that waits for its shapes."""
+    learner = make_learner(valid_loader=make_loader(), metrics="acc", **options)
+    learner.fit_one_cycle(3, 0.5)
+    return what_came_of(learner, next_number=np.random.rand())
+
+
+def fit_by_iterations():
+    """Train by hand, in worker processes of the DataLoader, and at rates of one's own."""
+    learner = make_learner(make_loader(workers=1))
+    losses = [learner.iteration(lr) for lr in np.linspace(0.1, 0.5, 15)]
+    learner.close()
+    return what_came_of(learner, iteration_losses=losses)
+
+
+def fit_on_two_contexts():
+    return fit(ctx=[mx.cpu(0), mx.cpu(1)])
+
+
+def fit_with_running_statistics():
+    return fit(net=make_net(norm=True))
+
+
+def fit_own_batches():
+    """Train on loaders that each worker has split by itself, of parts that differ in size."""
+    random = np.random.RandomState(7)
+    data = random.randn(6, 5).astype(np.float32)
+    own = slice(None) if KVSTORE == "device" else [slice(0, 4), slice(4, 6)][RANK]
+    batch = mx.nd.array(data[own]), mx.nd.array((data[own, 0] > 0).astype(np.float32))
+    learner = make_learner([batch], split_batches=False)
+    learner.fit(5, 0.3)
+    return what_came_of(learner)
+
+
+def find():
+    """Search from the start and in the middle of training, and train on."""
+    learner = make_learner()
+    results = [LRFinder(learner).find(lr_start=1e-4, lr_end=100)]
+    learner.fit_one_cycle(1, 0.5)
+    results.append(LRFinder(learner).find(lr_start=1e-4, num_iter=40, validation=make_loader()))
+    suggested = learner.lr_find(show_plot=True)
+    learner.fit(1, 0.1)
+    found = [json.loads(result.to_json()) for result in [*results, suggested.result]]
+    return what_came_of(learner, found=found, figures=open_figures())
+
+
+def open_figures():
+    from matplotlib import pyplot
+
+    return len(pyplot.get_fignums())
+
+
+class OwnLearner:
+    """Somebody's own, with what the finder needs."""
+
+    def __init__(self, learner):
+        self._learner = learner
+        self.net, self.trainer = learner.net, learner.trainer
+        self._losses = iter(range(1000))
+
+    def iteration(self, lr):
+        self._learner.iteration(lr)
+        bad = self._learner.workers.rank == 1 and next(self._losses) == 12
+        return float("nan") if bad else 1.0 + self._learner.workers.rank
+
+
+def find_with_another_learner():
+    learner = make_learner()
+    learner.prepare()
+    result = LRFinder(OwnLearner(learner)).find()
+    return {"found": [json.loads(result.to_json())]}
+
+
+def find_nan():
+    """Search where the net of the second worker, and no other, computes NaN at some point."""
+    learner = make_learner()
+    learner.prepare()
+    loss, calls = learner.loss, iter(range(1000))
+
+    def sometimes_nan(output, label):
+        bad = learner.workers.rank == 1 and next(calls) == 15
+        return loss(output, label) * (float("nan") if bad else 1)
+
+    learner.loss = sometimes_nan
+    result = LRFinder(learner).find()
+    learner.loss = loss
+    learner.fit(1, 0.1)
+    return what_came_of(learner, found=[json.loads(result.to_json())])
+
+
+def stop_and_go_on():
+    """Save, stop early by a value that all agree on, load the file, and train on."""
+    learner = make_learner(valid_loader=make_loader())
+    stop = EarlyStoppingCallback(min_delta=10, patience=2)
+    path = f"run-{RANK}.checkpoint"
+    learner.fit_one_cycle(9, 0.5, cbs=[CheckpointCallback(path), stop])
+    learner.save_params(path + ".params")
+    learner.save_states(path + ".states")
+    learner.workers.sum(np.zeros(1))  # the first has written by now
+    written = sorted(file.name for file in Path().glob("run-*"))
+    end = what_came_of(learner)
+    first = next(name for name in written if name.endswith(".checkpoint"))
+    learner.load(first)
+    learner.resume(cbs=stop)  # which ends at once
+    learner.fit(1, 0.1)
+    return what_came_of(learner, end=end, written=written)
+
+
+def raised(action):
+    try:
+        action()
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def updates_on_server():
+    """Train by a schedule where the servers update the weights, and try what cannot work there."""
+    net = make_net()
+    net.initialize(mx.init.Xavier())
+    net(mx.nd.ones((1, 5)))
+    schedule = LinearWarmUp(OneCycleSchedule(0.1, 0.5, 6), start_lr=0.01, length=4)
+    params = {"lr_scheduler": schedule, "momentum": 0.9}
+    trainer = mx.gluon.Trainer(net.collect_params(), "sgd", params, kvstore=KVSTORE)
+    count = 1 if KVSTORE == "device" else 2
+    random = np.random.RandomState(3)
+    for _ in range(12):
+        data = mx.nd.array(random.randn(8, 5))
+        with mx.autograd.record():
+            loss = net(data).square()
+        loss.backward()
+        trainer.step(8 * count)
+    outcome = {"weights": arrays(net)}
+    if KVSTORE == "device":
+        return outcome
+    learner = Learner(net, make_loader(), trainer=trainer)
+    scheds = {"lr": SchedLin(1, 0)}
+    errors = {
+        "finder": raised(LRFinder(learner).find),
+        "fit": raised(lambda: learner.fit_one_cycle(1, 0.1)),
+        "iteration": raised(lambda: learner.iteration(0.1)),
+        "scheduler": raised(lambda: ParamScheduler(scheds, trainer, length=3)),
+        "handler": raised(lambda: LRScheduleHandler(schedule).train_begin(learner)),
+        "save": raised(lambda: learner.save("run.checkpoint")),
+    }
+    return {**outcome, "errors": errors}
+
+
+def die():
+    """One is killed in the middle; the other has to find that out by itself."""
+    learner = make_learner()
+    learner.prepare()
+    for n in range(20):
+        if n == 7 and learner.workers.rank == 1:
+            os.kill(os.getpid(), 9)
+        learner.iteration(0.1)
+
+
+def fail():
+    """One raises an exception, and MXNet would have it wait for the other for ever."""
+    learner = make_learner()
+    learner.prepare()
+    for n in range(20):
+        if n == 7 and learner.workers.rank == 1:
+            raise KeyError("of the second worker")
+        learner.iteration(0.1)
+
+
+def die_after_training():
+    """The other finds that out when it ends, where MXNet would have it wait for ever."""
+    learner = make_learner()
+    learner.fit(1, 0.1)
+    learner.workers.sum(np.zeros(1))
+    if learner.workers.rank == 1:
+        os.kill(os.getpid(), 9)
+
+
+def never_come():
+    """The second of two has not been started."""
+    learner = make_learner()
+    learner.iteration(0.1)
+
+
+def factory():
+    """Return a learner, for `gluon-lr find together:factory`."""
+    global KVSTORE
+    KVSTORE = "dist_sync"
+    return make_learner()
+
+
+def main(scenario, directory, kvstore="dist_sync", known="known"):
+    """Run a scenario; workers whose rank is known at its start begin with weights of their own."""
+    global KVSTORE, RANK
+    KVSTORE = kvstore
+    if known == "known":
+        KVSTORE = mx.kv.create(kvstore)
+        RANK = KVSTORE.rank
+    mx.random.seed(RANK)
+    np.random.seed(RANK)
+    outcome = globals()[scenario]()
+    (Path(directory) / f"{os.getpid()}.json").write_text(json.dumps(outcome))
+
+
+def alone(scenario):
+    """Run a scenario in this process, without other workers."""
+    mx.random.seed(0)
+    np.random.seed(0)
+    return json.loads(json.dumps(globals()[scenario]()))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
