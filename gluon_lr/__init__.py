@@ -13,7 +13,6 @@ from .annealing import (
     combined_cos,
 )
 from .schedules import (
-    AnnealedSchedule,
     ClippedSchedule,
     ConstantSchedule,
     ConstantWarmUp,
@@ -37,6 +36,7 @@ from .schedules import (
     TriangularSchedule,
     schedule,
 )
+from .schedules.annealed import AnnealedSchedule
 
 if HAS_GLUON:
     from .finder import (

@@ -68,8 +68,7 @@ def test_only_one_module_imports_mxnet(path):
 
 
 def test_what_can_be_written_as_text_is_what_is_public():
-    others = {"Schedule", "schedule", "AnnealedSchedule"}  # any function may be its curve
-    assert set(text.NAMES) == set(schedules.__all__) - others
+    assert set(text.NAMES) == set(schedules.__all__) - {"Schedule", "schedule"}
     assert set(schedules.__all__) <= set(gluon_lr.__all__)
 
 

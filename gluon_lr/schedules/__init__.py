@@ -1,6 +1,5 @@
 """WHAT rate at update n: pure curves on `mx.lr_scheduler.LRScheduler`."""
 
-from .annealed import AnnealedSchedule
 from .base import Schedule
 from .compose import (
     ClippedSchedule,
@@ -31,7 +30,6 @@ from .plateau import PlateauScheduler
 from .text import schedule
 
 __all__ = [
-    "AnnealedSchedule",
     "ClippedSchedule",
     "ConstantSchedule",
     "ConstantWarmUp",
