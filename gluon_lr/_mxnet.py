@@ -1,6 +1,9 @@
-"""MXNet, made importable on today's NumPy. Every other module takes `mx` from here."""
+"""MXNet, made importable on today's NumPy, and what its versions 1.9 and 2.0 call differently.
 
-from typing import Dict
+Every other module takes `mx` from here, and asks for no version.
+"""
+
+from typing import Any, Dict, List
 
 import numpy as np
 
@@ -38,8 +41,12 @@ except Exception as error:
     ) from error
 
 
+MXNET_2 = int(mx.__version__.split(".")[0]) >= 2
+
 estimator = mx.gluon.contrib.estimator
-metric = mx.gluon.metric if hasattr(mx.gluon, "metric") else mx.metric
+metric = mx.gluon.metric if MXNET_2 else mx.metric
+nd = mx.np if MXNET_2 else mx.nd  # makes the arrays that Gluon's blocks take
+Context = type(mx.cpu())
 
 
 def named_parameters(net: mx.gluon.Block) -> Dict[str, mx.gluon.Parameter]:
@@ -49,9 +56,45 @@ def named_parameters(net: mx.gluon.Block) -> Dict[str, mx.gluon.Parameter]:
     return dict(net.collect_params())
 
 
+def contexts_of(owner: Any) -> List[mx.Context]:
+    """Return the contexts of a Parameter or of an Estimator.
+
+    Raises
+    ------
+    RuntimeError
+        Where the parameter is not initialised.
+    """
+    if isinstance(owner, mx.gluon.Parameter):
+        return owner.list_device() if MXNET_2 else owner.list_ctx()
+    return owner.device if MXNET_2 else owner.context
+
+
+def infer_shapes_anew(net: mx.gluon.Block) -> None:
+    """Have the net infer the shapes of parameters that wait for them: 2.0 does so once only."""
+    if MXNET_2:
+        net.apply(lambda block: setattr(block, "_called_infer_shape_already", False))
+
+
+def momentum_in(state: Any) -> Any:
+    """Return the momentum in a state of SGD or NAG, beside which may be a copy of the weights."""
+    return state[1 if MXNET_2 else 0] if isinstance(state, tuple) else state
+
+
 def scalar(array: mx.nd.NDArray) -> float:
     """Read an array of one element; blocks until it is computed."""
     return float(array.asnumpy().item())
 
 
-__all__ = ["estimator", "metric", "mx", "named_parameters", "scalar"]
+__all__ = [
+    "MXNET_2",
+    "Context",
+    "contexts_of",
+    "estimator",
+    "infer_shapes_anew",
+    "metric",
+    "momentum_in",
+    "mx",
+    "named_parameters",
+    "nd",
+    "scalar",
+]

@@ -7,7 +7,7 @@ import pytest
 from conftest import let_workers_finish
 
 from gluon_lr import ContinuousBatchSampler, Learner
-from gluon_lr._mxnet import mx
+from gluon_lr._mxnet import mx, nd
 from gluon_lr.training.batches import Batches
 
 NUMBERS = np.arange(10, dtype=np.float32)
@@ -59,7 +59,7 @@ class OwnLoader:
 
     def __iter__(self):
         for _ in range(3):
-            batch = mx.nd.array(self.parts.generator.random(2))
+            batch = nd.array(self.parts.generator.random(2))
             yield batch, batch
 
 
@@ -70,7 +70,7 @@ class Parts:
 
 def generator():
     while True:
-        batch = mx.nd.array([np.random.rand(), random.random()])
+        batch = nd.array([np.random.rand(), random.random()])
         yield batch, batch
 
 
@@ -85,7 +85,7 @@ class Endless:
 
     def __next__(self):
         self.count += 1
-        return mx.nd.array([self.count]), mx.nd.array([0])
+        return nd.array([self.count]), nd.array([0])
 
 
 LOADERS = {
@@ -100,7 +100,7 @@ LOADERS = {
     "own loader": OwnLoader,
     "generator": generator,
     "iterator": Endless,
-    "list": lambda: [(mx.nd.array([i]), mx.nd.array([0])) for i in range(5)],
+    "list": lambda: [(nd.array([i]), nd.array([0])) for i in range(5)],
 }
 
 
@@ -164,7 +164,7 @@ def test_a_loader_keeps_its_sampler():
 
 
 def test_a_learner_forgets_the_loss_of_what_it_tried():
-    learner = Learner(mx.gluon.nn.Dense(2), [(mx.nd.ones((2, 3)), mx.nd.zeros(2))])
+    learner = Learner(mx.gluon.nn.Dense(2), [(nd.ones((2, 3)), nd.zeros(2))])
     with learner.place_kept():
         learner.iteration()
     assert learner.iteration_loss is None

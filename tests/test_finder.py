@@ -17,7 +17,7 @@ from gluon_lr import (
     Refusal,
     StopReason,
 )
-from gluon_lr._mxnet import mx
+from gluon_lr._mxnet import mx, nd
 from gluon_lr.finder import SuggestedLRs, lr_find
 from gluon_lr.training.iteration import PendingLoss
 
@@ -92,7 +92,7 @@ class Tutorials:
         loss.backward()
         self.trainer.set_learning_rate(lr)
         self.trainer.step(16)
-        return loss.mean().asscalar()
+        return float(loss.mean().asnumpy())
 
 
 def test_a_learner_of_ones_own_needs_no_more_than_iteration_net_and_trainer():
@@ -254,7 +254,7 @@ def test_what_suggests_nothing_is_not_refined():
 
 
 def test_the_validation_loss_can_be_watched():
-    held = [(mx.nd.ones((8, 5)), mx.nd.zeros(8)), (mx.nd.ones((4, 5)), mx.nd.ones(4))]
+    held = [(nd.ones((8, 5)), nd.zeros(8)), (nd.ones((4, 5)), nd.ones(4))]
     result = find(make_learner(), lr_start=1e-3, lr_end=0.1, num_iter=9, validation=iter(held))
     plain = make_learner()
     expected = []

@@ -17,11 +17,12 @@ from gluon_lr import (
     SchedLin,
     one_cycle,
 )
-from gluon_lr._mxnet import mx
+from gluon_lr._mxnet import estimator as mx_estimator
+from gluon_lr._mxnet import metric, mx
 
 nn = mx.gluon.nn
-Estimator = mx.gluon.contrib.estimator.Estimator
-BatchEnd = mx.gluon.contrib.estimator.BatchEnd
+Estimator = mx_estimator.Estimator
+BatchEnd = mx_estimator.BatchEnd
 
 
 class Seen(BatchEnd):
@@ -49,7 +50,7 @@ def make_estimator(ctx=ONE, optimizer="sgd", processor=None, **params):
     estimator = Estimator(
         net,
         mx.gluon.loss.SoftmaxCrossEntropyLoss(),
-        train_metrics=mx.metric.Accuracy(),
+        train_metrics=metric.Accuracy(),
         trainer=trainer,
         context=ctx,
         batch_processor=processor,
@@ -118,7 +119,7 @@ def test_the_finder_takes_an_estimator(ctx):
 
 
 def test_the_finder_trains_by_the_batch_processor_of_the_estimator():
-    class Halving(mx.gluon.contrib.estimator.BatchProcessor):
+    class Halving(mx_estimator.BatchProcessor):
         batches = 0
 
         def fit_batch(self, estimator, train_batch, batch_axis=0):

@@ -4,10 +4,10 @@ import pickle
 
 import numpy as np
 import pytest
-from conftest import ONE, TWO, assert_same_arrays, make_dataset
+from conftest import ONE, TWO, assert_same_arrays, make_dataset, stated
 
 from gluon_lr import HyperParameters
-from gluon_lr._mxnet import mx
+from gluon_lr._mxnet import MXNET_2, mx, nd
 
 nn = mx.gluon.nn
 GROUPS = 3
@@ -28,14 +28,16 @@ def make_net(ctx=ONE, hybrid=True, bias=True):
 
 
 def make_trainer(net, optimizer="sgd", update_on_kvstore=None, **params):
-    parameters = net.collect_params()
-    return mx.gluon.Trainer(parameters, optimizer, params, update_on_kvstore=update_on_kvstore)
+    params = stated(optimizer, params) if isinstance(optimizer, str) else params
+    return mx.gluon.Trainer(
+        net.collect_params(), optimizer, params, update_on_kvstore=update_on_kvstore
+    )
 
 
 def backward(net, ctx, batch):
     data, label = make_dataset()[batch * 16 : batch * 16 + 16]
     contexts = ctx if isinstance(ctx, list) else [ctx]
-    parts = (mx.gluon.utils.split_and_load(mx.nd.array(a), contexts) for a in (data, label))
+    parts = (mx.gluon.utils.split_and_load(nd.array(a), contexts) for a in (data, label))
     loss = mx.gluon.loss.SoftmaxCrossEntropyLoss()
     with mx.autograd.record():
         losses = [loss(net(x), y) for x, y in zip(*parts)]
@@ -55,21 +57,28 @@ def weights(net):
         (mx.optimizer.Adam(), {"mom": "beta1", "sqr_mom": "beta2", "eps": "epsilon"}),
         (mx.optimizer.Nadam(), {"mom": "beta1", "sqr_mom": "beta2", "eps": "epsilon"}),
         (mx.optimizer.LAMB(), {"mom": "beta1", "sqr_mom": "beta2", "eps": "epsilon"}),
-        (mx.optimizer.Adamax(), {"mom": "beta1", "sqr_mom": "beta2"}),
+        (mx.optimizer.Adamax(), {"mom": "beta1", "sqr_mom": "beta2", "eps": "epsilon"}),
         (mx.optimizer.FTML(), {"mom": "beta1", "sqr_mom": "beta2", "eps": "epsilon"}),
-        (mx.optimizer.RMSProp(), {"sqr_mom": "gamma1", "eps": "epsilon"}),
+        (mx.optimizer.RMSProp(), {"sqr_mom": "gamma1 rho", "eps": "epsilon"}),
         (
             mx.optimizer.RMSProp(centered=True),
-            {"mom": "gamma2", "sqr_mom": "gamma1", "eps": "epsilon"},
+            {"mom": "gamma2 momentum", "sqr_mom": "gamma1 rho", "eps": "epsilon"},
         ),
         (mx.optimizer.AdaDelta(), {"sqr_mom": "rho", "eps": "epsilon"}),
-        (mx.optimizer.AdaGrad(), {"eps": "float_stable_eps"}),
-        (mx.optimizer.LARS(), {"mom": "momentum", "eps": "eps"}),
+        (mx.optimizer.AdaGrad(), {"eps": "float_stable_eps epsilon"}),
+        (mx.optimizer.LARS(), {"mom": "momentum", "eps": "eps epsilon"}),
         (mx.optimizer.SGLD(), {}),
     ],
     ids=lambda value: type(value).__name__ if not isinstance(value, dict) else None,
 )
 def test_names_are_mapped_for_each_optimizer(optimizer, attributes):
+    # the first is what MXNet 1.9 calls it, the second what 2.0 does; 1.9's Adamax has no epsilon
+    attributes = {
+        name: attribute
+        for name, calls in attributes.items()
+        for attribute in calls.split()
+        if attribute in vars(optimizer)
+    }
     hypers = HyperParameters(make_trainer(make_net(), optimizer))
     assert hypers.names[: len(attributes) + 2] == ["lr", "wd", *attributes]
     for name, attribute in attributes.items():
@@ -183,7 +192,7 @@ def test_an_optimizer_with_values_by_group_is_pickled_and_copied():
     trainer.step(16)
     expected = weights(net)
     for parameter, value in zip(net.collect_params().values(), trained):
-        parameter.set_data(mx.nd.array(value))
+        parameter.set_data(nd.array(value))
     trainer.load_states("states")
     backward(net, ONE, 1)
     trainer.step(16)
@@ -195,7 +204,10 @@ def test_an_optimizer_with_values_by_group_is_pickled_and_copied():
     "groups",
     [
         lambda net: [net[0], net[1], net[2]],
-        lambda net: [f"{net[i].prefix}.*" for i in range(3)],
+        pytest.param(
+            lambda net: [f"{net[i].prefix}.*" for i in range(3)],
+            marks=pytest.mark.skipif(MXNET_2, reason="MXNet 2.0 removed prefixes"),
+        ),
         lambda net: [list(net[0].collect_params().values()), net[1].collect_params(), [net[2]]],
         lambda net: [[net[0].weight, net[0].bias], [net[1]], net[2]],
     ],
@@ -204,8 +216,8 @@ def test_groups_are_blocks_patterns_or_lists(groups):
     net = make_net()
     hypers = HyperParameters(make_trainer(net), groups(net))
     expected = [[net[i].weight, net[i].bias] for i in range(3)]
-    assert [sorted(p.name for p in group) for group in hypers.groups] == [
-        sorted(p.name for p in group) for group in expected
+    assert [{id(p) for p in group} for group in hypers.groups] == [
+        {id(p) for p in group} for group in expected
     ]
 
 

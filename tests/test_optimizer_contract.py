@@ -27,7 +27,7 @@ from gluon_lr import (
     TriangularSchedule,
     schedules,
 )
-from gluon_lr._mxnet import mx
+from gluon_lr._mxnet import mx, nd
 
 DEFAULTS = {
     "sgd": None,
@@ -205,7 +205,7 @@ def test_an_optimizer_may_begin_at_any_update(schedule, begin):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         optimizer = mx.optimizer.SGD(lr_scheduler=copy.copy(schedule), begin_num_update=begin)
-    weight, gradient = mx.nd.ones(3), mx.nd.ones(3)
+    weight, gradient = nd.ones(3), nd.ones(3)
     optimizer.update(0, weight, gradient, optimizer.create_state(0, weight))
     assert optimizer.learning_rate == schedule(begin + 1)
     np.testing.assert_allclose(weight.asnumpy(), 1 - schedule(begin + 1), rtol=1e-6)
@@ -243,7 +243,7 @@ def steps_of(name, **params):
     net = mx.gluon.nn.Sequential()
     net.add(mx.gluon.nn.Dense(4, use_bias=False), mx.gluon.nn.Dense(3, use_bias=False))
     net.initialize(mx.init.Xavier())
-    data = mx.nd.array(np.random.RandomState(0).randn(8, 5))
+    data = nd.array(np.random.RandomState(0).randn(8, 5))
     net(data)
     trainer = mx.gluon.Trainer(net.collect_params(), name, params)
     mx.random.seed(4)

@@ -14,7 +14,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
 import numpy as np
 
 from .. import _check
-from .._mxnet import mx, named_parameters
+from .._mxnet import contexts_of, mx, named_parameters, nd
 from ..schedules.base import Schedule
 from . import updaters
 
@@ -230,7 +230,7 @@ def _finish_shapes(data: Dict[str, Any], net: mx.gluon.Block) -> None:
         if parameter._data is None and data[name] is not None:
             values = data[name]["values"][0]
             parameter.shape = values.shape
-            parameter.set_data(mx.nd.array(values, dtype=values.dtype))
+            parameter.set_data(nd.array(values, dtype=values.dtype))
             parameter._finish_deferred_init()
 
 
@@ -239,7 +239,7 @@ def _apply_parameters(data: Dict[str, Any], net: mx.gluon.Block, trainer: mx.glu
         if data[name] is None:
             continue
         for array, values in zip(parameter._data, _for_each(parameter._data, data[name]["values"])):
-            _array(values, array.stype).copyto(array)
+            _array(values, array.stype, nd).copyto(array)
     store = updaters.store_of(trainer)
     if store is not None:
         updaters.write_to_store(
@@ -337,7 +337,8 @@ def _apply_trainer(data: Dict[str, Any], trainer: mx.gluon.Trainer, names: List[
         setattr(optimizer, name, value)
     counts = {i: data["counts"][name] for i, name in enumerate(names) if name in data["counts"]}
     devices = {0, *optimizer._all_index_update_counts}
-    devices.update(context.device_id for context in trainer._contexts)
+    parameters = updaters.parameters_of(trainer)
+    devices.update(place.device_id for one in parameters for place in contexts_of(one))
     optimizer._all_index_update_counts = {device: dict(counts) for device in devices}
     optimizer._index_update_count = optimizer._all_index_update_counts[0]
     _apply_scheduler(data["scheduler"], optimizer.lr_scheduler)
@@ -380,8 +381,8 @@ def _remember(own: Schedule, saved: Schedule) -> None:
 # -- the file ----------------------------------------------------------------------------------
 
 
-def _array(values: np.ndarray, stype: str) -> mx.nd.NDArray:
-    array = mx.nd.array(values, dtype=values.dtype)
+def _array(values: np.ndarray, stype: str, namespace: Any = mx.nd) -> mx.nd.NDArray:
+    array = namespace.array(values, dtype=values.dtype)
     return array if stype == "default" else array.tostype(stype)
 
 

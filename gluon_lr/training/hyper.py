@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Optional, Sequence
 import numpy as np
 
 from .. import _check
-from .._mxnet import mx
+from .._mxnet import momentum_in, mx
 from . import updaters
 from .group_update import get_for, set_by_group, share
 from .groups import parameter_groups
@@ -183,8 +183,7 @@ class HyperParameters:
             )
         for updater in updaters.updaters_of(self.trainer):
             for index, state in updater.states.items():
-                # in mixed precision the second is a copy of the weights
-                momentum = state[0] if isinstance(state, tuple) else state
+                momentum = momentum_in(state)
                 if momentum is not None and factors[self._group_of[index]] != 1:
                     momentum *= factors[self._group_of[index]]
 
@@ -203,14 +202,15 @@ class HyperParameters:
         """Have states made anew, with the momentum they were made without."""
         for updater in updaters.updaters_of(self.trainer):
             for index, state in list(updater.states.items()):
-                if state is None or (isinstance(state, tuple) and state[0] is None):
+                parts = state if isinstance(state, tuple) else (state,)
+                if any(part is None for part in parts):
                     del updater.states[index]
 
 
 def _attribute(optimizer: mx.optimizer.Optimizer, name: str) -> Optional[str]:
     """Return the first attribute of the optimizer that goes by one of fastai's names."""
     found = [one for one in _ATTRIBUTES.get(name, ()) if one in vars(optimizer)]
-    if found == ["gamma2"] and not optimizer.centered:  # not used then
+    if name == "mom" and not getattr(optimizer, "centered", True):  # RMSProp uses none then
         return None
     return found[0] if found else None
 

@@ -19,7 +19,8 @@ from typing import (
 import numpy as np
 
 from .. import _check
-from .._mxnet import metric, mx
+from .._mxnet import Context as MXNetContext
+from .._mxnet import contexts_of, metric, mx
 from .batches import Batch, Batches, check_loader, one_pass
 from .transaction import afterwards
 
@@ -283,13 +284,13 @@ def _contexts(net: mx.gluon.Block, ctx: Optional[Context]) -> List[mx.Context]:
         context
         for parameter in net.collect_params().values()
         if _is_initialized(parameter)
-        for context in parameter.list_ctx()
+        for context in contexts_of(parameter)
     ]
     occupied = list(dict.fromkeys(places))
     if ctx is None:
         return occupied or [mx.current_context()]
     wanted = list(ctx) if isinstance(ctx, (list, tuple)) else [ctx]
-    if not wanted or not all(isinstance(context, mx.Context) for context in wanted):
+    if not wanted or not all(isinstance(context, MXNetContext) for context in wanted):
         constraint = "an mx.Context or a list of them"
         raise TypeError(_check.message("Learner", "ctx", constraint, ctx))
     if occupied and set(wanted) != set(occupied):
@@ -308,7 +309,7 @@ def _initialize(net: mx.gluon.Block, contexts: List[mx.Context]) -> None:
 def _is_initialized(parameter: mx.gluon.Parameter) -> bool:
     """Say whether the parameter has values, or only waits for its shape to have them."""
     try:
-        parameter.list_ctx()
+        contexts_of(parameter)
     except RuntimeError:
         return False
     return True

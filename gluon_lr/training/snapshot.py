@@ -5,7 +5,7 @@ import copy
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from .. import _check
-from .._mxnet import mx
+from .._mxnet import contexts_of, infer_shapes_anew, mx
 from . import updaters
 from .generators import GlobalState
 from .transaction import afterwards
@@ -72,6 +72,7 @@ class _Snapshot:
     # nor for the moment a parameter gets its first values: those stand in this class alone.
 
     def __init__(self, net: mx.gluon.Block, trainer: mx.gluon.Trainer, seed: Optional[int]) -> None:
+        self._net = net
         self._seed = seed
         self._generators = GlobalState.get()
         self._mode = mx.autograd.is_recording(), mx.autograd.is_training()
@@ -89,7 +90,7 @@ class _Snapshot:
         self._waiting: List[Tuple[mx.gluon.Parameter, Any, Any]] = []
         parameters = {id(p): p for p in [*net.collect_params().values(), *trainer._params]}
         for parameter in parameters.values():
-            parameter.list_ctx()
+            contexts_of(parameter)  # an error where it is not initialised
             if parameter._deferred_init:
                 self._waiting.append((parameter, parameter.shape, parameter._deferred_init))
             else:
@@ -123,6 +124,7 @@ class _Snapshot:
             if self._seed is not None or parameter._data is None:
                 parameter._data = parameter._grad = None
                 parameter._shape, parameter._deferred_init = shape, initialisation
+                infer_shapes_anew(self._net)
         for array, saved in self._arrays:
             saved.copyto(array)
         for array, fresh in self._fresh:
@@ -171,7 +173,7 @@ class _Snapshot:
         if self._kvstore is None:
             return []
         stored = [
-            (index, mx.nd.zeros_like(parameter._data[0]))
+            (index, parameter._data[0].copy())
             for index, parameter in enumerate(self._trainer._params)
         ]
         for index, weight in stored:
