@@ -3,7 +3,8 @@
 Every other module takes `mx` from here, and asks for no version.
 """
 
-from typing import Any, Dict, List
+import contextlib
+from typing import Any, ContextManager, Dict, List
 
 import numpy as np
 
@@ -70,9 +71,19 @@ def contexts_of(owner: Any) -> List[mx.Context]:
 
 
 def infer_shapes_anew(net: mx.gluon.Block) -> None:
-    """Have the net infer the shapes of parameters that wait for them: 2.0 does so once only."""
-    if MXNET_2:
-        net.apply(lambda block: setattr(block, "_called_infer_shape_already", False))
+    """Have a net that was called already infer shapes at its next call, as at its first."""
+
+    def forget(block: mx.gluon.Block) -> None:
+        block._called_infer_shape_already = False  # what 2.0 asks
+        if isinstance(block, mx.gluon.HybridBlock):
+            block._clear_cached_op()
+
+    net.apply(forget)
+
+
+def untraced() -> ContextManager[Any]:
+    """Compute, in a block, aside from the graph that 2.0 makes of a hybrid net at its first call."""
+    return mx._deferred_compute.context(False) if MXNET_2 else contextlib.nullcontext()
 
 
 def momentum_in(state: Any) -> Any:
@@ -97,4 +108,5 @@ __all__ = [
     "named_parameters",
     "nd",
     "scalar",
+    "untraced",
 ]

@@ -350,6 +350,7 @@ def test_ctrl_c_anywhere(ctx, update_on_kvstore):
     settings = {"ctx": ctx, "update_on_kvstore": update_on_kvstore}
     expected = without(3, **settings)
     learner = make(**settings)
+    train(learner, 3)
     lines = interrupted(lambda: find(learner, num_iter=4), math.inf)
     for place in np.random.RandomState(0).randint(1, 0.8 * lines, 10):
         learner = make(**settings)

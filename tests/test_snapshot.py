@@ -174,8 +174,10 @@ def test_a_net_that_waits_for_its_shapes(seed, part):
     assert_same_arrays(values(disturbed[0]), values(straight[0]))
 
 
-def test_a_net_that_goes_on_waiting_may_meet_other_data():
+@pytest.mark.parametrize("hybrid", [False, True])
+def test_a_net_that_goes_on_waiting_may_meet_other_data(hybrid):
     net, trainer = waiting_net()
+    net.hybridize(hybrid)
     with preserved(net, trainer, seed=1):
         net(nd.ones((2, 5)))
     net(nd.ones((2, 7)))

@@ -5,7 +5,7 @@ import copy
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from .. import _check
-from .._mxnet import contexts_of, infer_shapes_anew, mx
+from .._mxnet import contexts_of, infer_shapes_anew, mx, untraced
 from . import updaters
 from .generators import GlobalState
 from .transaction import afterwards
@@ -124,7 +124,9 @@ class _Snapshot:
             if self._seed is not None or parameter._data is None:
                 parameter._data = parameter._grad = None
                 parameter._shape, parameter._deferred_init = shape, initialisation
-                infer_shapes_anew(self._net)
+                parameter._var = None  # of a hybrid net's graph: it has the shape
+        if any(parameter._deferred_init for parameter, _, _ in self._waiting):
+            infer_shapes_anew(self._net)
         for array, saved in self._arrays:
             saved.copyto(array)
         for array, fresh in self._fresh:
@@ -165,7 +167,8 @@ class _Snapshot:
             waited = parameter._deferred_init
             finish()
             if waited:
-                self._take(parameter)
+                with untraced():
+                    self._take(parameter)
 
         parameter._finish_deferred_init = finish_and_take
 
