@@ -86,6 +86,14 @@ def untraced() -> ContextManager[Any]:
     return mx._deferred_compute.context(False) if MXNET_2 else contextlib.nullcontext()
 
 
+def threads_of(loader: Any) -> Any:
+    """Return the C++ iterator that reads for a DataLoader, in 2.0 and with workers, or None.
+
+    All passes share it: a new one goes on within the old, unless its `reset()` was called.
+    """
+    return getattr(getattr(loader, "_mx_iter", None), "_iter", None)
+
+
 def momentum_in(state: Any) -> Any:
     """Return the momentum in a state of SGD or NAG, beside which may be a copy of the weights."""
     return state[1 if MXNET_2 else 0] if isinstance(state, tuple) else state
@@ -108,5 +116,6 @@ __all__ = [
     "named_parameters",
     "nd",
     "scalar",
+    "threads_of",
     "untraced",
 ]

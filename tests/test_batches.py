@@ -105,6 +105,7 @@ LOADERS = {
 
 
 def seed():
+    mx.random.seed(6)  # the workers of MXNet 2.0 draw by MXNet's generator
     np.random.seed(6)
     random.seed(6)
 

@@ -223,7 +223,9 @@ def test_losses_are_read_late_and_what_came_after_the_stop_is_cut_away(monkeypat
 
 
 def test_a_search_repeated_is_the_median_of_searches_on_other_batches():
-    result = find(make_learner(learning_rate=0.1), repeats=3)
+    np.random.seed(3)
+    shuffled = mx.gluon.data.DataLoader(make_dataset(), 16, shuffle=True)
+    result = find(Learner(make_learner().net, shuffled), repeats=3)
     assert len(result.runs) == 3
     assert len(result) == min(len(run) for run in result.runs)
     losses = [run.losses[: len(result)] for run in result.runs]
@@ -267,7 +269,7 @@ def test_the_validation_loss_can_be_watched():
 
 @pytest.mark.parametrize("kind", ["nothing to learn", "random labels, small rates"])
 def test_refuses_where_nothing_is_learned(kind):
-    mx.random.seed(0)
+    mx.random.seed(1)
     random = np.random.RandomState(0)
     data = random.randn(2000, 5).astype("float32")
     label = random.randint(0, 3, 2000).astype("float32")

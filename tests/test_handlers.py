@@ -4,7 +4,7 @@ import logging
 
 import numpy as np
 import pytest
-from conftest import ONE, TWO, make_dataset
+from conftest import ONE, TWO, make_dataset, stated
 
 from gluon_lr import (
     CosineScheduler,
@@ -46,13 +46,15 @@ def make_estimator(ctx=ONE, optimizer="sgd", processor=None, **params):
     net = nn.HybridSequential()
     net.add(nn.Dense(16, activation="relu", in_units=5), nn.Dense(3, in_units=16))
     net.initialize(mx.init.Xavier(), ctx=ctx)
-    trainer = mx.gluon.Trainer(net.collect_params(), optimizer, params)
+    trainer = mx.gluon.Trainer(net.collect_params(), optimizer, stated(optimizer, params))
     estimator = Estimator(
         net,
         mx.gluon.loss.SoftmaxCrossEntropyLoss(),
-        train_metrics=metric.Accuracy(),
-        trainer=trainer,
-        context=ctx,
+        metric.Accuracy(),
+        None,
+        None,
+        trainer,
+        ctx,  # which MXNet 2.0 has another name for
         batch_processor=processor,
     )
     estimator.logger.setLevel(logging.ERROR)

@@ -6,7 +6,7 @@ from collections import deque
 from typing import Any, Deque, Dict, Iterable, Iterator, NamedTuple, Optional, Tuple
 
 from .. import _check
-from .._mxnet import mx
+from .._mxnet import mx, threads_of
 from .generators import GlobalState, states_held_by
 from .transaction import afterwards
 
@@ -43,7 +43,7 @@ class Batches:
         """
         if self._given is not None:
             if self._given == len(self._kept):
-                self._kept.append(_Draw(GlobalState.get(), self._read(), GlobalState.get()))
+                self._kept.append(_Draw(GlobalState.get(), self._read_to_keep(), GlobalState.get()))
             draw = self._kept[self._given]
             self._given += 1
         elif self._kept:
@@ -58,10 +58,10 @@ class Batches:
     def place_kept(self) -> Iterator[None]:
         """Give the batches of another pass within the block, and go on as before after it.
 
-        What can be passed through only once, an iterator, gives the next batches instead.
-        They stay in memory and are given again after the block.
+        What can be passed through only once at a time, an iterator, gives the next batches
+        instead. They stay in memory and are given again after the block.
         """
-        if hasattr(self._loader, "__next__"):
+        if hasattr(self._loader, "__next__") or threads_of(self._loader) is not None:
             given = self._given
             with afterwards(lambda: setattr(self, "_given", given)):
                 self._given = given or 0
@@ -120,6 +120,8 @@ class Batches:
         self._ahead = None
         self._kept.clear()
         _release(iterator)
+        if iterator is not None:
+            _start_over(self._loader)
 
     def _read(self) -> Batch:
         self.catch_up()
@@ -133,6 +135,12 @@ class Batches:
         self._drawn += 1
         return _pair(batch)
 
+    def _read_to_keep(self) -> Batch:
+        batch = self._read()
+        if threads_of(self._loader) is None:
+            return batch
+        return batch[0].copy(), batch[1].copy()  # later batches come in the same arrays
+
 
 def one_pass(data_loader: Iterable[Batch]) -> Iterator[Batch]:
     """Yield the (data, label) pairs of one pass.
@@ -143,6 +151,7 @@ def one_pass(data_loader: Iterable[Batch]) -> Iterator[Batch]:
         Where the loader yields nothing, or something other than pairs.
     """
     batch = None
+    _start_over(data_loader)
     for batch in data_loader:
         yield _pair(batch)
     if batch is None:
@@ -212,6 +221,13 @@ def _sampler_kept(loader: Any) -> Iterator[None]:
     with afterwards(lambda: setattr(loader, "_batch_sampler", sampler)):
         loader._batch_sampler = passing
         yield
+
+
+def _start_over(loader: Any) -> None:
+    """Have the next pass begin at its start, where another one was not ended."""
+    threads = threads_of(loader)
+    if threads is not None:
+        threads.reset()
 
 
 def _release(iterator: Any) -> None:
