@@ -92,7 +92,7 @@ class Tutorials:
         loss.backward()
         self.trainer.set_learning_rate(lr)
         self.trainer.step(16)
-        return float(loss.mean().asnumpy())
+        return loss.asnumpy().mean()
 
 
 def test_a_learner_of_ones_own_needs_no_more_than_iteration_net_and_trainer():

@@ -465,7 +465,7 @@ def test_epochs_have_the_losses_and_metrics_of_their_time():
     now = learner.validate()
     assert (second["valid_loss"], second["accuracy"]) == (now["valid_loss"], now["accuracy"])
     data, label = learner.valid_loader[0]
-    accuracy = (learner.net(data).argmax(axis=1) == label).mean().asnumpy()
+    accuracy = (learner.net(data).argmax(axis=1) == label).asnumpy().mean()
     assert now["accuracy"] == pytest.approx(accuracy)
 
 

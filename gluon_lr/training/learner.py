@@ -115,7 +115,8 @@ class Learner(IterationLearner):
         not hold each parameter once; the net is then left as it was.
 
     >>> import mxnet as mx
-    >>> dataset = mx.gluon.data.ArrayDataset(mx.nd.ones((8, 4)), mx.nd.zeros((8,)))
+    >>> import numpy as np
+    >>> dataset = mx.gluon.data.ArrayDataset(np.ones((8, 4), "float32"), np.zeros(8, "float32"))
     >>> with Learner(mx.gluon.nn.Dense(2), mx.gluon.data.DataLoader(dataset, 4)) as learner:
     ...     first = learner.iteration(lr=0.1)
     ...     second = learner.iteration(lr=0.1)

@@ -53,7 +53,7 @@ def preserved(
     >>> trainer = mx.gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.1})
     >>> with preserved(net, trainer):
     ...     trainer.set_learning_rate(10)
-    ...     net.weight.set_data(mx.nd.array([[7]]))
+    ...     net.weight.set_data(7 * net.weight.data())
     >>> trainer.learning_rate, net.weight.data().asnumpy().item()
     (0.1, 1.0)
     """
