@@ -82,7 +82,7 @@ def infer_shapes_anew(net: mx.gluon.Block) -> None:
 
 
 def untraced() -> ContextManager[Any]:
-    """Compute, in a block, aside from the graph that 2.0 makes of a hybrid net at its first call."""
+    """Compute, in a block, aside from the graph that 2.0 makes of a hybrid net when first called."""
     return mx._deferred_compute.context(False) if MXNET_2 else contextlib.nullcontext()
 
 

@@ -68,7 +68,9 @@ def make_learner(ctx=ONE, optimizer="sgd", trainer=None, finite=False, **optimiz
         loader = mx.gluon.data.DataLoader(dataset, batch_sampler=batches)
     if trainer is not None:
         return Learner(net, loader, trainer=trainer(net))
-    return Learner(net, loader, optimizer=optimizer, optimizer_params=stated(optimizer, optimizer_params))
+    return Learner(
+        net, loader, optimizer=optimizer, optimizer_params=stated(optimizer, optimizer_params)
+    )
 
 
 def weights(learner):

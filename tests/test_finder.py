@@ -223,9 +223,10 @@ def test_losses_are_read_late_and_what_came_after_the_stop_is_cut_away(monkeypat
 
 
 def test_a_search_repeated_is_the_median_of_searches_on_other_batches():
+    net = make_learner().net
     np.random.seed(7)
     shuffled = mx.gluon.data.DataLoader(make_dataset(), 16, shuffle=True)
-    result = find(Learner(make_learner().net, shuffled), repeats=3)
+    result = find(Learner(net, shuffled), repeats=3)
     assert len(result.runs) == 3
     assert len(result) == min(len(run) for run in result.runs)
     losses = [run.losses[: len(result)] for run in result.runs]

@@ -21,7 +21,10 @@ def learner_with(ctx, optimizer, params, update_on_kvstore):
     return make_learner(
         ctx,
         trainer=lambda net: mx.gluon.Trainer(
-            net.collect_params(), optimizer, stated(optimizer, params), update_on_kvstore=update_on_kvstore
+            net.collect_params(),
+            optimizer,
+            stated(optimizer, params),
+            update_on_kvstore=update_on_kvstore,
         ),
     )
 
