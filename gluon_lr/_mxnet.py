@@ -48,6 +48,7 @@ estimator = mx.gluon.contrib.estimator
 metric = mx.gluon.metric if MXNET_2 else mx.metric
 nd = mx.np if MXNET_2 else mx.nd  # makes the arrays that Gluon's blocks take
 Context = type(mx.cpu())
+current_context = mx.current_device if MXNET_2 else mx.current_context
 
 
 def named_parameters(net: mx.gluon.Block) -> Dict[str, mx.gluon.Parameter]:
@@ -70,6 +71,15 @@ def contexts_of(owner: Any) -> List[mx.Context]:
     return owner.device if MXNET_2 else owner.context
 
 
+def number_without_gaps(trainer: mx.gluon.Trainer) -> None:
+    """Have a KVStore that is still to be made number the parameters as the optimizer does.
+
+    2.0 leaves out numbers there where parameters are shared: rates and states would go to others.
+    """
+    if not trainer._kv_initialized and len(trainer._param2idx) == len(trainer._params):
+        trainer._param2idx = {key: number for number, key in enumerate(trainer._param2idx)}
+
+
 def infer_shapes_anew(net: mx.gluon.Block) -> None:
     """Have a net that was called already infer shapes at its next call, as at its first."""
 
@@ -82,7 +92,7 @@ def infer_shapes_anew(net: mx.gluon.Block) -> None:
 
 
 def untraced() -> ContextManager[Any]:
-    """Compute, in a block, aside from the graph that 2.0 makes of a hybrid net when first called."""
+    """Compute, in a block, aside from the graph that 2.0 makes of a hybrid net at a call."""
     return mx._deferred_compute.context(False) if MXNET_2 else contextlib.nullcontext()
 
 
@@ -108,6 +118,7 @@ __all__ = [
     "MXNET_2",
     "Context",
     "contexts_of",
+    "current_context",
     "estimator",
     "infer_shapes_anew",
     "metric",
@@ -115,6 +126,7 @@ __all__ = [
     "mx",
     "named_parameters",
     "nd",
+    "number_without_gaps",
     "scalar",
     "threads_of",
     "untraced",

@@ -282,6 +282,33 @@ def test_gradients_stored_by_rows(optimizer, ctx):
     assert_same_arrays(weights(loaded), weights(straight))
 
 
+def test_parameters_that_are_not_the_nets_have_their_own_states():
+    nets = [nn.Dense(2, in_units=3) for _ in range(3)]
+    parameters = []
+    for net in nets:
+        net.initialize(mx.init.Xavier())
+        parameters += net.collect_params().values()
+    trainer = mx.gluon.Trainer(parameters, "adam")
+
+    def states():
+        updater = trainer._updaters[0]
+        return [array.asnumpy() for i in sorted(updater.states) for array in updater.states[i]]
+
+    def train(times):
+        with mx.autograd.record():
+            loss = sum((k * net(nd.ones((4, 3)) * times) ** 2).sum() for k, net in enumerate(nets))
+        loss.backward()
+        trainer.step(4)
+
+    train(1)
+    save_checkpoint("run", nets[0], trainer)
+    saved = states()
+    train(2)
+    load_checkpoint("run", nets[0], trainer)
+    assert_same_arrays(states(), saved)
+    assert not (saved[4] == saved[8]).all()
+
+
 def test_an_optimizer_that_remembers_more_cannot_be_saved():
     learner = trained()
     learner.trainer.optimizer.history = [1, 2]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import ONE, TWO, assert_same_arrays, make_dataset, stated
 
-from gluon_lr import HyperParameters
+from gluon_lr import HyperParameters, Learner
 from gluon_lr._mxnet import MXNET_2, mx, nd
 
 nn = mx.gluon.nn
@@ -219,6 +219,50 @@ def test_groups_are_blocks_patterns_or_lists(groups):
     assert [{id(p) for p in group} for group in hypers.groups] == [
         {id(p) for p in group} for group in expected
     ]
+
+
+def test_a_learner_knows_the_names_of_its_net():
+    net = make_net()
+    names = list(net.collect_params())
+    groups = ["|".join(names[i : i + 2]) for i in (0, 2, 4)]
+    learner = Learner(net, [], groups=groups)
+    assert learner.groups == [[net[i].weight, net[i].bias] for i in range(3)]
+
+
+class Shared(nn.Block):
+    """One layer in two places, under two names."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = self.again = nn.Dense(5, in_units=5)
+        self.last = nn.Dense(3, in_units=5)
+
+    def forward(self, x):
+        return self.last(self.again(self.first(x)))
+
+
+@pytest.mark.parametrize("update_on_kvstore", [True, False])
+def test_shared_parameters_have_the_rates_of_their_group(update_on_kvstore):
+    def make():
+        mx.random.seed(5)
+        net = Shared()
+        net.initialize(mx.init.Xavier(), ctx=TWO)
+        return net, make_trainer(net, "sgd", update_on_kvstore, momentum=0.9)
+
+    together, trainer = make()
+    hypers = HyperParameters(trainer, groups=[together.first, together.last])
+    hypers["lr"], hypers["mom"] = [0.1, 0.3], [0.5, 0.9]
+    apart, _ = make()
+    trainers = [make_trainer(block, momentum=0.9) for block in (apart.first, apart.last)]
+    for one, lr, momentum in zip(trainers, (0.1, 0.3), (0.5, 0.9)):
+        HyperParameters(one)["lr"], HyperParameters(one)["mom"] = lr, momentum
+    for batch in range(3):
+        for net, steps in ((together, [trainer]), (apart, trainers)):
+            backward(net, TWO, batch)
+            for one in steps:
+                one.step(16)
+    for left, right in zip(weights(together), weights(apart)):
+        np.testing.assert_allclose(left, right, rtol=2e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize(

@@ -21,12 +21,12 @@ class Shared(nn.Block):
 
     def __init__(self):
         super().__init__()
-        self.first = self.second = nn.Dense(5, activation="tanh", in_units=5)
+        self.first = self.again = nn.Dense(5, activation="tanh", in_units=5)
         self.norm = nn.BatchNorm()
         self.last = nn.Dense(3, in_units=5)
 
     def forward(self, x):
-        return self.last(self.second(self.norm(self.first(x))))
+        return self.last(self.again(self.norm(self.first(x))))
 
 
 class ByRows(nn.Block):

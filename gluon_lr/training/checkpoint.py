@@ -8,13 +8,14 @@ import hashlib
 import io
 import json
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
 
 import numpy as np
 
 from .. import _check
-from .._mxnet import contexts_of, mx, named_parameters, nd
+from .._mxnet import contexts_of, mx, named_parameters, nd, number_without_gaps
 from ..schedules.base import Schedule
 from . import updaters
 
@@ -262,8 +263,11 @@ def _for_each(places: List[Any], saved: List[Any]) -> List[Any]:
 
 def _names(net: mx.gluon.Block, trainer: mx.gluon.Trainer) -> List[str]:
     """Return the names of the trainer's parameters in the net, which another process has too."""
+    number_without_gaps(trainer)
     names = {id(parameter): name for name, parameter in named_parameters(net).items()}
-    return [names.get(id(one), one.name) for one in updaters.parameters_of(trainer)]
+    found = [names.get(id(one), one.name) for one in updaters.parameters_of(trainer)]
+    counts = Counter(found)  # two that are not the net's have one name in MXNet 2.0
+    return [f"{name} {i}" if counts[name] > 1 else name for i, name in enumerate(found)]
 
 
 def _trainer_data(trainer: mx.gluon.Trainer, names: List[str]) -> Dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Optional, Sequence
 import numpy as np
 
 from .. import _check
-from .._mxnet import momentum_in, mx
+from .._mxnet import momentum_in, mx, number_without_gaps
 from . import updaters
 from .group_update import get_for, set_by_group, share
 from .groups import parameter_groups
@@ -34,8 +34,9 @@ class HyperParameters:
     The names are fastai's, where the optimizer has such a thing, and its own::
 
         lr, wd     each optimizer's
-        mom        momentum (SGD, NAG, Signum, ...), beta1 (Adam, ...), gamma2 (centered RMSProp)
-        sqr_mom    beta2 (Adam, ...), gamma1 (RMSProp), rho (AdaDelta)
+        mom        momentum (SGD, NAG, Signum, ...), beta1 (Adam, ...), gamma2 (centered RMSProp;
+                   MXNet 2.0: momentum)
+        sqr_mom    beta2 (Adam, ...), gamma1 (RMSProp; MXNet 2.0: rho), rho (AdaDelta)
         eps        epsilon, eps, float_stable_eps
 
     What is assigned, a number or one a group, holds from the trainer's next step, until
@@ -70,6 +71,7 @@ class HyperParameters:
     """
 
     def __init__(self, trainer: mx.gluon.Trainer, groups: Optional[Sequence[Any]] = None) -> None:
+        number_without_gaps(trainer)
         self.trainer = trainer
         parameters = updaters.parameters_of(trainer)
         self.groups = parameter_groups(type(self).__name__, parameters, groups)

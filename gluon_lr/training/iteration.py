@@ -20,7 +20,7 @@ import numpy as np
 
 from .. import _check
 from .._mxnet import Context as MXNetContext
-from .._mxnet import contexts_of, metric, mx
+from .._mxnet import contexts_of, current_context, metric, mx
 from .batches import Batch, Batches, check_loader, one_pass
 from .transaction import afterwards
 
@@ -288,14 +288,14 @@ def _contexts(net: mx.gluon.Block, ctx: Optional[Context]) -> List[mx.Context]:
     ]
     occupied = list(dict.fromkeys(places))
     if ctx is None:
-        return occupied or [mx.current_context()]
+        return occupied or [current_context()]
     wanted = list(ctx) if isinstance(ctx, (list, tuple)) else [ctx]
     if not wanted or not all(isinstance(context, MXNetContext) for context in wanted):
         constraint = "an mx.Context or a list of them"
         raise TypeError(_check.message("Learner", "ctx", constraint, ctx))
     if occupied and set(wanted) != set(occupied):
         constraint = f"where the net is initialised, {occupied}"
-        remedy = "Move the net first: net.collect_params().reset_ctx(ctx)."
+        remedy = "Move its parameters first, each by reset_ctx(ctx)."
         raise ValueError(_check.message("Learner", "ctx", constraint, ctx, remedy))
     return wanted
 

@@ -140,9 +140,9 @@ class Learner(IterationLearner):
         momentum_correction: bool = False,
     ) -> None:
         if isinstance(net, mx.gluon.Block):
-            all_of_net = list(net.collect_params().values())
+            all_of_net = list(dict.fromkeys(net.collect_params().values()))
             trained = all_of_net if trainer is None else parameters_of(trainer)
-            self.groups = parameter_groups("Learner", trained, groups)
+            self.groups = parameter_groups("Learner", trained, groups, net)
         if iterations_per_epoch is not None:
             _check.integer("Learner", "iterations_per_epoch", iterations_per_epoch, 1)
         super().__init__(

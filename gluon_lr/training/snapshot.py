@@ -5,7 +5,7 @@ import copy
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from .. import _check
-from .._mxnet import contexts_of, infer_shapes_anew, mx, untraced
+from .._mxnet import contexts_of, infer_shapes_anew, mx, number_without_gaps, untraced
 from . import updaters
 from .generators import GlobalState
 from .transaction import afterwards
@@ -76,6 +76,7 @@ class _Snapshot:
         self._seed = seed
         self._generators = GlobalState.get()
         self._mode = mx.autograd.is_recording(), mx.autograd.is_training()
+        number_without_gaps(trainer)
         self._trainer = trainer
         self._scale = trainer._scale
         self._scaler = getattr(trainer, "_amp_loss_scaler", None)
