@@ -1,8 +1,13 @@
-"""MXNet, made importable on today's NumPy. Every other module takes `mx` from here."""
+"""MXNet, made importable on today's NumPy, and what its versions 1.9 and 2.0 call differently.
+
+Every other module takes `mx` from here, and asks for no version.
+"""
+
+from __future__ import annotations
 
 import contextlib
 import os
-from typing import Dict, Iterator
+from typing import Any, ContextManager, Iterator
 
 import numpy as np
 
@@ -59,14 +64,22 @@ except Exception as error:
     ) from error
 
 
+MXNET_2 = int(mx.__version__.split(".")[0]) >= 2
 HAS_GLUON = hasattr(mx, "gluon")  # it has not in a server that began with `import mxnet`
-if HAS_GLUON:
-    from mxnet.contrib import amp
 
-    estimator = mx.gluon.contrib.estimator
-    metric = mx.gluon.metric if hasattr(mx.gluon, "metric") else mx.metric
-else:
+if not HAS_GLUON:
     from mxnet import lr_scheduler  # noqa: F401 - what the schedules need of it
+else:
+    if MXNET_2:
+        from mxnet import amp
+        from mxnet.gluon import metric
+    else:
+        from mxnet import metric
+        from mxnet.contrib import amp
+    estimator = mx.gluon.contrib.estimator
+    nd = mx.np if MXNET_2 else mx.nd  # makes the arrays that Gluon's blocks take
+    Context = type(mx.cpu())
+    current_context = mx.current_device if MXNET_2 else mx.current_context
 
 
 def serve() -> None:
@@ -75,32 +88,92 @@ def serve() -> None:
         mx.kvstore.kvstore_server._init_kvstore_server_module()
 
 
-def named_parameters(net: "mx.gluon.Block") -> "Dict[str, mx.gluon.Parameter]":
+def named_parameters(net: mx.gluon.Block) -> dict[str, mx.gluon.Parameter]:
     """Return a net's parameters by the names they have in files: by their place in the net."""
     if hasattr(net, "_collect_params_with_prefix"):
         return dict(net._collect_params_with_prefix())
     return dict(net.collect_params())
 
 
-def draws_indices(loader: object) -> bool:
-    """Say whether a loader is a DataLoader that reads what its batch sampler draws, in Python."""
-    is_one = isinstance(loader, mx.gluon.data.DataLoader)
-    return is_one and getattr(loader, "_mx_iter", None) is None
+def contexts_of(owner: Any) -> list[mx.Context]:
+    """Return the contexts of a Parameter or of an Estimator.
+
+    Raises
+    ------
+    RuntimeError
+        Where the parameter is not initialised.
+    """
+    if isinstance(owner, mx.gluon.Parameter):
+        return owner.list_device() if MXNET_2 else owner.list_ctx()
+    return owner.device if MXNET_2 else owner.context
 
 
-def scalar(array: "mx.nd.NDArray") -> float:
+def number_without_gaps(trainer: mx.gluon.Trainer) -> None:
+    """Have a KVStore that is still to be made number the parameters as the optimizer does.
+
+    2.0 leaves out numbers there where parameters are shared: rates and states would go to others.
+    """
+    if not trainer._kv_initialized and len(trainer._param2idx) == len(trainer._params):
+        trainer._param2idx = {key: number for number, key in enumerate(trainer._param2idx)}
+
+
+def infer_shapes_anew(net: mx.gluon.Block) -> None:
+    """Have a net that was called already infer shapes at its next call, as at its first."""
+
+    def forget(block: mx.gluon.Block) -> None:
+        block._called_infer_shape_already = False  # what 2.0 asks
+        if isinstance(block, mx.gluon.HybridBlock):
+            block._clear_cached_op()
+
+    net.apply(forget)
+
+
+def untraced() -> ContextManager[Any]:
+    """Compute, in a block, aside from the graph that 2.0 makes of a hybrid net at a call."""
+    return mx._deferred_compute.context(False) if MXNET_2 else contextlib.nullcontext()
+
+
+def threads_of(loader: Any) -> Any:
+    """Return the C++ iterator that reads for a DataLoader, in 2.0 and with workers, or None.
+
+    All passes share it: a new one goes on within the old, unless its `reset()` was called.
+    """
+    return getattr(getattr(loader, "_mx_iter", None), "_iter", None)
+
+
+def momentum_in(state: Any) -> Any:
+    """Return the momentum in a state of SGD or NAG, beside which may be a copy of the weights."""
+    return state[1 if MXNET_2 else 0] if isinstance(state, tuple) else state
+
+
+def draws_indices(loader: Any) -> bool:
+    """Say whether a loader is a DataLoader that reads, in Python, what its sampler draws."""
+    return isinstance(loader, mx.gluon.data.DataLoader) and threads_of(loader) is None
+
+
+def scalar(array: mx.nd.NDArray) -> float:
     """Read an array of one element; blocks until it is computed."""
     return float(array.asnumpy().item())
 
 
 __all__ = [
     "HAS_GLUON",
+    "MXNET_2",
+    "Context",
     "amp",
+    "contexts_of",
+    "current_context",
     "draws_indices",
     "estimator",
+    "infer_shapes_anew",
     "metric",
+    "momentum_in",
     "mx",
     "named_parameters",
+    "nd",
+    "number_without_gaps",
     "scalar",
     "serve",
+    "threads_of",
+    "untraced",
 ]

@@ -8,7 +8,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from . import plotting
-from ._mxnet import mx, scalar
+from ._mxnet import mx, nd, scalar
 from .finder import LRFinder, LRFinderResult
 from .schedules import OneCycleSchedule, Schedule
 from .training import ContinuousBatchSampler, Learner
@@ -57,8 +57,8 @@ def load_digits() -> Digits:
     )
     return Digits(
         mx.gluon.data.ArrayDataset(train_images, train_labels),
-        mx.nd.array(images),
-        mx.nd.array(labels),
+        nd.array(images),
+        nd.array(labels),
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gluon_lr import ContinuousBatchSampler, Learner
-from gluon_lr._mxnet import mx
+from gluon_lr._mxnet import mx, nd
 
 matplotlib.use("Agg")
 
@@ -33,15 +33,23 @@ def make_net():
     return net
 
 
-class Scale(mx.gluon.HybridBlock):
+class Scale(mx.gluon.Block):
     """A product with its weight, which MXNet computes in float16 on the CPU too."""
 
     def __init__(self):
         super().__init__()
-        self.weight = self.params.get("weight", shape=(5,), dtype="float16", init=mx.init.One())
+        one = mx.init.One()
+        self.weight = mx.gluon.Parameter("weight", shape=(5,), dtype="float16", init=one)
+        self.params.update({"weight": self.weight})
 
-    def hybrid_forward(self, F, x, weight):  # noqa: N803
-        return F.broadcast_mul(x.astype("float16"), weight)
+    def forward(self, x):
+        return x.astype("float16") * self.weight.data(x.context)
+
+
+def stated(optimizer, params):
+    """Add a rate where MXNet 1.9 has .01 and 2.0 another one, which a scheduler would get too."""
+    rate = None if "lr_scheduler" in params else 0.01
+    return {"learning_rate": rate, **params} if optimizer in ("sgd", "nag") else params
 
 
 def make_learner(ctx=ONE, optimizer="sgd", trainer=None, finite=False, **optimizer_params):
@@ -50,7 +58,7 @@ def make_learner(ctx=ONE, optimizer="sgd", trainer=None, finite=False, **optimiz
     np.random.seed(3)
     net = make_net()
     net.initialize(mx.init.Xavier(), ctx=ctx)
-    net(mx.nd.ones((1, 5), ctx=ctx[0] if isinstance(ctx, list) else ctx))
+    net(nd.ones((1, 5), ctx=ctx[0] if isinstance(ctx, list) else ctx))
     dataset = make_dataset()
     if finite:
         loader = mx.gluon.data.DataLoader(dataset, BATCH_SIZE)
@@ -60,7 +68,9 @@ def make_learner(ctx=ONE, optimizer="sgd", trainer=None, finite=False, **optimiz
         loader = mx.gluon.data.DataLoader(dataset, batch_sampler=batches)
     if trainer is not None:
         return Learner(net, loader, trainer=trainer(net))
-    return Learner(net, loader, optimizer=optimizer, optimizer_params=optimizer_params)
+    return Learner(
+        net, loader, optimizer=optimizer, optimizer_params=stated(optimizer, optimizer_params)
+    )
 
 
 def weights(learner):

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import let_workers_finish
+from conftest import let_workers_finish, make_dataset
 
 from gluon_lr import ContinuousBatchSampler, Learner
-from gluon_lr._mxnet import mx
+from gluon_lr._mxnet import MXNET_2, mx, nd
 from gluon_lr.training.batches import Batches
 
 NUMBERS = np.arange(10, dtype=np.float32)
@@ -60,7 +60,7 @@ class OwnLoader:
 
     def __iter__(self):
         for _ in range(3):
-            batch = mx.nd.array(self.parts.generator.random(2))
+            batch = nd.array(self.parts.generator.random(2))
             yield batch, batch
 
 
@@ -71,7 +71,7 @@ class Parts:
 
 def generator():
     while True:
-        batch = mx.nd.array([np.random.rand(), random.random()])
+        batch = nd.array([np.random.rand(), random.random()])
         yield batch, batch
 
 
@@ -86,7 +86,7 @@ class Endless:
 
     def __next__(self):
         self.count += 1
-        return mx.nd.array([self.count]), mx.nd.array([0])
+        return nd.array([self.count]), nd.array([0])
 
 
 LOADERS = {
@@ -101,7 +101,7 @@ LOADERS = {
     "own loader": OwnLoader,
     "generator": generator,
     "iterator": Endless,
-    "list": lambda: [(mx.nd.array([i]), mx.nd.array([0])) for i in range(5)],
+    "list": lambda: [(nd.array([i]), nd.array([0])) for i in range(5)],
 }
 
 
@@ -109,6 +109,7 @@ ALONE = SimpleNamespace(count=1, rank=0)
 
 
 def seed():
+    mx.random.seed(6)  # the workers of MXNet 2.0 draw by MXNet's generator
     np.random.seed(6)
     random.seed(6)
 
@@ -168,7 +169,15 @@ def test_a_loader_keeps_its_sampler():
 
 
 def test_a_learner_forgets_the_loss_of_what_it_tried():
-    learner = Learner(mx.gluon.nn.Dense(2), [(mx.nd.ones((2, 3)), mx.nd.zeros(2))])
+    learner = Learner(mx.gluon.nn.Dense(2), [(nd.ones((2, 3)), nd.zeros(2))])
     with learner.place_kept():
         learner.iteration()
     assert learner.iteration_loss is None
+
+
+@pytest.mark.skipif(not MXNET_2, reason="MXNet 1.9 reads in Python")
+def test_workers_cannot_split_what_is_drawn_outside_python():
+    loader = mx.gluon.data.DataLoader(make_dataset(), 4, shuffle=True, num_workers=1)
+    batches = Batches(loader, SimpleNamespace(count=2, rank=0, of_first=lambda data: data))
+    with pytest.raises(ValueError, match=r"draw alike from, got .*try_nopython"):
+        batches.next()

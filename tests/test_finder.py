@@ -17,7 +17,7 @@ from gluon_lr import (
     Refusal,
     StopReason,
 )
-from gluon_lr._mxnet import mx
+from gluon_lr._mxnet import mx, nd
 from gluon_lr.finder import SuggestedLRs, lr_find
 from gluon_lr.training.iteration import PendingLoss
 
@@ -92,7 +92,7 @@ class Tutorials:
         loss.backward()
         self.trainer.set_learning_rate(lr)
         self.trainer.step(16)
-        return loss.mean().asscalar()
+        return loss.asnumpy().mean()
 
 
 def test_a_learner_of_ones_own_needs_no_more_than_iteration_net_and_trainer():
@@ -223,7 +223,10 @@ def test_losses_are_read_late_and_what_came_after_the_stop_is_cut_away(monkeypat
 
 
 def test_a_search_repeated_is_the_median_of_searches_on_other_batches():
-    result = find(make_learner(learning_rate=0.1), repeats=3)
+    net = make_learner().net
+    np.random.seed(7)
+    shuffled = mx.gluon.data.DataLoader(make_dataset(), 16, shuffle=True)
+    result = find(Learner(net, shuffled), repeats=3)
     assert len(result.runs) == 3
     assert len(result) == min(len(run) for run in result.runs)
     losses = [run.losses[: len(result)] for run in result.runs]
@@ -254,7 +257,7 @@ def test_what_suggests_nothing_is_not_refined():
 
 
 def test_the_validation_loss_can_be_watched():
-    held = [(mx.nd.ones((8, 5)), mx.nd.zeros(8)), (mx.nd.ones((4, 5)), mx.nd.ones(4))]
+    held = [(nd.ones((8, 5)), nd.zeros(8)), (nd.ones((4, 5)), nd.ones(4))]
     result = find(make_learner(), lr_start=1e-3, lr_end=0.1, num_iter=9, validation=iter(held))
     plain = make_learner()
     expected = []
@@ -267,7 +270,7 @@ def test_the_validation_loss_can_be_watched():
 
 @pytest.mark.parametrize("kind", ["nothing to learn", "random labels, small rates"])
 def test_refuses_where_nothing_is_learned(kind):
-    mx.random.seed(0)
+    mx.random.seed(1)
     random = np.random.RandomState(0)
     data = random.randn(2000, 5).astype("float32")
     label = random.randint(0, 3, 2000).astype("float32")

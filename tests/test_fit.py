@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ONE, TWO, assert_same_arrays, make_dataset, weights
+from conftest import ONE, TWO, assert_same_arrays, make_dataset, stated, weights
 
 from gluon_lr import (
     Callback,
@@ -24,7 +24,7 @@ from gluon_lr import (
     ParamScheduler,
     SchedLin,
 )
-from gluon_lr._mxnet import mx
+from gluon_lr._mxnet import metric, mx, nd
 
 nn = mx.gluon.nn
 gluon_data = mx.gluon.data
@@ -40,8 +40,8 @@ def make_learner(ctx=ONE, optimizer="sgd", data="shuffled", update_on_kvstore=No
     net.add(nn.Dense(16, activation="relu"), nn.BatchNorm(), nn.Dense(3))
     net.initialize(mx.init.Xavier(), ctx=ctx)
     net.hybridize()
-    net(mx.nd.ones((1, 5), ctx=ctx[0] if isinstance(ctx, list) else ctx))
-    params = {"momentum": 0.9} if optimizer in ("sgd", "nag") else {}
+    net(nd.ones((1, 5), ctx=ctx[0] if isinstance(ctx, list) else ctx))
+    params = stated(optimizer, {"momentum": 0.9} if optimizer in ("sgd", "nag") else {})
     trainer = mx.gluon.Trainer(
         net.collect_params(), optimizer, params, update_on_kvstore=update_on_kvstore
     )
@@ -56,7 +56,7 @@ def make_learner(ctx=ONE, optimizer="sgd", data="shuffled", update_on_kvstore=No
         loader = gluon_data.DataLoader(noisy, 16, shuffle=True)
     else:
         loader = gluon_data.DataLoader(dataset, 16, shuffle=True)
-    valid = [(mx.nd.array(part[:21]), mx.nd.array(label[:21])) for part, label in [dataset[:]]]
+    valid = [(nd.array(part[:21]), nd.array(label[:21])) for part, label in [dataset[:]]]
     groups = [[net[0], net[1]], net[2]]
     learner = Learner(
         net, loader, trainer=trainer, valid_loader=valid, metrics="acc", groups=groups, **more
@@ -80,7 +80,8 @@ def state(learner):
     updaters = [trainer._kvstore._updater] if trainer._update_on_kvstore else trainer._updaters
     optimizer = trainer.optimizer
     # a trainer numbers its parameters by their names, in which dense10 comes before dense9
-    numbers = [trainer._param2idx[name] for name in learner.net.collect_params()]
+    places = {id(parameter): place for place, parameter in enumerate(trainer._params)}
+    numbers = [places[id(parameter)] for parameter in learner.net.collect_params().values()]
     states = [
         None if array is None else array.asnumpy()
         for updater in updaters
@@ -464,7 +465,7 @@ def test_epochs_have_the_losses_and_metrics_of_their_time():
     now = learner.validate()
     assert (second["valid_loss"], second["accuracy"]) == (now["valid_loss"], now["accuracy"])
     data, label = learner.valid_loader[0]
-    accuracy = (learner.net(data).argmax(axis=1) == label).mean().asscalar()
+    accuracy = (learner.net(data).argmax(axis=1) == label).asnumpy().mean()
     assert now["accuracy"] == pytest.approx(accuracy)
 
 
@@ -474,11 +475,11 @@ def test_metrics_come_as_mxnet_takes_them():
     def misses(label, output):
         return float((output.argmax(axis=1) != label).mean())
 
-    values = learner.validate(metrics=["acc", misses, mx.metric.TopKAccuracy(2)])
+    values = learner.validate(metrics=["acc", misses, metric.TopKAccuracy(2)])
     assert list(values) == ["valid_loss", "accuracy", "misses", "top_k_accuracy_2"]
     assert learner.validate(metrics=[]) == {"valid_loss": values["valid_loss"]}
     with pytest.raises(ValueError, match="given where the Learner has no `valid_loader`"):
-        Learner(nn.Dense(3), [(mx.nd.ones((2, 5)), mx.nd.ones(2))]).validate()
+        Learner(nn.Dense(3), [(nd.ones((2, 5)), nd.ones(2))]).validate()
 
 
 def test_an_epoch_is_a_pass_or_as_long_as_was_said():
@@ -492,7 +493,7 @@ def test_an_epoch_is_a_pass_or_as_long_as_was_said():
     rows = np.concatenate(seen[::2])  # without the labels
     assert sorted(rows[:, 0]) == sorted(np.asarray(make_dataset()[:][0])[:, 0])
     assert make_learner(data="endless").iterations_per_epoch == BATCHES
-    endless = Learner(nn.Dense(3), itertools.repeat((mx.nd.ones((2, 5)), mx.nd.ones(2))))
+    endless = Learner(nn.Dense(3), itertools.repeat((nd.ones((2, 5)), nd.ones(2))))
     with pytest.raises(ValueError, match="`iterations_per_epoch` must be given for a data loader"):
         endless.fit(1, 0.1)
     with pytest.raises(ValueError, match="yields a batch in every pass"):

@@ -4,7 +4,7 @@ import logging
 
 import numpy as np
 import pytest
-from conftest import ONE, TWO, make_dataset
+from conftest import ONE, TWO, make_dataset, stated
 
 from gluon_lr import (
     CosineScheduler,
@@ -17,11 +17,12 @@ from gluon_lr import (
     SchedLin,
     one_cycle,
 )
-from gluon_lr._mxnet import mx
+from gluon_lr._mxnet import estimator as mx_estimator
+from gluon_lr._mxnet import metric, mx
 
 nn = mx.gluon.nn
-Estimator = mx.gluon.contrib.estimator.Estimator
-BatchEnd = mx.gluon.contrib.estimator.BatchEnd
+Estimator = mx_estimator.Estimator
+BatchEnd = mx_estimator.BatchEnd
 
 
 class Seen(BatchEnd):
@@ -45,13 +46,15 @@ def make_estimator(ctx=ONE, optimizer="sgd", processor=None, **params):
     net = nn.HybridSequential()
     net.add(nn.Dense(16, activation="relu", in_units=5), nn.Dense(3, in_units=16))
     net.initialize(mx.init.Xavier(), ctx=ctx)
-    trainer = mx.gluon.Trainer(net.collect_params(), optimizer, params)
+    trainer = mx.gluon.Trainer(net.collect_params(), optimizer, stated(optimizer, params))
     estimator = Estimator(
         net,
         mx.gluon.loss.SoftmaxCrossEntropyLoss(),
-        train_metrics=mx.metric.Accuracy(),
-        trainer=trainer,
-        context=ctx,
+        metric.Accuracy(),
+        None,
+        None,
+        trainer,
+        ctx,  # which MXNet 2.0 has another name for
         batch_processor=processor,
     )
     estimator.logger.setLevel(logging.ERROR)
@@ -118,7 +121,7 @@ def test_the_finder_takes_an_estimator(ctx):
 
 
 def test_the_finder_trains_by_the_batch_processor_of_the_estimator():
-    class Halving(mx.gluon.contrib.estimator.BatchProcessor):
+    class Halving(mx_estimator.BatchProcessor):
         batches = 0
 
         def fit_batch(self, estimator, train_batch, batch_axis=0):

@@ -7,28 +7,26 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ONE, TWO, Scale, assert_same_arrays
+from conftest import ONE, TWO, Scale, assert_same_arrays, stated
 
 from gluon_lr import FactorScheduler, Learner, LRFinder
-from gluon_lr._mxnet import mx
+from gluon_lr._mxnet import MXNET_2, mx, nd
 
 nn = mx.gluon.nn
 BATCH_SIZE = 8
 
 
-class Shared(nn.HybridBlock):
-    """Two layers with the same weights, and one of their own, with BatchNorm between."""
+class Shared(nn.Block):
+    """One layer in two places, under two names, with BatchNorm between, and one of its own."""
 
     def __init__(self):
         super().__init__()
-        with self.name_scope():
-            self.first = nn.Dense(5, activation="tanh", in_units=5)
-            self.norm = nn.BatchNorm()
-            self.second = nn.Dense(5, in_units=5, params=self.first.params)
-            self.last = nn.Dense(3, in_units=5)
+        self.first = self.again = nn.Dense(5, activation="tanh", in_units=5)
+        self.norm = nn.BatchNorm()
+        self.last = nn.Dense(3, in_units=5)
 
-    def hybrid_forward(self, F, x):  # noqa: N803
-        return self.last(self.second(self.norm(self.first(x))))
+    def forward(self, x):
+        return self.last(self.again(self.norm(self.first(x))))
 
 
 class ByRows(nn.Block):
@@ -51,12 +49,14 @@ def sequential(*layers, hybrid=True):
 
 
 def add_gradients(net):
-    net.collect_params().setattr("grad_req", "add")
+    for parameter in net.collect_params().values():
+        parameter.grad_req = "add"
     return net
 
 
 def half_frozen(net):
-    net[0].collect_params().setattr("grad_req", "null")
+    for parameter in net[0].collect_params().values():
+        parameter.grad_req = "null"
     return net
 
 
@@ -83,7 +83,7 @@ PLACES = [(ONE, None), (ONE, False), (TWO, None), (TWO, True), (TWO, False)]
 class HalfLoss(mx.gluon.loss.L2Loss):
     """The squared error of float16 outputs."""
 
-    def hybrid_forward(self, F, output, label):  # noqa: N803
+    def forward(self, output, label):
         return (output.astype("float32").sum(axis=1) - label) ** 2
 
 
@@ -108,7 +108,10 @@ def make(name="norm", optimizer="momentum", ctx=ONE, update_on_kvstore=None, loa
     net.initialize(mx.init.Xavier() if name != "rows" else mx.init.Normal(), ctx=ctx)
     algorithm, params = OPTIMIZERS[optimizer]
     trainer = mx.gluon.Trainer(
-        net.collect_params(), algorithm, dict(params), update_on_kvstore=update_on_kvstore
+        net.collect_params(),
+        algorithm,
+        stated(algorithm, params),
+        update_on_kvstore=update_on_kvstore,
     )
     loss = HalfLoss() if name == "float16" else None
     return Learner(net, loader or shuffled(name), trainer=trainer, loss=loss)
@@ -183,6 +186,8 @@ EACH = [("norm", optimizer, before) for optimizer in OPTIMIZERS for before in (0
 @pytest.mark.parametrize(("ctx", "update_on_kvstore"), PLACES)
 @pytest.mark.parametrize(("name", "optimizer", "before"), dict.fromkeys(BEFORE + AMID + EACH))
 def test_a_search_leaves_no_trace(name, optimizer, ctx, update_on_kvstore, before):
+    if MXNET_2 and name in ("embedding", "rows"):
+        pytest.skip("MXNet 2.0 removed sparse gradients from Gluon")
     if name == "rows" and update_on_kvstore is False:
         pytest.skip("MXNet refuses to update weights stored by rows elsewhere than on the KVStore")
     seed = 3 if name == "dropout" else None
@@ -216,10 +221,10 @@ class Failing:
 class FailingLoss(mx.gluon.loss.SoftmaxCrossEntropyLoss):
     failing = None
 
-    def hybrid_forward(self, F, output, label):  # noqa: N803
+    def forward(self, output, label):
         if self.failing:
             self.failing.use()
-        return super().hybrid_forward(F, output, label)
+        return super().forward(output, label)
 
 
 class FailingLoader:
@@ -227,13 +232,13 @@ class FailingLoader:
 
     def __init__(self):
         self.failing, self.random = None, np.random.RandomState(2)
-        self.data, self.label = (mx.nd.array(array) for array in make_data("norm"))
+        self.data, self.label = make_data("norm")
 
     def __iter__(self):
         for indices in self.random.permutation(40).reshape(5, 8):
             if self.failing:
                 self.failing.use()
-            yield self.data.take(mx.nd.array(indices)), self.label.take(mx.nd.array(indices))
+            yield nd.array(self.data[indices]), nd.array(self.label[indices])
 
 
 AT = [1, 7, 12]
@@ -345,6 +350,7 @@ def test_ctrl_c_anywhere(ctx, update_on_kvstore):
     settings = {"ctx": ctx, "update_on_kvstore": update_on_kvstore}
     expected = without(3, **settings)
     learner = make(**settings)
+    train(learner, 3)
     lines = interrupted(lambda: find(learner, num_iter=4), math.inf)
     for place in np.random.RandomState(0).randint(1, 0.8 * lines, 10):
         learner = make(**settings)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from conftest import ONE, TWO, assert_same_arrays, make_dataset, weights
+from conftest import ONE, TWO, assert_same_arrays, make_dataset, stated, weights
 from test_hyper import make_net
 
 from gluon_lr import CosineScheduler, Learner, ParamScheduler, SchedLin, flat_cos, one_cycle, sgdr
@@ -25,7 +25,7 @@ def make_learner(ctx=ONE, groups=1, optimizer="sgd", momentum=0.9, lr_scheduler=
         net,
         mx.gluon.data.DataLoader(make_dataset(), 16),
         optimizer=optimizer,
-        optimizer_params=params,
+        optimizer_params=stated(optimizer, params),
         groups=list(net) if groups == 3 else None,
         **more,
     )

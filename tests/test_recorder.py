@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import ONE, make_learner
+from conftest import ONE, make_learner, stated
 from test_hyper import backward, make_net, make_trainer
 
 from gluon_lr import (
@@ -172,7 +172,7 @@ def test_iterations_of_a_learner_are_recorded_and_searches_are_not():
     schedule = FactorScheduler(1, 0.5, base_lr=0.8)
     learner = make_learner(
         trainer=lambda net: mx.gluon.Trainer(
-            net.collect_params(), "sgd", {"lr_scheduler": schedule}
+            net.collect_params(), "sgd", stated("sgd", {"lr_scheduler": schedule})
         )
     )
     losses = [learner.iteration(), learner.iteration(lr=0.01)]

@@ -3,7 +3,7 @@ import itertools
 import pytest
 
 from gluon_lr import ContinuousBatchSampler
-from gluon_lr._mxnet import mx
+from gluon_lr._mxnet import mx, nd
 
 
 def first(batches, count):
@@ -36,7 +36,7 @@ def test_iterating_again_starts_again():
 
 
 def test_a_data_loader_takes_it():
-    dataset = mx.gluon.data.ArrayDataset(mx.nd.arange(5), mx.nd.arange(5))
+    dataset = mx.gluon.data.ArrayDataset(nd.arange(5), nd.arange(5))
     sampler = ContinuousBatchSampler(mx.gluon.data.SequentialSampler(5), 2)
     loader = mx.gluon.data.DataLoader(dataset, batch_sampler=sampler)
     batches = [data.asnumpy().tolist() for data, _ in itertools.islice(iter(loader), 4)]

@@ -19,7 +19,7 @@ from gluon_lr import (
     combined_cos,
     one_cycle,
 )
-from gluon_lr._mxnet import mx
+from gluon_lr._mxnet import mx, nd
 
 LENGTH = 20
 
@@ -167,7 +167,7 @@ def test_momentum_correction_trains_as_pytorch_does(optimizer, corrected, stop):
         for n in range(start, end):
             scheduler.step(n + 1)
             with mx.autograd.record():
-                loss = net(mx.nd.array(gradients[n : n + 1]))
+                loss = net(nd.array(gradients[n : n + 1]))
             loss.backward()
             trainer.step(1)
     if optimizer == "sgd":
@@ -191,7 +191,7 @@ def test_momentum_correction_leaves_the_weights_of_mixed_precision_alone(momentu
     scheduler = ParamScheduler(curves, trainer, 3, momentum_correction=True)
     for n in (1, 2, 3):
         with mx.autograd.record():
-            loss = net(mx.nd.ones((1, 5))).sum()
+            loss = net(nd.ones((1, 5))).sum()
         loss.backward()
         scheduler.step(n)
         trainer.step(1)

@@ -21,7 +21,7 @@ from gluon_lr import (
     ParamScheduler,
     SchedLin,
 )
-from gluon_lr._mxnet import mx
+from gluon_lr._mxnet import MXNET_2, mx, nd
 
 SAMPLES, BATCH_SIZE = 49, 8  # so that the last batch, of one sample, does not reach two workers
 
@@ -35,7 +35,10 @@ def make_loader(workers=0, samples=SAMPLES):
     data = random.randn(samples, 5).astype(np.float32)
     label = (data[:, 0] > 0).astype(np.float32)
     dataset = mx.gluon.data.ArrayDataset(data, label)
-    return mx.gluon.data.DataLoader(dataset, BATCH_SIZE, shuffle=True, num_workers=workers)
+    in_python = {"try_nopython": False} if MXNET_2 else {}
+    return mx.gluon.data.DataLoader(
+        dataset, BATCH_SIZE, shuffle=True, num_workers=workers, **in_python
+    )
 
 
 def make_net(norm=False):
@@ -112,7 +115,7 @@ def fit_own_batches():
     random = np.random.RandomState(7)
     data = random.randn(6, 5).astype(np.float32)
     own = slice(None) if KVSTORE == "device" else [slice(0, 4), slice(4, 6)][RANK]
-    batch = mx.nd.array(data[own]), mx.nd.array((data[own, 0] > 0).astype(np.float32))
+    batch = nd.array(data[own]), nd.array((data[own, 0] > 0).astype(np.float32))
     learner = make_learner([batch], split_batches=False)
     learner.fit(5, 0.3)
     return what_came_of(learner)
@@ -204,16 +207,16 @@ def updates_on_server():
     """Train by a schedule where the servers update the weights, and try what cannot work there."""
     net = make_net()
     net.initialize(mx.init.Xavier())
-    net(mx.nd.ones((1, 5)))
+    net(nd.ones((1, 5)))
     schedule = LinearWarmUp(OneCycleSchedule(0.1, 0.5, 6), start_lr=0.01, length=4)
-    params = {"lr_scheduler": schedule, "momentum": 0.9}
+    params = {"learning_rate": None, "lr_scheduler": schedule, "momentum": 0.9}
     trainer = mx.gluon.Trainer(net.collect_params(), "sgd", params, kvstore=KVSTORE)
     count = 1 if KVSTORE == "device" else 2
     random = np.random.RandomState(3)
     for _ in range(12):
-        data = mx.nd.array(random.randn(8, 5))
+        data = nd.array(random.randn(8, 5), dtype="float32")
         with mx.autograd.record():
-            loss = net(data).square()
+            loss = net(data) ** 2
         loss.backward()
         trainer.step(8 * count)
     outcome = {"weights": arrays(net)}

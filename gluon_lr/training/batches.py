@@ -8,7 +8,7 @@ from typing import Any, Deque, Dict, Iterable, Iterator, List, NamedTuple, Optio
 import numpy as np
 
 from .. import _check
-from .._mxnet import draws_indices
+from .._mxnet import draws_indices, threads_of
 from .generators import GlobalState, states_held_by
 from .transaction import afterwards
 from .workers import Workers
@@ -69,7 +69,7 @@ class Batches:
         """
         if self._given is not None:
             if self._given == len(self._kept):
-                self._kept.append(_Draw(GlobalState.get(), self._read(), GlobalState.get()))
+                self._kept.append(_Draw(GlobalState.get(), self._read_to_keep(), GlobalState.get()))
             draw = self._kept[self._given]
             self._given += 1
         elif self._kept:
@@ -84,10 +84,10 @@ class Batches:
     def place_kept(self) -> Iterator[None]:
         """Give the batches of another pass within the block, and go on as before after it.
 
-        What can be passed through only once, an iterator, gives the next batches instead.
-        They stay in memory and are given again after the block.
+        What can be passed through only once at a time, an iterator, gives the next batches
+        instead. They stay in memory and are given again after the block.
         """
-        if hasattr(self._loader, "__next__"):
+        if hasattr(self._loader, "__next__") or threads_of(self._loader) is not None:
             given = self._given
             with afterwards(lambda: setattr(self, "_given", given)):
                 self._given = given or 0
@@ -146,6 +146,8 @@ class Batches:
         self._ahead = None
         self._kept.clear()
         _release(iterator)
+        if iterator is not None:
+            _start_over(self._loader)
 
     def _read(self) -> Share:
         self.catch_up()
@@ -159,6 +161,13 @@ class Batches:
         self._drawn += 1
         return self._share(*_pair(batch))
 
+    def _read_to_keep(self) -> Share:
+        share = self._read()
+        if threads_of(self._loader) is None:
+            return share
+        # later batches come in the same arrays
+        return share._replace(data=share.data.copy(), label=share.label.copy())
+
     def _agree_on_generators(self) -> None:
         if self._workers.count > 1:
             data = self._workers.of_first(GlobalState.get().as_data())
@@ -166,6 +175,12 @@ class Batches:
 
     def _begin_pass(self) -> Optional[Any]:
         """Begin a pass of the loader and return its first batch; None where there is none."""
+        if self._workers.count > 1 and self._split and threads_of(self._loader) is not None:
+            constraint = "one that all workers draw alike from"
+            remedy = "Make it with DataLoader(..., try_nopython=False)."
+            raise ValueError(
+                _check.message("Learner", "data_loader", constraint, self._loader, remedy)
+            )
         if not self._splits_indices:
             self._iterator = iter(self._loader)
             return next(self._iterator, None)
@@ -242,6 +257,7 @@ def one_pass(data_loader: Iterable[Batch]) -> Iterator[Batch]:
         Where the loader yields nothing, or something other than pairs.
     """
     batch = None
+    _start_over(data_loader)
     for batch in data_loader:
         yield _pair(batch)
     if batch is None:
@@ -319,6 +335,13 @@ def _sampler_exchanged(loader: Any, other: Any) -> Iterator[None]:
     with afterwards(lambda: setattr(loader, "_batch_sampler", sampler)):
         loader._batch_sampler = other
         yield
+
+
+def _start_over(loader: Any) -> None:
+    """Have the next pass begin at its start, where another one was not ended."""
+    threads = threads_of(loader)
+    if threads is not None:
+        threads.reset()
 
 
 def _release(iterator: Any) -> None:

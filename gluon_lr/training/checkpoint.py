@@ -8,13 +8,14 @@ import hashlib
 import io
 import json
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
 
 import numpy as np
 
 from .. import _check
-from .._mxnet import mx, named_parameters
+from .._mxnet import contexts_of, mx, named_parameters, nd, number_without_gaps
 from ..schedules.base import Schedule
 from . import updaters
 from .workers import Workers
@@ -242,7 +243,7 @@ def _finish_shapes(data: Dict[str, Any], net: mx.gluon.Block) -> None:
         if parameter._data is None and data[name] is not None:
             values = data[name]["values"][0]
             parameter.shape = values.shape
-            parameter.set_data(mx.nd.array(values, dtype=values.dtype))
+            parameter.set_data(nd.array(values, dtype=values.dtype))
             parameter._finish_deferred_init()
 
 
@@ -251,7 +252,7 @@ def _apply_parameters(data: Dict[str, Any], net: mx.gluon.Block, trainer: mx.glu
         if data[name] is None:
             continue
         for array, values in zip(parameter._data, _for_each(parameter._data, data[name]["values"])):
-            _array(values, array.stype).copyto(array)
+            _array(values, array.stype, nd).copyto(array)
     store = updaters.store_of(trainer)
     if store is not None:
         updaters.write_to_store(
@@ -274,8 +275,11 @@ def _for_each(places: List[Any], saved: List[Any]) -> List[Any]:
 
 def _names(net: mx.gluon.Block, trainer: mx.gluon.Trainer) -> List[str]:
     """Return the names of the trainer's parameters in the net, which another process has too."""
+    number_without_gaps(trainer)
     names = {id(parameter): name for name, parameter in named_parameters(net).items()}
-    return [names.get(id(one), one.name) for one in updaters.parameters_of(trainer)]
+    found = [names.get(id(one), one.name) for one in updaters.parameters_of(trainer)]
+    counts = Counter(found)  # two that are not the net's have one name in MXNet 2.0
+    return [f"{name} {i}" if counts[name] > 1 else name for i, name in enumerate(found)]
 
 
 def _trainer_data(trainer: mx.gluon.Trainer, names: List[str]) -> Dict[str, Any]:
@@ -350,7 +354,8 @@ def _apply_trainer(data: Dict[str, Any], trainer: mx.gluon.Trainer, names: List[
         setattr(optimizer, name, value)
     counts = {i: data["counts"][name] for i, name in enumerate(names) if name in data["counts"]}
     devices = {0, *optimizer._all_index_update_counts}
-    devices.update(context.device_id for context in trainer._contexts)
+    parameters = updaters.parameters_of(trainer)
+    devices.update(place.device_id for one in parameters for place in contexts_of(one))
     optimizer._all_index_update_counts = {device: dict(counts) for device in devices}
     optimizer._index_update_count = optimizer._all_index_update_counts[0]
     _apply_scheduler(data["scheduler"], optimizer.lr_scheduler)
@@ -400,8 +405,8 @@ def _remember(own: Schedule, saved: Schedule) -> None:
 # -- the file ----------------------------------------------------------------------------------
 
 
-def _array(values: np.ndarray, stype: str) -> mx.nd.NDArray:
-    array = mx.nd.array(values, dtype=values.dtype)
+def _array(values: np.ndarray, stype: str, namespace: Any = mx.nd) -> mx.nd.NDArray:
+    array = namespace.array(values, dtype=values.dtype)
     return array if stype == "default" else array.tostype(stype)
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from typing import Any, Dict, Iterator, List, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from .. import _check
 from .._mxnet import mx
@@ -12,7 +12,12 @@ Group = List[mx.gluon.Parameter]
 _KINDS = "an mx.gluon.Block, a pattern of parameter names, or a list of parameters"
 
 
-def parameter_groups(owner: str, parameters: Group, groups: Optional[Sequence[Any]]) -> List[Group]:
+def parameter_groups(
+    owner: str,
+    parameters: Group,
+    groups: Optional[Sequence[Any]],
+    net: Optional[mx.gluon.Block] = None,
+) -> List[Group]:
     """Sort parameters into groups; into one where `groups` is None.
 
     Parameters
@@ -24,6 +29,9 @@ def parameter_groups(owner: str, parameters: Group, groups: Optional[Sequence[An
     groups : sequence, optional
         Each an mx.gluon.Block, a regular expression that names of parameters begin with, as
         ``net.collect_params(select)`` takes it, or a list of parameters and Blocks.
+    net : mx.gluon.Block, optional
+        Whose names to match; without, it is those that the parameters know, which MXNet 2.0 has
+        made short: weight, bias.
 
     Raises
     ------
@@ -35,9 +43,11 @@ def parameter_groups(owner: str, parameters: Group, groups: Optional[Sequence[An
     if isinstance(groups, (str, mx.gluon.Block)) or not isinstance(groups, Sequence):
         raise TypeError(_check.message(owner, "groups", f"a list, each {_KINDS}", groups))
     trained = {id(parameter) for parameter in parameters}
+    named = [(parameter.name, parameter) for parameter in parameters]
+    if net is not None:
+        named += net.collect_params().items()
     found = [
-        [one for one in _members(owner, group, parameters) if id(one) in trained]
-        for group in groups
+        [one for one in _members(owner, group, named) if id(one) in trained] for group in groups
     ]
     for group, members in zip(groups, found):
         if not members:
@@ -52,19 +62,21 @@ def parameter_groups(owner: str, parameters: Group, groups: Optional[Sequence[An
     return found
 
 
-def _members(owner: str, group: Any, parameters: Group) -> Iterator[mx.gluon.Parameter]:
+def _members(
+    owner: str, group: Any, named: List[Tuple[str, mx.gluon.Parameter]]
+) -> Iterator[mx.gluon.Parameter]:
     if isinstance(group, mx.gluon.Parameter):
         yield group
     elif isinstance(group, mx.gluon.Block):
-        yield from group.collect_params().values()
+        yield from _members(owner, group.collect_params(), named)
     elif isinstance(group, str):
         pattern = re.compile(group)
-        yield from (one for one in parameters if pattern.match(one.name))
+        yield from dict.fromkeys(one for name, one in named if pattern.match(name))
     elif isinstance(group, (list, tuple)):
         for part in group:
-            yield from _members(owner, part, parameters)
-    elif hasattr(group, "values"):  # a ParameterDict
-        yield from group.values()
+            yield from _members(owner, part, named)
+    elif hasattr(group, "values"):  # of collect_params(): in 2.0 a shared one has several names
+        yield from dict.fromkeys(group.values())
     else:
         raise TypeError(_check.message(owner, "groups", f"a list, each {_KINDS}", group))
 

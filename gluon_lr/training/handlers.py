@@ -2,6 +2,7 @@
 
 from typing import Any, Iterable, List, Optional, Sequence
 
+from .._mxnet import contexts_of
 from .._mxnet import estimator as mx_estimator
 from ..schedules.foreign import LRCallable, check_schedule
 from .batches import Batch, Share
@@ -145,7 +146,7 @@ class EstimatorLearner(IterationLearner):
         super().__init__(
             estimator.net,
             train_data,
-            estimator.context,
+            contexts_of(estimator),
             estimator.loss,
             estimator.trainer,
             split_batches=False,

@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Optional, Sequence
 import numpy as np
 
 from .. import _check
-from .._mxnet import mx
+from .._mxnet import momentum_in, mx, number_without_gaps
 from . import updaters
 from .group_update import get_for, set_by_group, share
 from .groups import parameter_groups
@@ -34,8 +34,9 @@ class HyperParameters:
     The names are fastai's, where the optimizer has such a thing, and its own::
 
         lr, wd     each optimizer's
-        mom        momentum (SGD, NAG, Signum, ...), beta1 (Adam, ...), gamma2 (centered RMSProp)
-        sqr_mom    beta2 (Adam, ...), gamma1 (RMSProp), rho (AdaDelta)
+        mom        momentum (SGD, NAG, Signum, ...), beta1 (Adam, ...), gamma2 (centered RMSProp;
+                   MXNet 2.0: momentum)
+        sqr_mom    beta2 (Adam, ...), gamma1 (RMSProp; MXNet 2.0: rho), rho (AdaDelta)
         eps        epsilon, eps, float_stable_eps
 
     What is assigned, a number or one a group, holds from the trainer's next step, until
@@ -71,6 +72,7 @@ class HyperParameters:
     """
 
     def __init__(self, trainer: mx.gluon.Trainer, groups: Optional[Sequence[Any]] = None) -> None:
+        number_without_gaps(trainer)
         self.trainer = trainer
         parameters = updaters.parameters_of(trainer)
         self.groups = parameter_groups(type(self).__name__, parameters, groups)
@@ -185,8 +187,7 @@ class HyperParameters:
             )
         for updater in updaters.updaters_of(self.trainer):
             for index, state in updater.states.items():
-                # in mixed precision the second is a copy of the weights
-                momentum = state[0] if isinstance(state, tuple) else state
+                momentum = momentum_in(state)
                 if momentum is not None and factors[self._group_of[index]] != 1:
                     momentum *= factors[self._group_of[index]]
 
@@ -205,14 +206,15 @@ class HyperParameters:
         """Have states made anew, with the momentum they were made without."""
         for updater in updaters.updaters_of(self.trainer):
             for index, state in list(updater.states.items()):
-                if state is None or (isinstance(state, tuple) and state[0] is None):
+                parts = state if isinstance(state, tuple) else (state,)
+                if any(part is None for part in parts):
                     del updater.states[index]
 
 
 def _attribute(optimizer: mx.optimizer.Optimizer, name: str) -> Optional[str]:
     """Return the first attribute of the optimizer that goes by one of fastai's names."""
     found = [one for one in _ATTRIBUTES.get(name, ()) if one in vars(optimizer)]
-    if found == ["gamma2"] and not optimizer.centered:  # not used then
+    if name == "mom" and not getattr(optimizer, "centered", True):  # RMSProp uses none then
         return None
     return found[0] if found else None
 

@@ -18,7 +18,8 @@ from typing import (
 import numpy as np
 
 from .. import _check
-from .._mxnet import amp, metric, mx
+from .._mxnet import Context as MXNetContext
+from .._mxnet import amp, contexts_of, current_context, metric, mx, nd
 from .batches import Batch, Batches, Share, check_loader, one_pass
 from .generators import GlobalState
 from .transaction import afterwards
@@ -244,8 +245,7 @@ class IterationLearner:
         for parameter in self.net.collect_params().values():
             if not parameter._differentiable:
                 for array in parameter.list_data():
-                    mean = self.workers.mean(self.workers.read(array))
-                    array[:] = mx.nd.array(mean, ctx=array.context, dtype=array.dtype)
+                    array[:] = self.workers.mean(self.workers.read(array))
 
     @contextlib.contextmanager
     def place_kept(self) -> Iterator[None]:
@@ -298,7 +298,7 @@ class IterationLearner:
 
     def _differentiate(self, losses: List[Any], own: int) -> None:
         """Compute the gradients of the first `own` losses; those of the others are 0."""
-        weights = [None if n < own else mx.nd.zeros_like(x) for n, x in enumerate(losses)]
+        weights = [None if n < own else nd.zeros_like(x) for n, x in enumerate(losses)]
         if loss_scaler_of(self.trainer) is not None:
             with amp.scale_loss(losses, self.trainer) as scaled:
                 mx.autograd.backward(scaled, weights)
@@ -308,11 +308,11 @@ class IterationLearner:
     def _split(self, part: Any) -> List[Any]:
         """Split over the contexts; where there are too few samples, the last borrow the first."""
         places, samples = self._contexts, len(part)
+        load = mx.gluon.utils.split_and_load
         if samples >= len(places):
-            pieces: List[Any] = mx.gluon.utils.split_and_load(part, places, even_split=False)
-            return pieces
+            return list(load(part, places, even_split=False))
         numbers = [*range(samples), *[0] * (len(places) - samples)]
-        return [part[n : n + 1].as_in_context(place) for n, place in zip(numbers, places)]
+        return [load(part[n : n + 1], [place])[0] for n, place in zip(numbers, places)]
 
     def _mean(self, losses: List[Any], share: Share) -> PendingLoss:
         if self.workers.count == 1:
@@ -357,18 +357,18 @@ def _contexts(net: mx.gluon.Block, ctx: Optional[Context]) -> List[mx.Context]:
         context
         for parameter in net.collect_params().values()
         if _is_initialized(parameter)
-        for context in parameter.list_ctx()
+        for context in contexts_of(parameter)
     ]
     occupied = list(dict.fromkeys(places))
     if ctx is None:
-        return occupied or [mx.current_context()]
+        return occupied or [current_context()]
     wanted = list(ctx) if isinstance(ctx, (list, tuple)) else [ctx]
-    if not wanted or not all(isinstance(context, mx.Context) for context in wanted):
+    if not wanted or not all(isinstance(context, MXNetContext) for context in wanted):
         constraint = "an mx.Context or a list of them"
         raise TypeError(_check.message("Learner", "ctx", constraint, ctx))
     if occupied and set(wanted) != set(occupied):
         constraint = f"where the net is initialised, {occupied}"
-        remedy = "Move the net first: net.collect_params().reset_ctx(ctx)."
+        remedy = "Move its parameters first, each by reset_ctx(ctx)."
         raise ValueError(_check.message("Learner", "ctx", constraint, ctx, remedy))
     return wanted
 
@@ -382,7 +382,7 @@ def _initialize(net: mx.gluon.Block, contexts: List[mx.Context]) -> None:
 def _is_initialized(parameter: mx.gluon.Parameter) -> bool:
     """Say whether the parameter has values, or only waits for its shape to have them."""
     try:
-        parameter.list_ctx()
+        contexts_of(parameter)
     except RuntimeError:
         return False
     return True

@@ -121,7 +121,8 @@ class Learner(IterationLearner):
         not hold each parameter once; the net is then left as it was.
 
     >>> import mxnet as mx
-    >>> dataset = mx.gluon.data.ArrayDataset(mx.nd.ones((8, 4)), mx.nd.zeros((8,)))
+    >>> import numpy as np
+    >>> dataset = mx.gluon.data.ArrayDataset(np.ones((8, 4), "float32"), np.zeros(8, "float32"))
     >>> with Learner(mx.gluon.nn.Dense(2), mx.gluon.data.DataLoader(dataset, 4)) as learner:
     ...     first = learner.iteration(lr=0.1)
     ...     second = learner.iteration(lr=0.1)
@@ -146,9 +147,9 @@ class Learner(IterationLearner):
         split_batches: bool = True,
     ) -> None:
         if isinstance(net, mx.gluon.Block):
-            all_of_net = list(net.collect_params().values())
+            all_of_net = list(dict.fromkeys(net.collect_params().values()))
             trained = all_of_net if trainer is None else parameters_of(trainer)
-            self.groups = parameter_groups("Learner", trained, groups)
+            self.groups = parameter_groups("Learner", trained, groups, net)
         if iterations_per_epoch is not None:
             _check.integer("Learner", "iterations_per_epoch", iterations_per_epoch, 1)
         super().__init__(

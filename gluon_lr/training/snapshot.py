@@ -5,7 +5,7 @@ import copy
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from .. import _check
-from .._mxnet import mx
+from .._mxnet import contexts_of, infer_shapes_anew, mx, number_without_gaps, untraced
 from . import updaters
 from .generators import GlobalState
 from .transaction import afterwards
@@ -54,7 +54,7 @@ def preserved(
     >>> trainer = mx.gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.1})
     >>> with preserved(net, trainer):
     ...     trainer.set_learning_rate(10)
-    ...     net.weight.set_data(mx.nd.array([[7]]))
+    ...     net.weight.set_data(7 * net.weight.data())
     >>> trainer.learning_rate, net.weight.data().asnumpy().item()
     (0.1, 1.0)
     """
@@ -74,9 +74,11 @@ class _Snapshot:
     # nor for the moment a parameter gets its first values: those stand in this class alone.
 
     def __init__(self, net: mx.gluon.Block, trainer: mx.gluon.Trainer, seed: Optional[int]) -> None:
+        self._net = net
         self._seed = seed
         self._generators = GlobalState.get()
         self._mode = mx.autograd.is_recording(), mx.autograd.is_training()
+        number_without_gaps(trainer)
         self._trainer = trainer
         self._scale = trainer._scale
         self._scaler = updaters.loss_scaler_of(trainer)
@@ -91,7 +93,7 @@ class _Snapshot:
         self._waiting: List[Tuple[mx.gluon.Parameter, Any, Any]] = []
         parameters = {id(p): p for p in [*net.collect_params().values(), *trainer._params]}
         for parameter in parameters.values():
-            parameter.list_ctx()
+            contexts_of(parameter)  # an error where it is not initialised
             if parameter._deferred_init:
                 self._waiting.append((parameter, parameter.shape, parameter._deferred_init))
             else:
@@ -125,6 +127,9 @@ class _Snapshot:
             if self._seed is not None or parameter._data is None:
                 parameter._data = parameter._grad = None
                 parameter._shape, parameter._deferred_init = shape, initialisation
+                parameter._var = None  # of a hybrid net's graph: it has the shape
+        if any(parameter._deferred_init for parameter, _, _ in self._waiting):
+            infer_shapes_anew(self._net)
         for array, saved in self._arrays:
             saved.copyto(array)
         for array, fresh in self._fresh:
@@ -165,7 +170,8 @@ class _Snapshot:
             waited = parameter._deferred_init
             finish()
             if waited:
-                self._take(parameter)
+                with untraced():
+                    self._take(parameter)
 
         parameter._finish_deferred_init = finish_and_take
 
@@ -173,7 +179,7 @@ class _Snapshot:
         if self._kvstore is None:
             return []
         stored = [
-            (index, mx.nd.zeros_like(parameter._data[0]))
+            (index, parameter._data[0].copy())
             for index, parameter in enumerate(self._trainer._params)
         ]
         for index, weight in stored:

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from .. import _check
-from .._mxnet import mx
+from .._mxnet import mx, nd
 from . import updaters
 
 TIMEOUT = "GLUON_LR_TIMEOUT"  # the variable with the seconds to wait for the others
@@ -112,7 +112,10 @@ class Workers:
             return values
         flat = np.ravel(values)
         pieces = [flat[start : start + _PIECE] for start in range(0, flat.size, _PIECE)]
-        sums = [self.read(self._pushed(piece.size, mx.nd.array(piece))) for piece in pieces]
+        sums = [
+            self.read(self._pushed(piece.size, nd.array(piece, dtype="float32")))
+            for piece in pieces
+        ]
         return np.concatenate(sums).reshape(np.shape(values))
 
     def mean(self, values: np.ndarray) -> np.ndarray:
@@ -134,7 +137,7 @@ class Workers:
         samples : int
             Samples of all workers.
         """
-        total = mx.nd.zeros((1,))
+        total = nd.zeros((1,))
         for loss in losses:
             part = loss.astype("float32").sum() * (loss.shape[0] / loss.size / samples)
             total += part.reshape((1,)).as_in_context(mx.cpu())
@@ -161,7 +164,7 @@ class Workers:
         """
         store, key = self._store, _FIRST_KEY + size
         if size not in self._buffers:
-            self._buffers[size] = mx.nd.zeros(values.shape)
+            self._buffers[size] = nd.zeros(values.shape)
             self._patiently(lambda: store.init(key, self._buffers[size]))
         buffer = self._buffers[size]
         buffer[:] = values
