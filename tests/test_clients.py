@@ -1,0 +1,78 @@
+"""What users bring: a net of the model zoo, GluonCV's schedules. (Module.fit is tried in
+test_optimizer_contract.py, the Estimator in test_handlers.py.)"""
+
+import numpy as np
+import pytest
+from conftest import ONE, TWO, assert_same_arrays, weights
+
+from gluon_lr import Learner, LinearCoolDown, LinearWarmUp, LRFinder
+from gluon_lr._mxnet import mx, nd
+
+CLASSES, BATCH_SIZE = 3, 4
+
+
+def make_images(samples=2 * BATCH_SIZE + 1):
+    """Return pictures of 32 by 32 in which the label is how bright they are."""
+    random = np.random.RandomState(0)
+    label = random.randint(0, CLASSES, samples)
+    noise = random.rand(samples, 3, 32, 32)
+    data = (noise + label[:, None, None, None]).astype(np.float32)
+    return mx.gluon.data.ArrayDataset(data, label.astype(np.float32))
+
+
+def make_learner(ctx):
+    mx.random.seed(0)
+    net = mx.gluon.model_zoo.vision.resnet18_v2(classes=CLASSES)
+    net.initialize(mx.init.Xavier(), ctx=ctx)
+    net.hybridize()
+    net(nd.ones((1, 3, 32, 32), ctx=ctx[0] if isinstance(ctx, list) else ctx))
+    loader = mx.gluon.data.DataLoader(make_images(), BATCH_SIZE)
+    learner = Learner(
+        net,
+        loader,
+        optimizer_params={"learning_rate": 0.01, "momentum": 0.9},
+        valid_loader=loader,
+        metrics="acc",
+        groups=[net.features, net.output],
+    )
+    learner.progress = False
+    return learner
+
+
+@pytest.mark.parametrize("ctx", [ONE, TWO], ids=["one", "two"])
+def test_a_net_of_the_model_zoo_is_searched_without_a_trace_and_tuned(ctx):
+    learner, untouched = make_learner(ctx), make_learner(ctx)
+    for one in (learner, untouched):
+        one.fit(1, 0.01)
+    result = LRFinder(learner).find(lr_start=1e-4, num_iter=8, progress=False)
+    assert len(result) > 1
+    assert_same_arrays(weights(learner), weights(untouched))
+    learner.save("resnet.checkpoint")
+    for one in (learner, untouched):
+        one.fine_tune(1, 0.01)
+    assert_same_arrays(weights(learner), weights(untouched))
+    assert learner.recorder.epochs[-1].keys() >= {"train_loss", "valid_loss", "accuracy"}
+    loaded = make_learner(ctx)
+    loaded.load("resnet.checkpoint")
+    loaded.fine_tune(1, 0.01)
+    assert_same_arrays(weights(loaded), weights(untouched))
+
+
+def test_gluoncvs_schedules_inside_ours():
+    reason = "GluonCV is not installed: pip install gluoncv"
+    gluoncv = pytest.importorskip("gluoncv.utils.lr_scheduler", reason=reason)
+
+    def make():
+        return gluoncv.LRSequential(
+            [
+                gluoncv.LRScheduler("linear", base_lr=0, target_lr=0.1, niters=10),
+                gluoncv.LRScheduler("cosine", base_lr=0.1, target_lr=0, niters=90),
+            ]
+        )
+
+    theirs = make()
+    warm = LinearWarmUp(make(), start_lr=0.0, length=5)
+    cool = LinearCoolDown(make(), finish_lr=0.0, start_idx=50, length=10)
+    assert [warm(n) for n in (6, 20, 105)] == [theirs(1), theirs(15), theirs(100)]
+    assert [cool(n) for n in (1, 30, 50, 60)] == [theirs(1), theirs(30), theirs(50), 0.0]
+    assert cool(55) == pytest.approx(theirs(50) / 2)
