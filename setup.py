@@ -15,7 +15,7 @@ NUMPY = [
     'setuptools; python_version >= "3.12"',
 ]
 DEMO = ["scikit-learn>=1.0"]
-TEST = [*DEMO, "pytest>=7", "pytest-xdist>=3", "hypothesis>=6"]
+TEST = [*DEMO, "pytest>=7", "pytest-xdist>=3.2", "hypothesis>=6"]
 
 setup(
     name="gluon-lr",

@@ -3,6 +3,7 @@
 import re
 import runpy
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -56,6 +57,21 @@ def test_the_finder_runs_from_the_shell(monkeypatch, capsys):
     assert LRFinderResult.from_json(Path("found.json").read_text()).suggestion
     sys.modules.pop("training")
     plt.close("all")
+
+
+def test_the_script_for_one_machine_trains_on_two_after_a_change_of_three_lines(tmp_path):
+    script = next(code for code in BLOCKS if "workers.is_first" in code)
+    (diff,) = re.findall(r"^```diff\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
+    assert len(diff.splitlines()) <= 3
+    old, new = ("".join(re.findall(rf"^\{sign}(.*\n)", diff, re.MULTILINE)) for sign in "-+")
+    assert script.count(old) == 1
+    Path("train.py").write_text(script.replace(old, new))
+    (line,) = re.findall(r"^gluon-lr (launch .*) python train.py$", TEXT, re.MULTILINE)
+    command = [sys.executable, "-m", "gluon_lr", *line.split(), sys.executable, "train.py"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=150)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Recorder(48 updates, 3 epochs)") == 1
+    assert Path("run.checkpoint").exists()
 
 
 def test_linked_files_are_there():

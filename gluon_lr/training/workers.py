@@ -7,7 +7,7 @@ import sys
 import threading
 from concurrent.futures import Future, TimeoutError
 from typing import Any, Callable, Dict, List, Sequence
-from weakref import WeakKeyDictionary
+from weakref import proxy
 
 import numpy as np
 
@@ -18,8 +18,7 @@ from . import updaters
 TIMEOUT = "GLUON_LR_TIMEOUT"  # the variable with the seconds to wait for the others
 _FIRST_KEY = 200_000  # in the KVStore, above all parameters' numbers; MXNet multiplies it by 9973
 _PIECE = 4096  # numbers that are sent at once
-
-_of_trainers: "WeakKeyDictionary[mx.gluon.Trainer, Workers]" = WeakKeyDictionary()
+_ON_TRAINER = "_gluon_lr_workers"  # where a trainer has its own
 
 
 class WorkersLostError(RuntimeError):
@@ -47,7 +46,7 @@ class Workers:
     """
 
     def __init__(self, trainer: mx.gluon.Trainer) -> None:
-        self._trainer = trainer
+        self._trainer = proxy(trainer)  # which holds this in turn
         self._timeout = _seconds()
         self._buffers: Dict[int, Any] = {}
         self._joined = not updaters.is_distributed(trainer)
@@ -58,9 +57,10 @@ class Workers:
     @classmethod
     def of(cls, trainer: mx.gluon.Trainer) -> "Workers":
         """Return those of a trainer: the same object each time."""
-        if trainer not in _of_trainers:
-            _of_trainers[trainer] = cls(trainer)
-        return _of_trainers[trainer]
+        if not hasattr(trainer, _ON_TRAINER):
+            setattr(trainer, _ON_TRAINER, cls(trainer))
+        workers: Workers = getattr(trainer, _ON_TRAINER)
+        return workers
 
     @property
     def is_first(self) -> bool:
