@@ -3,12 +3,14 @@
 Each writes what came of it to a file. A scenario can be run alone too, on the joined batches.
 """
 
+import faulthandler
 import json
 import os
 import sys
 from pathlib import Path
 
 import numpy as np
+from matplotlib import pyplot
 
 from gluon_lr import (
     CheckpointCallback,
@@ -23,6 +25,7 @@ from gluon_lr import (
 )
 from gluon_lr._mxnet import MXNET_2, mx, nd
 
+LONGEST = 150  # seconds, after which a worker ends itself, and all others with it
 SAMPLES, BATCH_SIZE = 49, 8  # so that the last batch, of one sample, does not reach two workers
 
 
@@ -122,59 +125,49 @@ def fit_own_batches():
 
 
 def find():
-    """Search from the start and in the middle of training, and train on."""
+    """Search at the start, in the middle of training and where a loss is NaN, and train on."""
     learner = make_learner()
     results = [LRFinder(learner).find(lr_start=1e-4, lr_end=100)]
     learner.fit_one_cycle(1, 0.5)
     results.append(LRFinder(learner).find(lr_start=1e-4, num_iter=40, validation=make_loader()))
-    suggested = learner.lr_find(show_plot=True)
+    results.append(learner.lr_find(show_plot=True).result)
+    losses = learner.loss
+    learner.loss = NaNAt(learner, 15)
+    meets_nan = LRFinder(learner).find()
+    learner.loss = losses
+    anothers = LRFinder(OwnLearner(learner)).find()
     learner.fit(1, 0.1)
-    found = [json.loads(result.to_json()) for result in [*results, suggested.result]]
-    return what_came_of(learner, found=found, figures=open_figures())
+    return what_came_of(
+        learner,
+        found=[json.loads(result.to_json()) for result in results],
+        meets_nan=json.loads(meets_nan.to_json()),
+        anothers=json.loads(anothers.to_json()),
+        figures=len(pyplot.get_fignums()),
+    )
 
 
-def open_figures():
-    from matplotlib import pyplot
+class NaNAt:
+    """The loss of a learner, which on the second worker, and no other, is NaN at the n-th call."""
 
-    return len(pyplot.get_fignums())
+    def __init__(self, learner, n):
+        self.loss, self.rank, self.left = learner.loss, learner.workers.rank, n
+
+    def __call__(self, output, label):
+        self.left -= 1
+        return self.loss(output, label) * (float("nan") if self.rank and not self.left else 1)
 
 
 class OwnLearner:
-    """Somebody's own, with what the finder needs."""
+    """Somebody's own, with what the finder needs; on the second worker it has NaN at some point."""
 
     def __init__(self, learner):
-        self._learner = learner
+        self._learner, self._rank, self._left = learner, learner.workers.rank, 13
         self.net, self.trainer = learner.net, learner.trainer
-        self._losses = iter(range(1000))
 
     def iteration(self, lr):
         self._learner.iteration(lr)
-        bad = self._learner.workers.rank == 1 and next(self._losses) == 12
-        return float("nan") if bad else 1.0 + self._learner.workers.rank
-
-
-def find_with_another_learner():
-    learner = make_learner()
-    learner.prepare()
-    result = LRFinder(OwnLearner(learner)).find()
-    return {"found": [json.loads(result.to_json())]}
-
-
-def find_nan():
-    """Search where the net of the second worker, and no other, computes NaN at some point."""
-    learner = make_learner()
-    learner.prepare()
-    loss, calls = learner.loss, iter(range(1000))
-
-    def sometimes_nan(output, label):
-        bad = learner.workers.rank == 1 and next(calls) == 15
-        return loss(output, label) * (float("nan") if bad else 1)
-
-    learner.loss = sometimes_nan
-    result = LRFinder(learner).find()
-    learner.loss = loss
-    learner.fit(1, 0.1)
-    return what_came_of(learner, found=[json.loads(result.to_json())])
+        self._left -= 1
+        return float("nan") if self._rank and not self._left else 1.0 + self._rank
 
 
 def stop_and_go_on():
@@ -280,6 +273,7 @@ def factory():
 def main(scenario, directory, kvstore="dist_sync", known="known"):
     """Run a scenario; workers whose rank is known at its start begin with weights of their own."""
     global KVSTORE, RANK
+    faulthandler.dump_traceback_later(LONGEST, exit=True)
     KVSTORE = kvstore
     if known == "known":
         KVSTORE = mx.kv.create(kvstore)
