@@ -84,6 +84,13 @@ def test_two_workers_train_as_one_on_the_joined_batches(scenario, kvstore, tmp_p
     assert together_.get("iteration_losses", together_["losses"]) == together_["losses"]
 
 
+def test_one_worker_alone_trains_as_without_a_kvstore(tmp_path):
+    script = [sys.executable, str(SCRIPT), "fit", str(tmp_path), "dist_sync", "by name"]
+    assert launch.launch(script, workers=1) == 0
+    (outcome,) = (json.loads(path.read_text()) for path in tmp_path.glob("*.json"))
+    assert outcome["weights"] == together.alone("fit")["weights"]
+
+
 def test_running_statistics_are_the_mean_of_all_workers(tmp_path):
     alike(workers_of("fit_with_running_statistics", tmp_path))
 

@@ -119,7 +119,7 @@ def fit_own_batches():
     data = random.randn(6, 5).astype(np.float32)
     own = slice(None) if KVSTORE == "device" else [slice(0, 4), slice(4, 6)][RANK]
     batch = nd.array(data[own]), nd.array((data[own, 0] > 0).astype(np.float32))
-    learner = make_learner([batch], split_batches=False)
+    learner = make_learner([batch] * (1 + RANK), split_batches=False)
     learner.fit(5, 0.3)
     return what_came_of(learner)
 

@@ -188,6 +188,7 @@ class _Search:
         bar: tqdm,
     ) -> None:
         self._learner = learner
+        self._workers = Workers.of(learner.trainer)  # a PendingLoss is the mean of all of them
         self._stop = stop or diverged
         self._diverged = diverged
         self._not_finite = NotFinite()
@@ -235,16 +236,13 @@ class _Search:
             loss = (train or self._learner.iteration)(lr)
             if self._validation is not None:
                 loss = self._learner.validate(self._validation, ())["valid_loss"]
-            if not isinstance(loss, PendingLoss):  # which is all workers' already
-                loss = self._mean_of_workers(loss)
+            if self._workers.count > 1 and not isinstance(loss, PendingLoss):
+                loss = float(self._workers.mean(np.array(float(loss))))
             pending.append(loss)
             if len(pending) > late:
                 yield float(pending.popleft())
         while pending:
             yield float(pending.popleft())
-
-    def _mean_of_workers(self, loss: float) -> float:
-        return float(Workers.of(self._learner.trainer).mean(np.array(float(loss))))
 
 
 def _around(suggestion: float, rates: Sequence[float], count: int) -> List[float]:

@@ -153,7 +153,7 @@ class Batches:
         self.catch_up()
         batch = None if self._iterator is None else next(self._iterator, None)
         if batch is None:
-            self._agree_on_generators()
+            self._draw_alike()
             self._begun, self._drawn = GlobalState.get(), 0
             batch = self._begin_pass()
         if batch is None:
@@ -168,19 +168,21 @@ class Batches:
         # later batches come in the same arrays
         return share._replace(data=share.data.copy(), label=share.label.copy())
 
-    def _agree_on_generators(self) -> None:
-        if self._workers.count > 1:
-            data = self._workers.of_first(GlobalState.get().as_data())
-            GlobalState.from_data(data).put_back()
-
-    def _begin_pass(self) -> Optional[Any]:
-        """Begin a pass of the loader and return its first batch; None where there is none."""
-        if self._workers.count > 1 and self._split and threads_of(self._loader) is not None:
+    def _draw_alike(self) -> None:
+        """Begin a pass with the generators of the first worker, where they split its batches."""
+        if self._workers.count == 1 or not self._split:
+            return
+        if threads_of(self._loader) is not None:
             constraint = "one that all workers draw alike from"
             remedy = "Make it with DataLoader(..., try_nopython=False)."
             raise ValueError(
                 _check.message("Learner", "data_loader", constraint, self._loader, remedy)
             )
+        data = self._workers.of_first(GlobalState.get().as_data())
+        GlobalState.from_data(data).put_back()
+
+    def _begin_pass(self) -> Optional[Any]:
+        """Begin a pass of the loader and return its first batch; None where there is none."""
         if not self._splits_indices:
             self._iterator = iter(self._loader)
             return next(self._iterator, None)

@@ -187,7 +187,7 @@ class IterationLearner:
             return
         self.workers.join()
         parameters = self.net.collect_params().values()
-        if self.workers.count > 1 and any(one._deferred_init for one in parameters):
+        if self.workers.are_apart and any(one._deferred_init for one in parameters):
             self._find_shapes()
         self.workers.take_first_weights()
         self._prepared = True
@@ -293,17 +293,17 @@ class IterationLearner:
         own = min(share.samples, len(data))
         with mx.autograd.record():
             losses = [self.loss(self.net(x), y) for x, y in zip(data, labels)]
-            self._differentiate(losses, own)
+            scaled = self._scaled(losses)
+        weights = [None if n < own else nd.zeros_like(x) for n, x in enumerate(losses)]
+        mx.autograd.backward(scaled, weights)
         return losses[:own]
 
-    def _differentiate(self, losses: List[Any], own: int) -> None:
-        """Compute the gradients of the first `own` losses; those of the others are 0."""
-        weights = [None if n < own else nd.zeros_like(x) for n, x in enumerate(losses)]
-        if loss_scaler_of(self.trainer) is not None:
-            with amp.scale_loss(losses, self.trainer) as scaled:
-                mx.autograd.backward(scaled, weights)
-        else:
-            mx.autograd.backward(losses, weights)
+    def _scaled(self, losses: List[Any]) -> List[Any]:
+        """Return the losses as AMP wants their gradients, where it is used."""
+        if loss_scaler_of(self.trainer) is None:
+            return losses
+        with amp.scale_loss(losses, self.trainer) as scaled:
+            return list(scaled)
 
     def _split(self, part: Any) -> List[Any]:
         """Split over the contexts; where there are too few samples, the last borrow the first."""

@@ -102,7 +102,8 @@ class Learner(IterationLearner):
         :class:`gluon_lr.ParamScheduler` does.
     split_batches : bool
         Where the trainer has a distributed KVStore: whether the workers split each batch among
-        them, as contexts do. Otherwise `data_loader` gives each worker batches of its own.
+        them, as contexts do. Otherwise `data_loader` gives each worker batches of its own, and
+        an epoch is as long as the first worker's.
 
     Attributes
     ----------
@@ -646,10 +647,11 @@ class Learner(IterationLearner):
                 raise ValueError(_check.message(owner, "cbs", constraint, scheduler))
             scheds = {**scheds, **scheduler.scheds}
         ParamScheduler(scheds).check(HyperParameters(self.trainer, self.groups))
-        return Fit(n_epoch, self.iterations_per_epoch, scheds, frozen_to, start_epoch)
+        iterations = self.iterations_per_epoch
+        self.prepare()
+        return Fit(n_epoch, self.workers.of_first(iterations), scheds, frozen_to, start_epoch)
 
     def _start(self, fits: List[Fit], cbs: Callbacks) -> None:
-        self.prepare()
         self._fits = fits
         self._run(_callbacks("fit", cbs)[0])
 

@@ -16,8 +16,8 @@ def prepare(trainer: mx.gluon.Trainer) -> None:
         trainer._init_kvstore()
     trainer._init_params()
     if is_distributed(trainer):
-        # MXNet may send the first gradients before it has the first weights from the servers,
-        # which then hold gradients: seven times in ten, with two workers on one machine.
+        # Otherwise MXNet may ask the servers for the first weights after it has sent them the
+        # first gradients, which they then hold in their place.
         mx.nd.waitall()
 
 

@@ -6,7 +6,8 @@ import os
 import sys
 import threading
 from concurrent.futures import Future, TimeoutError
-from typing import Any, Callable, Dict, List, Sequence
+from queue import SimpleQueue
+from typing import Any, Callable, Dict, List, Sequence, Tuple
 from weakref import proxy
 
 import numpy as np
@@ -18,6 +19,7 @@ from . import updaters
 TIMEOUT = "GLUON_LR_TIMEOUT"  # the variable with the seconds to wait for the others
 _FIRST_KEY = 200_000  # in the KVStore, above all parameters' numbers; MXNet multiplies it by 9973
 _PIECE = 4096  # numbers that are sent at once
+_LOSS, _LEAVING = 0, _PIECE + 1  # what has a buffer of its own, beside sums by their sizes
 _ON_TRAINER = "_gluon_lr_workers"  # where a trainer has its own
 
 
@@ -49,7 +51,9 @@ class Workers:
         self._trainer = proxy(trainer)  # which holds this in turn
         self._timeout = _seconds()
         self._buffers: Dict[int, Any] = {}
-        self._joined = not updaters.is_distributed(trainer)
+        self._calls: SimpleQueue[Tuple[Future[Any], Callable[[], Any]]] = SimpleQueue()
+        self._lost = False
+        self._joined = not self.are_apart
         self._store: Any = None
         self.rank = 0
         self.count = 1
@@ -61,6 +65,11 @@ class Workers:
             setattr(trainer, _ON_TRAINER, cls(trainer))
         workers: Workers = getattr(trainer, _ON_TRAINER)
         return workers
+
+    @property
+    def are_apart(self) -> bool:
+        """Whether there is a distributed KVStore between them, be it of one worker."""
+        return updaters.is_distributed(self._trainer)
 
     @property
     def is_first(self) -> bool:
@@ -82,6 +91,7 @@ class Workers:
             return
         updaters.check_updates_here("Learner", self._trainer)
         updaters.check_no_compression("Learner", self._trainer)
+        threading.Thread(target=_answer, args=(self._calls,), daemon=True).start()
         self._store = self._patiently(lambda: updaters.make_store(self._trainer))
         self.rank, self.count = self._store.rank, self._store.num_workers
         self._joined = True
@@ -95,7 +105,7 @@ class Workers:
         WorkersLostError
             Where some have not called it in time.
         """
-        if self.count > 1:
+        if self.are_apart:
             self._patiently(lambda: updaters.prepare(self._trainer))
 
     def sum(self, values: np.ndarray) -> np.ndarray:
@@ -137,11 +147,11 @@ class Workers:
         samples : int
             Samples of all workers.
         """
-        total = nd.zeros((1,))
+        total = 0
         for loss in losses:
             part = loss.astype("float32").sum() * (loss.shape[0] / loss.size / samples)
-            total += part.reshape((1,)).as_in_context(mx.cpu())
-        return self._pushed(0, total).copy()
+            total = part.reshape((1,)).as_in_context(mx.cpu()) + total
+        return self._pushed(_LOSS, total if losses else nd.zeros((1,))).copy()
 
     def of_first(self, data: Any) -> Any:
         """Return what the first worker gave, which `json` can write, on all of them."""
@@ -157,16 +167,16 @@ class Workers:
         values: np.ndarray = self._patiently(array.asnumpy) if self.count > 1 else array.asnumpy()
         return values
 
-    def _pushed(self, size: int, values: Any) -> Any:
-        """Have MXNet add up `values` in the buffer of that size, and return the buffer.
+    def _pushed(self, purpose: int, values: Any) -> Any:
+        """Have MXNet add up `values` in the buffer for that purpose, and return the buffer.
 
         Going through one buffer keeps what is sent under one key in order.
         """
-        store, key = self._store, _FIRST_KEY + size
-        if size not in self._buffers:
-            self._buffers[size] = nd.zeros(values.shape)
-            self._patiently(lambda: store.init(key, self._buffers[size]))
-        buffer = self._buffers[size]
+        store, key = self._store, _FIRST_KEY + purpose
+        if purpose not in self._buffers:
+            self._buffers[purpose] = nd.zeros(values.shape)
+            self._patiently(lambda: store.init(key, self._buffers[purpose]))
+        buffer = self._buffers[purpose]
         buffer[:] = values
         store.pushpull(key, buffer, out=buffer)
         return buffer
@@ -174,12 +184,14 @@ class Workers:
     def _patiently(self, action: Callable[[], Any]) -> Any:
         """Return what `action` returns, which may wait for the others, within the time."""
         outcome: Future[Any] = Future()
-        threading.Thread(target=_fulfil, args=(outcome, action), daemon=True).start()
+        self._calls.put((outcome, action))
         try:
-            return outcome.result(self._timeout)
+            return outcome.result(0 if self._lost else self._timeout)
         except TimeoutError:
             pass
-        atexit.register(_exit_at_once)
+        if not self._lost:
+            atexit.register(_exit_at_once)
+        self._lost = True
         who = f"worker {self.rank} of {self.count}" if self._joined else "a worker"
         raise WorkersLostError(
             f"Learner: all workers of the KVStore must answer within {self._timeout:g} s "
@@ -192,7 +204,7 @@ class Workers:
         if hasattr(sys, "last_type"):  # an exception has ended the program
             _exit_at_once()
         try:
-            self.sum(np.zeros(1))
+            self.read(self._pushed(_LEAVING, nd.zeros((1,))))
         except WorkersLostError as lost:
             sys.stderr.write(f"{lost}\n")
             _exit_at_once()
@@ -207,11 +219,15 @@ def _seconds() -> float:
         raise ValueError(_check.message("Learner", TIMEOUT, constraint, text)) from None
 
 
-def _fulfil(outcome: "Future[Any]", action: Callable[[], Any]) -> None:
-    try:
-        outcome.set_result(action())
-    except BaseException as error:  # noqa: BLE001 - it is raised where the outcome is asked for
-        outcome.set_exception(error)
+def _answer(calls: "SimpleQueue[Tuple[Future[Any], Callable[[], Any]]]") -> None:
+    """Make calls one after the other, in a thread that may be left waiting for ever."""
+    while True:
+        outcome, action = calls.get()
+        try:
+            outcome.set_result(action())
+        except BaseException as error:  # noqa: BLE001 - raised where the outcome is asked for
+            outcome.set_exception(error)
+        del outcome, action  # MXNet aborts at the end of a process that still holds its KVStore
 
 
 def _exit_at_once() -> None:
