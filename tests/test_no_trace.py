@@ -177,10 +177,12 @@ def without(before=0, seed=None, **settings):
 
 
 # each net before its first update and after three, with one optimizer after the other, and one
-# net with each of them
+# net with each of them, before and after in turn
 BEFORE = [(name, optimizer, 0) for name, optimizer in zip(NETS, itertools.cycle(OPTIMIZERS))]
 AMID = [(name, optimizer, 3) for name, optimizer in zip(NETS, itertools.cycle([*OPTIMIZERS][::-1]))]
-EACH = [("norm", optimizer, before) for optimizer in OPTIMIZERS for before in (0, 3)]
+EACH = [
+    ("norm", optimizer, before) for optimizer, before in zip(OPTIMIZERS, itertools.cycle((0, 3)))
+]
 
 
 @pytest.mark.parametrize(("ctx", "update_on_kvstore"), PLACES)

@@ -67,8 +67,7 @@ def assert_close(outcome, alone):
     ("scenario", "kvstore"),
     [
         ("fit", "dist_sync"),
-        ("fit", "dist_device_sync"),
-        ("fit_on_two_contexts", "dist_sync"),
+        ("fit_on_two_contexts", "dist_device_sync"),
         ("fit_by_iterations", "dist_sync"),
         ("fit_own_batches", "dist_sync"),
     ],
