@@ -15,6 +15,7 @@ from . import _check
 
 _SERVE = (sys.executable, "-c", "import gluon_lr")  # which serves, by its DMLC_ROLE
 _GRACE = 5.0  # seconds between asking a process to end and ending it
+_LISTEN = 0.5  # seconds of waiting without an ear for signals
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 
@@ -95,7 +96,10 @@ def launch(
 def _wait(workers: int, ended: "queue.Queue[_Process]") -> int:
     """Wait until all workers have ended, or a process has failed; return its exit status."""
     while workers:
-        role, number, popen = ended.get()
+        try:
+            role, number, popen = ended.get(timeout=_LISTEN)
+        except queue.Empty:  # Python hears of a signal that came to another thread only now
+            continue
         code = popen.returncode
         if code != 0:
             how = f"was ended by signal {-code}" if code < 0 else f"failed with exit status {code}"
