@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -224,6 +225,18 @@ def test_the_end_of_the_launcher_is_the_end_of_all(number):
         process.kill()
     assert rest == ""
     assert process.returncode != 0
+
+
+def test_a_signal_that_comes_to_another_thread_is_heard_too():
+    os.mkfifo("started")
+
+    def send():
+        Path("started").read_text()  # waits for the writer
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+    threading.Thread(target=send).start()
+    with pytest.raises(SystemExit, match="143"):
+        launch.launch(["sh", "-c", "echo > started; exec sleep 10000"], 1)
 
 
 def test_each_worker_has_its_share_of_the_cores_and_the_variables():
