@@ -117,13 +117,13 @@ class HyperParameters:
         return [get_for(optimizer, attribute, index) for index in self._first]
 
     def __setitem__(self, name: str, values: Any) -> None:
+        updaters.check_updates_here(type(self).__name__, self.trainer)
         self.assign(name, self.by_group(name, values))
 
     def assign(self, name: str, by_group: List[float]) -> None:
         """Set what :meth:`by_group` returned."""
         attribute = self.attribute(name)
         optimizer = self.trainer.optimizer
-        updaters.check_updates_here(type(self).__name__, self.trainer)
         if name == "lr":
             self.check_no_lr_scheduler()
         self._own.setdefault(attribute, getattr(optimizer, attribute))

@@ -190,7 +190,8 @@ class _Snapshot:
 def _is_local(trainer: mx.gluon.Trainer) -> bool:
     """Say whether the trainer makes a KVStore of its own, on this machine."""
     kvstore = trainer._kvstore_params["kvstore"]
-    return kvstore is None or (isinstance(kvstore, str) and "dist" not in kvstore)
+    given = kvstore is not None and not isinstance(kvstore, str)
+    return not given and not updaters.is_distributed(trainer)
 
 
 def _copied_fields(target: Any) -> Dict[str, Any]:
