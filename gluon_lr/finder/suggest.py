@@ -93,7 +93,7 @@ def slide(
     """Return the last rate, from the end, at which the slope still differs from that before it.
 
     With g the gradient over the index, r = -1 and l = r - lr_diff: both step to the left while
-    |g[r] - g[l]| > thresh, and the last l visited is the one.
+    `|g[r] - g[l]| > thresh`, and the last l visited is the one.
     """
     if len(losses) <= lr_diff:
         return None

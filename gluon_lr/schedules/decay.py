@@ -82,7 +82,7 @@ class DecaySchedule(Schedule):
 
     @property
     def warmup_final_lr(self) -> float:
-        """Rate the warm-up ends at: `base_lr`, also after an assignment to it."""
+        """The rate that the warm-up ends at, `base_lr`, also after an assignment to it."""
         return self.base_lr
 
     def _rate(self, n: float) -> float:
@@ -516,8 +516,8 @@ class InverseSqrtScheduler(DecaySchedule):
         On an argument outside its bounds.
 
     >>> schedule = InverseSqrtScheduler(warmup_steps=100, base_lr=1)
-    >>> [schedule(n) for n in (0, 50, 100, 400, 10000)]
-    [0.0, 0.5, 1.0, 0.5, 0.1]
+    >>> [schedule(n) for n in (0, 50, 100, 400, 1600)]
+    [0.0, 0.5, 1.0, 0.5, 0.25]
     """
 
     def __init__(
