@@ -1,0 +1,133 @@
+"""The gallery: every public schedule, drawn from its own doctest when the site is built."""
+
+import doctest
+import inspect
+import shutil
+import sys
+from pathlib import Path
+from typing import List, NamedTuple
+from unittest import mock
+
+import numpy as np
+from matplotlib.figure import Figure
+
+import gluon_lr
+from gluon_lr import PlateauScheduler, Schedule
+from gluon_lr.plotting import plot_curves
+
+FOLDER = Path(__file__).parent / "gallery"
+
+PAGE = """
+Gallery
+=======
+
+Every schedule, drawn from the example in its own documentation.
+"""
+
+ENTRY = """
+.. py:currentmodule:: {module}
+
+:class:`{name}`
+{underline}
+
+{summary}
+
+.. image:: gallery/{name}.svg
+   :width: 100%
+   :alt: The curve of the {name} in the example
+
+{code}
+"""
+
+
+class Example(NamedTuple):
+    """What the doctest of a schedule's class has made."""
+
+    code: str
+    schedule: Schedule
+    asked: List[int]  # the iterations it has asked for
+    observed: List[float]  # the metrics it has let the schedule observe
+    reduced: List[float]  # and the rate after each
+
+
+def public_schedules() -> List[type]:
+    """Return the classes of the gallery."""
+    names = {"AnnealedSchedule", *gluon_lr.schedules.__all__} - {"Schedule", "schedule"}
+    return [getattr(gluon_lr, name) for name in sorted(names)]
+
+
+def run_doctest(cls: type) -> Example:
+    """Run the doctest of a class, and return what it has made.
+
+    Raises
+    ------
+    ValueError
+        When the doctest fails, or makes no instance of the class.
+    """
+    asked, observed, reduced = [], [], []
+    call, observe = cls.__call__, PlateauScheduler.observe
+
+    def noted_call(self, num_update):
+        asked.append(num_update)
+        return call(self, num_update)
+
+    def noted_observe(self, metric):
+        observe(self, metric)
+        observed.append(metric)
+        reduced.append(self(1))
+
+    doc, module = inspect.getdoc(cls), sys.modules[cls.__module__]
+    test = doctest.DocTestParser().get_doctest(doc, vars(module), cls.__name__, module.__file__, 0)
+    report: List[str] = []
+    with mock.patch.object(cls, "__call__", noted_call), mock.patch.object(
+        PlateauScheduler, "observe", noted_observe
+    ):
+        runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.NORMALIZE_WHITESPACE)
+        runner.run(test, out=report.append, clear_globs=False)
+    if report:
+        raise ValueError("".join(report))
+    made = [value for value in test.globs.values() if type(value) is cls]
+    if not made:
+        raise ValueError(f"The doctest of {cls.__name__} gives no name to one, to draw it.")
+    return Example(doc[doc.index(">>>") :], made[-1], asked, observed, reduced)
+
+
+def draw(example: Example) -> Figure:
+    """Draw the curve until it stays where it is, and a quarter more; or what was observed."""
+    figure = Figure(figsize=(7, 2.8), layout="constrained")
+    ax = figure.subplots()
+    if example.observed:
+        count = range(1, len(example.observed) + 1)
+        curves = {"metric": (count, example.observed), "rate after it": (count, example.reduced)}
+        plot_curves(curves, "observation", "", ax)
+    else:
+        rates = example.schedule.values(range(max(example.asked) + 1))
+        changes = np.flatnonzero(np.diff(rates)) + 1
+        end = changes[-1] if len(changes) else len(rates)
+        example.schedule.plot(end + max(end // 4, 1), ax)
+    ax.set_ylim(-0.05 * ax.get_ylim()[1])
+    return figure
+
+
+def write(app):
+    """Write the page and its pictures, to `docs/gallery.rst` and `docs/gallery`."""
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir()
+    page = PAGE
+    for cls in public_schedules():
+        example = run_doctest(cls)
+        draw(example).savefig(FOLDER / f"{cls.__name__}.svg")
+        page += ENTRY.format(
+            name=cls.__name__,
+            module=cls.__module__,
+            underline="-" * (len(cls.__name__) + 9),
+            summary=inspect.getdoc(cls).split("\n")[0],
+            code=example.code,
+        )
+    FOLDER.with_suffix(".rst").write_text(page)
+
+
+def setup(app):
+    """Connect this module to Sphinx."""
+    app.connect("builder-inited", write)
+    return {"parallel_read_safe": True}
