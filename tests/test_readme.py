@@ -1,4 +1,4 @@
-"""The README's code runs as it stands, each block on its own."""
+"""The code of the README, and of the other pages, runs as it stands, each block on its own."""
 
 import re
 import runpy
@@ -13,12 +13,29 @@ import pytest
 from gluon_lr import LRFinderResult
 from gluon_lr.cli import main
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+OTHERS = ["CONTRIBUTING.md", "benchmarks/*.md", "docs/guide/*.md"]
+PAGES = [README, *(page for pattern in OTHERS for page in sorted(ROOT.glob(pattern)))]
+
+
+def blocks_of(page):
+    text = page.read_text(encoding="utf-8")
+    return re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
 TEXT = README.read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```python\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
+BLOCKS = blocks_of(README)
 
 
-@pytest.mark.parametrize("code", BLOCKS, ids=lambda code: code.split("\n")[0][:60])
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param(code, id=f"{page.relative_to(ROOT)}-{number}")
+        for page in PAGES
+        for number, code in enumerate(blocks_of(page), start=1)
+    ],
+)
 def test_python_blocks_run(code, tmp_path):
     path = tmp_path / "block.py"
     path.write_text(code)
