@@ -88,7 +88,7 @@ def run_doctest(cls: type) -> Example:
         raise ValueError("".join(report))
     made = [value for value in test.globs.values() if type(value) is cls]
     if not made:
-        raise ValueError(f"The doctest of {cls.__name__} gives no name to one, to draw it.")
+        raise ValueError(f"The doctest of {cls.__name__} has to name one, for the gallery to draw.")
     return Example(doc[doc.index(">>>") :], made[-1], asked, observed, reduced)
 
 
@@ -101,9 +101,10 @@ def draw(example: Example) -> Figure:
         curves = {"metric": (count, example.observed), "rate after it": (count, example.reduced)}
         plot_curves(curves, "observation", "", ax)
     else:
-        rates = example.schedule.values(range(max(example.asked) + 1))
+        last = max(example.asked, default=1500)
+        rates = example.schedule.values(range(last + 1))
         changes = np.flatnonzero(np.diff(rates)) + 1
-        end = changes[-1] if len(changes) else len(rates)
+        end = changes[-1] if len(changes) else last
         example.schedule.plot(end + max(end // 4, 1), ax)
     ax.set_ylim(-0.05 * ax.get_ylim()[1])
     return figure

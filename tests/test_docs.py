@@ -32,6 +32,12 @@ def test_its_doctest_makes_a_picture(cls):
     assert np.ptp(rates) > 0 or cls is ConstantSchedule
 
 
+def test_an_example_that_asks_for_no_rate_is_drawn():
+    example = GALLERY["Example"]("", ConstantSchedule(0.5), [], [], [])
+    (ax,) = GALLERY["draw"](example).axes
+    assert len(ax.lines[0].get_ydata()) > 1000
+
+
 def test_a_plateau_is_drawn_by_observations():
     (plateau,) = (cls for cls in SCHEDULES if hasattr(cls, "observe"))
     example = GALLERY["run_doctest"](plateau)
@@ -45,7 +51,7 @@ def described(doc):
 
 @pytest.mark.parametrize("doc", ["Mine.", "Mine.\n\n>>> other = ConstantSchedule(lr=0.5)"])
 def test_a_schedule_that_its_doctest_does_not_make_is_refused(doc):
-    with pytest.raises(ValueError, match="The doctest of Mine gives no name to one"):
+    with pytest.raises(ValueError, match="The doctest of Mine has to name one"):
         GALLERY["run_doctest"](described(doc))
 
 
