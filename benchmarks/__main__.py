@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Optional
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from gluon_lr._mxnet import mx
 
-from .measure import NamedRow, attempted, heard, print_table, status
+from .measure import NamedRow, Row, attempted, heard, print_table, status
 
 MINUTES = ["schedule_call", "finder_overhead", "fit_overhead", "workers_overhead", "regret"]
 AN_HOUR = ["super_convergence"]
@@ -52,16 +53,19 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def rows_of(part: str) -> Iterator[Row]:
+    """Yield the rows of one part."""
+    yield from importlib.import_module(f"benchmarks.{part}").rows()
+
+
 def measured(names: Iterable[str], peers: Optional[str]) -> Iterator[NamedRow]:
     """Yield the rows of all that is asked for, each with the name of its part."""
-    for name in names:
-        for row in attempted(
-            lambda name=name: importlib.import_module(f"benchmarks.{name}").rows()
-        ):
-            yield name, row
+    parts = [(name, partial(rows_of, name)) for name in names]
     if peers is not None:
-        for row in attempted(lambda: heard([peers, "-m", "benchmarks.peers"])):
-            yield "peers", row
+        parts.append(("peers", partial(heard, [peers, "-m", "benchmarks.peers"])))
+    for name, rows in parts:
+        for row in attempted(rows):
+            yield name, row
 
 
 def processor() -> str:
@@ -102,6 +106,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
     for name in options.names:
         if name not in MINUTES + AN_HOUR:
             parser.error(f"NAME must be one of {', '.join(MINUTES + AN_HOUR)}, got {name!r}.")
+    if not options.json.parent.is_dir():
+        parser.error(f"--json: there is no folder {options.json.parent}.")
     found = machine()
     print(", ".join(f"{name} {value}" for name, value in found.items()) + "\n")
     rows = print_table(measured(options.names or MINUTES, options.peers))

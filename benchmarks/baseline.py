@@ -1,7 +1,7 @@
 """What ours and the peers are measured on, the same for both.
 
-Standard library only, as `benchmarks.measure`. The rates are pure functions, for iterations
-from 1 to `LAST`, of the shapes of the schedules that are compared with them.
+Standard library only, as `benchmarks.measure`. The functions give rates for the iterations from 1
+to `LAST`, of the shapes of the schedules that are compared with them.
 """
 
 import math
@@ -9,8 +9,9 @@ from typing import Callable
 
 from .measure import ROUNDS, Action
 
-LAST = 1000
-ITERATIONS = 100  # of a search
+LAST = 1000  # iteration of a schedule
+LR_START, LR_END, ITERATIONS = 1e-7, 1e-3, 100  # of a search
+RATES = [LR_START * (LR_END / LR_START) ** (n / (ITERATIONS - 1)) for n in range(ITERATIONS)]
 BATCHES = {"MLP": (64, 256), "CNN": (32, 1, 16, 16)}
 
 Rate = Callable[[int], float]

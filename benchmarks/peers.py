@@ -20,10 +20,8 @@ from torch.optim import lr_scheduler
 from torch.utils.data import DataLoader
 
 from . import baseline
-from .baseline import BATCHES, ITERATIONS, LAST, Rate, in_order
+from .baseline import BATCHES, ITERATIONS, LAST, LR_END, LR_START, RATES, Rate, in_order
 from .measure import Action, Row, attempted, compared, in_updates, ratios, say
-
-LR_START, LR_END = 1e-7, 1e-3
 
 
 def versions() -> Iterator[Row]:
@@ -114,11 +112,9 @@ def bare_loop(name: str) -> Action:
     """Return a loop that trains as one would by hand, without reading the loss."""
     net, loss_function, loader = make_task(name)
     optimizer = make_optimizer(net)
-    factor = (LR_END / LR_START) ** (1 / (ITERATIONS - 1))
-    rates = [LR_START * factor**n for n in range(ITERATIONS)]
 
     def bare() -> None:
-        for lr, (data, label) in zip(rates, loader):
+        for lr, (data, label) in zip(RATES, loader):
             optimizer.zero_grad()
             loss_function(net(data), label).backward()
             optimizer.param_groups[0]["lr"] = lr

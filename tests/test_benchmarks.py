@@ -12,7 +12,8 @@ from benchmarks import __main__ as benchmarks
 from benchmarks import baseline, measure, schedule_call, super_convergence
 from benchmarks.measure import Row
 
-README = Path(benchmarks.__file__).with_name("README.md").read_text(encoding="utf-8")
+FOLDER = Path(benchmarks.__file__).parent
+README = (FOLDER / "README.md").read_text(encoding="utf-8")
 GOOD = Row("a call", "MXNet's", 0.9, 1.0, 0.8, 1.1)
 SLOW = Row("a search", "bare loop", 1.23456, 1.15)
 SAYS = "from benchmarks.measure import Row, say; say([Row('a peer', 'bare', 9.5)])"
@@ -76,6 +77,7 @@ def test_a_part_that_cannot_run_says_why(run, capsys, failure):
 
 
 def test_rows_of_another_program_are_merged(run, monkeypatch):
+    monkeypatch.chdir(FOLDER.parent)
     heard = measure.heard
     monkeypatch.setattr(benchmarks, "heard", lambda command: heard([command[0], "-c", SAYS]))
     _, written = run(lambda: iter([GOOD]), "--peers", sys.executable)
@@ -96,7 +98,8 @@ def test_what_is_printed_while_measuring_is_no_row(capsys):
     assert captured.err == "a progress bar\n"
 
 
-def test_peers_without_torch(run):
+def test_peers_without_torch(run, monkeypatch):
+    monkeypatch.chdir(FOLDER.parent)
     if importlib.util.find_spec("torch"):
         pytest.skip("torch is here")
     _, written = run(lambda: iter([GOOD]), "--peers", sys.executable)
@@ -109,10 +112,14 @@ def test_peers_that_cannot_be_started(run):
     assert written["rows"][-1]["what"] == f"not measured: {reason}"
 
 
-def test_unknown_names_are_refused(capsys):
+@pytest.mark.parametrize(
+    "arguments, said",
+    [(["schedule_calls"], "got 'schedule_calls'"), (["--json", "no/out.json"], "no folder no")],
+)
+def test_what_cannot_be_done_is_said_before_measuring(arguments, said, capsys):
     with pytest.raises(SystemExit):
-        benchmarks.main(["schedule_calls"])
-    assert "got 'schedule_calls'" in capsys.readouterr().err
+        benchmarks.main(arguments)
+    assert said in capsys.readouterr().err
 
 
 def test_ratios_are_taken_in_turn():
