@@ -1,24 +1,23 @@
 """What a search costs beside bare training: `python -m benchmarks.finder_overhead`.
 
 The bare loop trains the same net on the same batches at the same rates, and never reads its
-loss. Both run in turn, many times over; a figure is the median of the ratios.
+loss.
 """
 
-import statistics
+import itertools
 import sys
-import time
-from typing import Any, Callable, List, Tuple
+from typing import Iterable, Iterator
 
 import numpy as np
 
 from gluon_lr import Learner, LRFinder, preserved
 from gluon_lr._mxnet import mx
 
-ITERATIONS = 100
-ROUNDS = 15
-nn = mx.gluon.nn
+from .baseline import BATCHES, ITERATIONS, LR_END, LR_START, RATES
+from .measure import Row, compared, in_updates, main, ratios
 
-Row = Tuple[str, float, float]
+GOALS = {"MLP": 1.15, "CNN": 1.05}  # of training beside a bare loop
+nn = mx.gluon.nn
 
 
 def mlp() -> mx.gluon.Block:
@@ -37,17 +36,18 @@ def cnn() -> mx.gluon.Block:
     return net
 
 
-TASKS = {"MLP": (mlp, (64, 256)), "CNN": (cnn, (32, 1, 16, 16))}
+NETS = {"MLP": mlp, "CNN": cnn}
 
 
-def make_learner(make_net: Callable[[], mx.gluon.Block], shape: Tuple[int, ...]) -> Learner:
+def make_learner(name: str) -> Learner:
     """Make a learner over four batches that lie in memory, its net trained for a moment."""
     random = np.random.RandomState(0)
+    shape = BATCHES[name]
     batches = [
         (mx.nd.array(random.rand(*shape)), mx.nd.array(random.randint(0, 10, shape[0])))
         for _ in range(4)
     ]
-    net = make_net()
+    net = NETS[name]()
     net.initialize(mx.init.Xavier())
     net.hybridize()
     learner = Learner(net, batches, optimizer="sgd", optimizer_params={"momentum": 0.9})
@@ -56,71 +56,51 @@ def make_learner(make_net: Callable[[], mx.gluon.Block], shape: Tuple[int, ...])
     return learner
 
 
-def bare_loop(learner: Learner, rates: np.ndarray) -> None:
+def bare_loop(
+    learner: Learner, rates: Iterable[float], momenta: Iterable[float] = itertools.repeat(0.9)
+) -> None:
     """Train as one would by hand, without reading the loss."""
-    net, trainer, loss_function, batches = (
-        learner.net,
-        learner.trainer,
-        learner.loss,
-        list(learner.data_loader),
-    )
-    for i, lr in enumerate(rates):
+    net, trainer, loss_function = learner.net, learner.trainer, learner.loss
+    batches = list(learner.data_loader)
+    for i, (lr, momentum) in enumerate(zip(rates, momenta)):
         data, label = batches[i % len(batches)]
         with mx.autograd.record():
             loss = loss_function(net(data), label)
         loss.backward()
         trainer.set_learning_rate(lr)
+        trainer.optimizer.momentum = momentum
         trainer.step(len(data))
     mx.nd.waitall()
 
 
-def seconds(action: Callable[[], Any]) -> float:
-    """Time an action until MXNet's engine is idle."""
-    mx.nd.waitall()
-    start = time.perf_counter()
-    action()
-    mx.nd.waitall()
-    return time.perf_counter() - start
-
-
-def measure(name: str, learner: Learner) -> List[Row]:
+def measure(name: str) -> Iterator[Row]:
     """Time the search and the snapshot beside the bare loop."""
-    rates = np.geomspace(1e-7, 1e-3, ITERATIONS)
+    learner = make_learner(name)
     finder = LRFinder(learner)
 
+    def bare() -> None:
+        bare_loop(learner, RATES)
+
     def search() -> None:
-        finder.find(lr_start=1e-7, lr_end=1e-3, num_iter=ITERATIONS, progress=False)
+        finder.find(lr_start=LR_START, lr_end=LR_END, num_iter=ITERATIONS, progress=False)
+        mx.nd.waitall()
 
     def snapshot() -> None:
         with preserved(learner.net, learner.trainer):
             pass
+        mx.nd.waitall()
 
-    updates, searches, snapshots = [], [], []
-    for _ in range(ROUNDS):
-        update = seconds(lambda: bare_loop(learner, rates)) / ITERATIONS
-        updates.append(update)
-        searches.append(seconds(search) / ITERATIONS / update)
-        snapshots.append(seconds(snapshot) / update)
-    goal = {"MLP": 1.15, "CNN": 1.05}[name]
-    milliseconds = 1e3 * statistics.median(updates)
-    return [
-        (
-            f"{name} ({milliseconds:.1f} ms an update): find, per update",
-            statistics.median(searches),
-            goal,
-        ),
-        (f"{name}: snapshot and restore, in updates", statistics.median(snapshots), 3.0),
-    ]
+    beside = in_updates("bare loop", bare, ITERATIONS)
+    yield compared(f"{name}: find, per update", beside, ratios(search, bare), GOALS[name])
+    snapshots = [ITERATIONS * ratio for ratio in ratios(snapshot, bare)]
+    yield compared(f"{name}: snapshot and restore", "bare update", snapshots, 3.0)
 
 
-def main() -> int:
-    """Print the table; return 1 where a figure is above its goal."""
-    rows = [row for name, task in TASKS.items() for row in measure(name, make_learner(*task))]
-    print("| what | beside a bare loop | goal |\n|---|---:|---:|")
-    for what, ratio, goal in rows:
-        print(f"| {what} | {ratio:.3f} | {goal:g} |")
-    return int(any(ratio > goal for _, ratio, goal in rows))
+def rows() -> Iterator[Row]:
+    """Yield all rows."""
+    for name in NETS:
+        yield from measure(name)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main("finder_overhead", rows()))

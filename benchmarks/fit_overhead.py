@@ -1,35 +1,31 @@
 """What a fit costs beside bare training: `python -m benchmarks.fit_overhead`.
 
 The bare loop trains the same net on the same batches at the same rates and momentum, and never
-reads its loss. Both run in turn, many times over; a figure is the median of the ratios. Frozen
-layers and checkpoints stand beside.
+reads its loss. Frozen layers and checkpoints stand beside.
 """
 
 import contextlib
 import io
-import statistics
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Callable, List, Tuple
+from typing import Iterator
 
 import numpy as np
 
-from benchmarks.finder_overhead import TASKS, make_learner, seconds
 from gluon_lr import Learner, one_cycle
 from gluon_lr._mxnet import mx
 
+from .finder_overhead import GOALS, NETS, bare_loop, make_learner
+from .measure import Row, compared, in_updates, main, ratios
+
 EPOCHS = 2
 UPDATES = 60  # an epoch
-ROUNDS = 15
-GOALS = {"MLP": 1.15, "CNN": 1.05}
-
-Row = Tuple[str, float, Any]
 
 
 def make_fitter(name: str) -> Learner:
     """Make a learner over the batches of `finder_overhead`, with epochs of `UPDATES`."""
-    made = make_learner(*TASKS[name])
+    made = make_learner(name)
     learner = Learner(
         made.net, made.data_loader, trainer=made.trainer, iterations_per_epoch=UPDATES
     )
@@ -37,52 +33,32 @@ def make_fitter(name: str) -> Learner:
     return learner
 
 
-def bare_loop(learner: Learner) -> None:
-    """Train by the 1-cycle policy as one would by hand, without reading the loss."""
-    net, trainer, loss_function = learner.net, learner.trainer, learner.loss
-    batches = list(learner.data_loader)
-    positions = np.arange(EPOCHS * UPDATES) / (EPOCHS * UPDATES)
-    curves = one_cycle(1e-3)
-    rates, momentum = curves["lr"](positions).tolist(), curves["mom"](positions).tolist()
-    for i, (lr, mom) in enumerate(zip(rates, momentum)):
-        data, label = batches[i % len(batches)]
-        with mx.autograd.record():
-            loss = loss_function(net(data), label)
-        loss.backward()
-        trainer.set_learning_rate(lr)
-        trainer.optimizer.momentum = mom
-        trainer.step(len(data))
-    mx.nd.waitall()
-
-
-def ratio(action: Callable[[], Any], beside: Callable[[], Any]) -> float:
-    """Time both in turn and return the median of the ratios."""
-    return statistics.median(seconds(action) / seconds(beside) for _ in range(ROUNDS))
-
-
-def measure(name: str) -> List[Row]:
+def measure(name: str) -> Iterator[Row]:
     """Time fits of one net beside the bare loop."""
     learner = make_fitter(name)
-    update = seconds(lambda: bare_loop(learner)) / (EPOCHS * UPDATES)
+    positions = np.arange(EPOCHS * UPDATES) / (EPOCHS * UPDATES)
+    rates, momenta = (curve(positions).tolist() for curve in one_cycle(1e-3).values())
+
+    def bare() -> None:
+        bare_loop(learner, rates, momenta)
 
     def fit() -> None:
         learner.fit_one_cycle(EPOCHS, 1e-3)
+        mx.nd.waitall()
 
-    silent = ratio(fit, lambda: bare_loop(learner))
+    beside = in_updates("bare loop", bare, EPOCHS * UPDATES)
+    yield compared(f"{name}: fit, per update", beside, ratios(fit, bare), GOALS[name])
     learner.progress = True
     with contextlib.redirect_stderr(io.StringIO()):
-        shown = ratio(fit, lambda: bare_loop(learner))
+        shown = ratios(fit, bare)
+    yield compared(f"{name}: fit with a progress bar, per update", beside, shown)
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "run"
-        save = statistics.median(seconds(lambda: learner.save(path)) for _ in range(ROUNDS))
-    return [
-        (f"{name} ({1e3 * update:.1f} ms an update): fit, per update", silent, GOALS[name]),
-        (f"{name}: the same with a progress bar", shown, None),
-        (f"{name}: to write a checkpoint, in updates", save / update, None),
-    ]
+        saves = [EPOCHS * UPDATES * ratio for ratio in ratios(lambda: learner.save(path), bare)]
+    yield compared(f"{name}: to write a checkpoint", "bare update", saves)
 
 
-def measure_frozen() -> List[Row]:
+def measure_frozen() -> Iterator[Row]:
     """Time a CNN of which all but the head is frozen, beside the whole of it."""
     whole, frozen = make_fitter("CNN"), make_fitter("CNN")
     body = list(frozen.net)[:-1]
@@ -99,9 +75,11 @@ def measure_frozen() -> List[Row]:
 
     def fit_whole() -> None:
         whole.fit(EPOCHS, 1e-3)
+        mx.nd.waitall()
 
     def fit_frozen() -> None:
         frozen.fit(EPOCHS, 1e-3)
+        mx.nd.waitall()
 
     def head_by_hand() -> None:
         for i in range(EPOCHS * UPDATES):
@@ -115,21 +93,19 @@ def measure_frozen() -> List[Row]:
             frozen.trainer.step(len(label))
         mx.nd.waitall()
 
-    by_hand = ratio(head_by_hand, fit_whole)
-    return [
-        ("CNN with all but the head frozen, beside the whole", ratio(fit_frozen, fit_whole), None),
-        ("CNN, the head alone trained on outputs of the rest, by hand", by_hand, None),
-    ]
+    for what, action in (
+        ("CNN: fit with all but the head frozen", fit_frozen),
+        ("CNN: the head alone trained on outputs of the rest, by hand", head_by_hand),
+    ):
+        yield compared(what, "fit of the whole", ratios(action, fit_whole))
 
 
-def main() -> int:
-    """Print the table; return 1 where a figure is above its goal."""
-    rows = [row for name in TASKS for row in measure(name)] + measure_frozen()
-    print("| what | ratio | goal |\n|---|---:|---:|")
-    for what, figure, goal in rows:
-        print(f"| {what} | {figure:.3f} | {'' if goal is None else f'{goal:g}'} |")
-    return int(any(goal is not None and figure > goal for _, figure, goal in rows))
+def rows() -> Iterator[Row]:
+    """Yield all rows."""
+    for name in NETS:
+        yield from measure(name)
+    yield from measure_frozen()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main("fit_overhead", rows()))

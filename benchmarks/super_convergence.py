@@ -20,13 +20,15 @@ import math
 import statistics
 import sys
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Tuple
 
 import numpy as np
 
 from gluon_lr import ContinuousBatchSampler, Learner, MultiFactorScheduler
 from gluon_lr._mxnet import mx
 from gluon_lr.plotting import plot_curves
+
+from .measure import Row, Unavailable
 
 FOLDER = Path("/usr/share/datasets/fashion-mnist")
 FILES = [
@@ -82,7 +84,7 @@ def load(folder: Path) -> Images:
         name for name in FILES if not any((folder / n).exists() for n in (name, name + ".gz"))
     ]
     if missing:
-        raise SystemExit(
+        raise Unavailable(
             f"super_convergence: {folder} must be a folder with the files of Fashion-MNIST, and "
             f"has no {', '.join(missing)}. Install Debian's package dataset-fashion-mnist, or "
             "give a folder that has them, compressed by gzip or not."
@@ -188,6 +190,11 @@ def reached(runs: List[Run], target: float) -> float:
     return statistics.median(run.reached(target) for run in runs)
 
 
+def spent(by_rate: Dict[str, List[Run]], target: float) -> float:
+    """Return the updates of the search, or of the whole grid, that it took to know the best."""
+    return sum(statistics.median(run.spent(target) for run in runs) for runs in by_rate.values())
+
+
 def table(results: Results) -> str:
     """Compare the ways: the best rate's updates, each seed's, and what finding it out took."""
     lines = [
@@ -198,16 +205,13 @@ def table(results: Results) -> str:
         for name, by_rate in results.items():
             rate = best_rate(by_rate, target)
             each = ", ".join(f"{run.reached(target):g}" for run in by_rate[rate])
-            spent = sum(
-                statistics.median(run.spent(target) for run in runs) for runs in by_rate.values()
-            )
             cells = [
                 f"{target:.0%}",
                 name,
                 rate,
                 f"{reached(by_rate[rate], target):g}",
                 each,
-                f"{spent:g}",
+                f"{spent(by_rate, target):g}",
             ]
             lines.append("| " + " | ".join(cells).replace("inf", "never") + " |")
     return "\n".join(lines)
@@ -225,6 +229,24 @@ def draw(results: Results, path: Path) -> None:
     ax = plot_curves(curves, "updates; 1-cycle and steps: the whole training's", "accuracy")
     ax.set_ylim(0.8, None)
     ax.figure.savefig(path, dpi=100)
+
+
+def rows() -> Iterator[Row]:
+    """Yield what 1-cycle takes beside the others, at their best rates where all get there."""
+    yield from compared(measure(load(FOLDER), [0, 1, 2]))
+
+
+def compared(results: Results) -> Iterator[Row]:
+    """Yield 1-cycle's updates beside those of each other way."""
+    cycle = results["1-cycle"]
+    for target in TARGETS:
+        for name in ("constant", "steps"):
+            other, what = results[name], f"1-cycle: updates to {target:.0%}"
+            each = [reached(by[best_rate(by, target)], target) for by in (cycle, other)]
+            if math.isfinite(sum(each)):
+                yield Row(what, f"{name}, best rate of a grid", each[0] / each[1])
+            ratio = spent(cycle, target) / spent(other, target)
+            yield Row(f"{what}, with the search", f"{name}, with the grid", ratio)
 
 
 def main() -> int:

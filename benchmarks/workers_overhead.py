@@ -1,25 +1,27 @@
 """What a fit costs beside bare training, in two workers: `python -m benchmarks.workers_overhead`.
 
 The bare loop of each worker trains the same net on its own half of the same batches through the
-same KVStore. Both run in turn, many times over; a figure is the median of the ratios.
+same KVStore.
 """
 
-import statistics
 import sys
+from typing import Iterator
 
 import numpy as np
 
-from benchmarks.finder_overhead import TASKS, make_learner, seconds
 from gluon_lr import Learner
 from gluon_lr._mxnet import mx
-from gluon_lr.launch import launch
 
-UPDATES, ROUNDS = 60, 15
+from .finder_overhead import NETS, make_learner
+from .measure import Row, compared, heard, in_updates, main, ratios, say
+
+UPDATES = 60
+LAUNCH = (sys.executable, "-m", "gluon_lr", "launch", "-n", "2", "--")
 
 
 def measure(name: str) -> None:
-    """Time one net in this worker; the first prints its row of the table."""
-    made = make_learner(*TASKS[name])
+    """Time one net in this worker; the first says its row."""
+    made = make_learner(name)
     optimizer = mx.optimizer.SGD(learning_rate=1e-3, momentum=0.9)
     trainer = mx.gluon.Trainer(
         made.net.collect_params(), optimizer, kvstore="dist_sync", update_on_kvstore=False
@@ -44,28 +46,23 @@ def measure(name: str) -> None:
         learner.fit(1, 1e-3)
         mx.nd.waitall()
 
-    def together(action) -> float:
+    def together() -> None:
         workers.sum(np.zeros(1))
-        return seconds(action)
 
-    bare, ratios = [], []
-    for _ in range(ROUNDS):
-        bare.append(together(bare_loop))
-        ratios.append(together(fit) / bare[-1])
+    beside = in_updates("bare loop", bare_loop, UPDATES)
+    figures = ratios(fit, bare_loop, before=together)
     if workers.is_first:
-        update = 1e3 * statistics.median(bare) / UPDATES
-        print(f"| {name} ({update:.1f} ms an update) | {statistics.median(ratios):.3f} |")
+        say([compared(f"{name}: fit in two workers, per update", beside, figures)])
 
 
-def main() -> int:
-    """Measure in this worker, or start two workers that do, for each net in turn."""
-    if len(sys.argv) > 1:
-        measure(sys.argv[1])
-        return 0
-    print("| fit beside a bare loop, two workers, per update | ratio |\n|---|---:|", flush=True)
-    command = [sys.executable, "-m", "benchmarks.workers_overhead"]
-    return max(launch([*command, name]) for name in TASKS)
+def rows() -> Iterator[Row]:
+    """Start two workers for each net in turn, and yield its row."""
+    for name in NETS:
+        yield from heard([*LAUNCH, sys.executable, "-m", "benchmarks.workers_overhead", name])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    if len(sys.argv) > 1:
+        measure(sys.argv[1])
+    else:
+        sys.exit(main("workers_overhead", rows()))
