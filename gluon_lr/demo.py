@@ -1,17 +1,15 @@
 """The demo: find a rate for handwritten digits, and train by it."""
 
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, List, NamedTuple
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from . import plotting
-from ._mxnet import mx, nd, scalar
+from ._mxnet import mx
 from .finder import LRFinder, LRFinderResult
-from .schedules import OneCycleSchedule, Schedule
-from .training import ContinuousBatchSampler, Learner
+from .schedules.annealed import AnnealedSchedule
+from .training import Learner, Recorder, one_cycle
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,23 +23,25 @@ class Digits(NamedTuple):
     """The 1,797 images of scikit-learn's `load_digits`, four fifths of them to train on."""
 
     train: mx.gluon.data.Dataset
-    images: mx.nd.NDArray
-    labels: mx.nd.NDArray
-
-    @property
-    def iterations_per_epoch(self) -> int:
-        """Batches in one pass over the training images."""
-        return len(self.train) // BATCH_SIZE
+    valid: mx.gluon.data.Dataset
 
 
 class Run(NamedTuple):
-    """One training run: its name, highest rate, loss and accuracy after each epoch, and time."""
+    """A training: its name, its highest rate, and what came of it."""
 
     name: str
-    max_lr: float
-    losses: List[float]
-    accuracies: List[float]
-    seconds: float
+    lr: float
+    recorder: Recorder
+
+    @property
+    def row(self) -> str:
+        """Its row of the table."""
+        last = self.recorder.epochs[-1]
+        seconds = sum(epoch["time"] for epoch in self.recorder.epochs)
+        return (
+            f"{self.name:<20}{self.lr:>8.3g}{last['valid_loss']:>12.4f}"
+            f"{last['accuracy']:>11.1%}{seconds:>8.1f}s"
+        )
 
 
 def load_digits() -> Digits:
@@ -57,8 +57,7 @@ def load_digits() -> Digits:
     )
     return Digits(
         mx.gluon.data.ArrayDataset(train_images, train_labels),
-        nd.array(images),
-        nd.array(labels),
+        mx.gluon.data.ArrayDataset(images, labels),
     )
 
 
@@ -75,50 +74,13 @@ def make_learner(digits: Digits) -> Learner:
         nn.Dense(10),
     )
     net.hybridize()
-    sampler = ContinuousBatchSampler(mx.gluon.data.RandomSampler(len(digits.train)), BATCH_SIZE)
-    loader = mx.gluon.data.DataLoader(digits.train, batch_sampler=sampler)
-    return Learner(net, loader, optimizer="sgd")
-
-
-def evaluate(net: mx.gluon.Block, digits: Digits) -> Tuple[float, float]:
-    """Return the mean loss and the accuracy on the validation images."""
-    output = net(digits.images)
-    loss = mx.gluon.loss.SoftmaxCrossEntropyLoss()(output, digits.labels)
-    return scalar(loss.mean()), scalar((output.argmax(axis=1) == digits.labels).mean())
-
-
-def find(digits: Digits) -> LRFinderResult:
-    """Search for a rate, from a fresh net."""
-    with make_learner(digits) as learner:
-        return LRFinder(learner).find()
-
-
-def one_cycle(max_lr: float, iterations: int) -> OneCycleSchedule:
-    """Go up to `max_lr` and back in nine tenths of the iterations, and cool down in the rest."""
-    cycle_length = round(0.9 * iterations)
-    return OneCycleSchedule(
-        start_lr=max_lr / 10,
-        max_lr=max_lr,
-        cycle_length=cycle_length,
-        cooldown_length=iterations - cycle_length,
-        finish_lr=max_lr / 1000,
+    return Learner(
+        net,
+        mx.gluon.data.DataLoader(digits.train, BATCH_SIZE, shuffle=True),
+        optimizer="sgd",
+        valid_loader=mx.gluon.data.DataLoader(digits.valid, 10 * BATCH_SIZE),
+        metrics="acc",
     )
-
-
-def train(digits: Digits, schedule: Optional[Schedule], name: str) -> Run:
-    """Train for `EPOCHS` epochs, at the rates of `schedule` or at the optimizer's own."""
-    losses, accuracies = [], []
-    start = time.perf_counter()
-    with make_learner(digits) as learner:
-        max_lr = learner.trainer.learning_rate if schedule is None else schedule.base_lr
-        iterations = range(1, EPOCHS * digits.iterations_per_epoch + 1)
-        for n in tqdm(iterations, desc=f"Training, {name}"):
-            learner.iteration(lr=None if schedule is None else schedule(n))
-            if n % digits.iterations_per_epoch == 0:
-                loss, accuracy = evaluate(learner.net, digits)
-                losses.append(loss)
-                accuracies.append(accuracy)
-    return Run(name, max_lr, losses, accuracies, time.perf_counter() - start)
 
 
 def run(out: Path) -> str:
@@ -135,44 +97,53 @@ def run(out: Path) -> str:
         Where the search suggests no rate.
     """
     digits = load_digits()
-    iterations = EPOCHS * digits.iterations_per_epoch
-    result = find(digits)
+    result = LRFinder(make_learner(digits)).find()
     if result.suggestion is None:
         raise RuntimeError(f"The search on digits suggests no rate: {result!r}")
-    schedule = one_cycle(result.suggestion, iterations)
-    runs = [train(digits, schedule, "1-cycle"), train(digits, None, "MXNet's default")]
-
-    finder_picture, schedule_picture, training_picture = (
-        out / name for name in ("finder.png", "schedule.png", "training.png")
-    )
-    _save(finder_picture, result.plot)
-    _save(schedule_picture, lambda ax: schedule.plot(iterations, ax))
-    epochs = range(1, EPOCHS + 1)
-    curves = {f"{one.name}, lr {one.max_lr:.2g}": (epochs, one.losses) for one in runs}
-    _save(
-        training_picture,
-        lambda ax: plotting.plot_curves(curves, "epoch", "validation loss", ax),
-    )
+    fitted = make_learner(digits)
+    fitted.fit_one_cycle(EPOCHS, result.suggestion)
+    default = make_learner(digits)
+    default.fit(EPOCHS)
+    runs = [
+        Run("1-cycle", result.suggestion, fitted.recorder),
+        Run("MXNet's default", default.trainer.learning_rate, default.recorder),
+    ]
     return "\n".join(
         [
             f"The search took {len(result)} iterations and ended: {result.reason}.",
             "",
             f"{EPOCHS} epochs on digits      rate   val. loss   accuracy     time",
-            *(
-                f"{one.name:<20}{one.max_lr:>8.3g}{one.losses[-1]:>12.4f}"
-                f"{one.accuracies[-1]:>11.1%}{one.seconds:>8.1f}s"
-                for one in runs
-            ),
+            *(one.row for one in runs),
             "",
             "Pictures:",
-            *(f"  {path}" for path in (finder_picture, schedule_picture, training_picture)),
+            *(f"  {path}" for path in draw(out, result, runs)),
         ]
     )
 
 
-def _save(path: Path, plot: "Callable[[Axes], object]") -> None:
+def draw(out: Path, result: LRFinderResult, runs: List[Run]) -> List[Path]:
+    """Draw the search, the rates of the first run and the losses of all; return the files."""
+    length = len(runs[0].recorder)
+    schedule = AnnealedSchedule(one_cycle(runs[0].lr)["lr"], length)
+    epochs = range(1, EPOCHS + 1)
+    losses = {
+        f"{one.name}, lr {one.lr:.2g}": (epochs, [e["valid_loss"] for e in one.recorder.epochs])
+        for one in runs
+    }
+    return [
+        _save(out / "finder.png", result.plot),
+        _save(out / "schedule.png", lambda ax: schedule.plot(length, ax)),
+        _save(
+            out / "training.png",
+            lambda ax: plotting.plot_curves(losses, "epoch", "validation loss", ax),
+        ),
+    ]
+
+
+def _save(path: Path, plot: "Callable[[Axes], object]") -> Path:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     plot(figure.subplots())
     figure.savefig(path, dpi=120)
+    return path

@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 from conftest import ONE, TWO, assert_same_arrays, weights
 
-from gluon_lr import Learner, LinearCoolDown, LinearWarmUp, LRFinder
+from gluon_lr import (
+    CosineScheduler,
+    Learner,
+    LinearCoolDown,
+    LinearWarmUp,
+    LRFinder,
+    MultiFactorScheduler,
+    PolyScheduler,
+)
 from gluon_lr._mxnet import mx, nd
 
 CLASSES, BATCH_SIZE = 3, 4
@@ -58,10 +66,32 @@ def test_a_net_of_the_model_zoo_is_searched_without_a_trace_and_tuned(ctx):
     assert_same_arrays(weights(loaded), weights(untouched))
 
 
-def test_gluoncvs_schedules_inside_ours():
+@pytest.fixture
+def gluoncv():
     reason = "GluonCV is not installed: pip install gluoncv"
-    gluoncv = pytest.importorskip("gluoncv.utils.lr_scheduler", reason=reason)
+    return pytest.importorskip("gluoncv.utils.lr_scheduler", reason=reason)
 
+
+@pytest.mark.parametrize(
+    ("mode", "arguments", "ours"),
+    [
+        ("cosine", {"target_lr": 0.01}, CosineScheduler(999, base_lr=0.4, final_lr=0.01)),
+        ("poly", {"target_lr": 0.01}, PolyScheduler(999, base_lr=0.4, pwr=2, final_lr=0.01)),
+        ("linear", {"target_lr": 0.01}, PolyScheduler(999, base_lr=0.4, pwr=1, final_lr=0.01)),
+        (
+            "step",
+            {"step_iter": [300, 600], "step_factor": 0.1},
+            MultiFactorScheduler([299, 599], factor=0.1, base_lr=0.4),
+        ),
+    ],
+)
+def test_what_the_readme_says_of_gluoncvs_schedules(gluoncv, mode, arguments, ours):
+    theirs = gluoncv.LRScheduler(mode, base_lr=0.4, niters=1000, **arguments)
+    rates = [theirs(n) for n in range(1200)]
+    np.testing.assert_allclose(ours.values(range(1200)), rates, rtol=1e-12, atol=1e-15)
+
+
+def test_gluoncvs_schedules_inside_ours(gluoncv):
     def make():
         return gluoncv.LRSequential(
             [

@@ -127,3 +127,10 @@ def test_the_module_runs_as_a_command():
         [sys.executable, "-m", "gluon_lr", "--version"], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == f"gluon-lr {gluon_lr.__version__}"
+
+
+def test_the_picture_of_the_house_has_every_module():
+    picture = (PACKAGE.parent / "docs" / "house.svg").read_text(encoding="utf-8")
+    for path in PACKAGE.rglob("*.py"):
+        if not path.name.startswith("__") and path.stem != "_version":
+            assert path.stem in picture, path
