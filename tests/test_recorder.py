@@ -127,7 +127,7 @@ def test_it_prints_well():
     ]
     assert repr(recorder).splitlines()[2].split() == ["0", "0.250000", "0.500000", "01:01"]
     html = recorder._repr_html_()
-    assert html.startswith("<p>Recorder(12 updates, 3 epochs)</p><table><tr><td>epoch</td>")
+    assert html.startswith("<p>Recorder(12 updates, 3 epochs)</p><table><tr><th>epoch</th>")
     assert html.count("<tr>") == 4
     assert repr(Recorder(make_trainer(make_net()))) == "Recorder(0 updates, 0 epochs)"
 

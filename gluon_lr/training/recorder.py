@@ -241,8 +241,10 @@ class Recorder:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        rows = ["".join(f"<td>{cell}</td>" for cell in row) for row in self._table()]
-        body = "".join(f"<tr>{row}</tr>" for row in rows)
+        body = ""
+        for number, row in enumerate(self._table()):
+            tag = "td" if number else "th"
+            body += "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in row) + "</tr>"
         return f"<p>{repr(self).splitlines()[0]}</p><table>{body}</table>"
 
     def _table(self) -> List[List[str]]:
