@@ -92,6 +92,14 @@ def is_callable(owner: str, argument: str, value: Any, constraint: str) -> None:
         raise TypeError(message(owner, argument, constraint, value))
 
 
+def is_function(owner: str, argument: str, value: Any, constraint: str) -> None:
+    """Check that `value` can be called, and is no class of which an instance was meant."""
+    if isinstance(value, type):
+        remedy = f"Make one of this class: {value.__name__}(...)."
+        raise TypeError(message(owner, argument, constraint, value, remedy))
+    is_callable(owner, argument, value, constraint)
+
+
 def warn_caller(text: str) -> None:
     """Issue a UserWarning at the user's line: the first one outside this package and MXNet."""
     level = 1

@@ -230,7 +230,7 @@ class CombinedAnnealer:
             constraint = f"as many as the {len(self.pcts)} shares"
             raise ValueError(_check.message(owner, "scheds", constraint, len(self.scheds)))
         for sched in self.scheds:
-            _check.is_callable(owner, "scheds", sched, "callable with a position")
+            _check.is_function(owner, "scheds", sched, "callable with a position")
         self._starts = [math.fsum(self.pcts[:part]) for part in range(len(self.pcts))]
         self._reached = [
             start - _ROUNDING if start > _ROUNDING else start for start in self._starts

@@ -204,6 +204,8 @@ def _factory(text: str) -> Callable[[], Any]:
         raise _RequestError(f"the factory must be MODULE:FUNCTION, got {text!r}")
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
+    if module_name.endswith(".py"):
+        raise _RequestError(f"the factory must be MODULE:FUNCTION without .py, got {text!r}")
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:

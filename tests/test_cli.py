@@ -165,6 +165,7 @@ def test_find_can_refine(training, capsys):
     ("arguments", "message"),
     [
         (["my.training"], "the factory must be MODULE:FUNCTION, got 'my.training'"),
+        (["my/training.py:make"], "MODULE:FUNCTION without .py, got 'my/training.py:make'"),
         (["my.nowhere:make"], "my.nowhere:make: No module named 'my.nowhere'"),
         (["my.training:make"], "my.training:make: my.training has no function 'make'"),
         (["my.training:number"], "my.training has no function 'number'"),

@@ -331,8 +331,15 @@ def test_validation_data_must_be_iterable():
 
 
 def test_a_learner_must_look_like_one():
-    with pytest.raises(TypeError, match="LRFinder: `learner` must be an object with `iteration`"):
+    with pytest.raises(
+        TypeError, match=r"LRFinder: `learner` must be .* LRFinder\(Learner\(net, lo"
+    ):
         LRFinder(make_net())
+
+
+def test_a_criterion_is_not_its_class():
+    with pytest.raises(TypeError, match=r"`stop` must be a criterion: .* Make one .* Diverged\("):
+        find(make_learner(), stop=Diverged)
 
 
 def test_nothing_to_plot_before_the_first_search():

@@ -293,6 +293,7 @@ def test_a_bad_rate_changes_nothing(lr):
         ({"groups": ["no such name"]}, ValueError, "`groups` must be groups of which each"),
         ({"iterations_per_epoch": 0}, ValueError, "`iterations_per_epoch` must be an integer"),
         ({"optimizer": mx.optimizer.SGD(), "optimizer_params": {"wd": 1}}, ValueError, "left out"),
+        ({"loss": mx.gluon.loss.L2Loss}, TypeError, r"`loss` must be callable .* L2Loss\(\.\.\.\)"),
         ({"optimizer": "no such thing"}, ValueError, "Cannot find optimizer"),
     ],
 )
@@ -303,6 +304,14 @@ def test_bad_arguments_leave_the_net_alone(arguments, error, message):
     with pytest.raises(RuntimeError, match="not been initialized"):
         for parameter in net.collect_params().values():
             contexts_of(parameter)
+
+
+@pytest.mark.parametrize("argument", [{"optimizer": "adam"}, {"optimizer_params": {"wd": 1}}])
+def test_what_a_trainer_would_ignore_is_refused(argument):
+    net = initialised_net(mx.cpu())
+    trainer = mx.gluon.Trainer(net.collect_params(), "sgd")
+    with pytest.raises(ValueError, match="must be left out where a trainer"):
+        Learner(net, make_loader(), trainer=trainer, **argument)
 
 
 def test_a_context_the_net_is_not_on_is_refused_with_the_remedy():

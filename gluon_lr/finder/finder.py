@@ -54,7 +54,9 @@ class LRFinder:
         for name in ("iteration", "net", "trainer"):
             if not hasattr(learner, name):
                 constraint = "an object with `iteration`, `net` and `trainer`"
-                raise TypeError(_check.message("LRFinder", "learner", constraint, learner))
+                remedy = "Make one of your net and data: LRFinder(Learner(net, loader))."
+                kind = type(learner).__name__
+                raise TypeError(_check.message("LRFinder", "learner", constraint, kind, remedy))
         self.learner = learner
         self.result: Optional[LRFinderResult] = None
 
@@ -132,7 +134,7 @@ class LRFinder:
         if isinstance(stop, LRFinderStoppingCriteria):
             stop = stop.criterion
         if stop is not None:
-            _check.is_callable(owner, "stop", stop, CRITERION)
+            _check.is_function(owner, "stop", stop, CRITERION)
         repeats = _check.integer(owner, "repeats", repeats, 1)
         if seed is not None:
             seed = _check.integer(owner, "seed", seed, 0)

@@ -151,7 +151,7 @@ class AnyOf(StoppingCriterion):
 
     def __init__(self, *criteria: Criterion) -> None:
         for criterion in criteria:
-            _check.is_callable(type(self).__name__, "criteria", criterion, CRITERION)
+            _check.is_function(type(self).__name__, "criteria", criterion, CRITERION)
         self.criteria = criteria
 
     def __call__(self, state: SearchState) -> bool:

@@ -32,7 +32,7 @@ class AnnealedSchedule(BoundedSchedule):
     def __init__(self, curve: Curve, length: int) -> None:
         super().__init__()
         name = type(self).__name__
-        _check.is_callable(name, "curve", curve, "callable with a position")
+        _check.is_function(name, "curve", curve, "callable with a position")
         self.curve = curve
         self.length = _check.integer(name, "length", length, 1)
 

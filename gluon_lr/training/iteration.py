@@ -92,7 +92,7 @@ class IterationLearner:
         if valid_loader is not None:
             check_loader("Learner", "valid_loader", valid_loader)
         if loss is not None:
-            _check.is_callable("Learner", "loss", loss, "callable with (output, label)")
+            _check.is_function("Learner", "loss", loss, "callable with (output, label)")
         _metric(metrics)
         contexts = _contexts(net, ctx)
         if optimizer_params is not None and (trainer is not None or not isinstance(optimizer, str)):
@@ -101,6 +101,9 @@ class IterationLearner:
             raise ValueError(
                 _check.message("Learner", "optimizer_params", constraint, optimizer_params, remedy)
             )
+        if trainer is not None and optimizer != "sgd":
+            constraint = "left out where a trainer is given, which has one"
+            raise ValueError(_check.message("Learner", "optimizer", constraint, optimizer))
         if trainer is None and isinstance(optimizer, str):
             optimizer = mx.optimizer.create(optimizer, **(optimizer_params or {}))
         _initialize(net, contexts)
