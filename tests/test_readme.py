@@ -1,8 +1,10 @@
 """The code of the README, and of the other pages, runs as it stands, each block on its own."""
 
+import os
 import re
 import runpy
 import shlex
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -75,13 +77,24 @@ def test_the_finder_runs_from_the_shell(monkeypatch, capsys):
     plt.close("all")
 
 
-def test_the_script_for_one_machine_trains_on_two_after_a_change_of_three_lines(tmp_path):
+def script_for_machines():
+    """Apply the README's difference to its script for one machine."""
     script = next(code for code in BLOCKS if "workers.is_first" in code)
     (diff,) = re.findall(r"^```diff\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
     assert len(diff.splitlines()) <= 3
     old, new = ("".join(re.findall(rf"^\{sign}(.*\n)", diff, re.MULTILINE)) for sign in "-+")
     assert script.count(old) == 1
-    Path("train.py").write_text(script.replace(old, new))
+    return script.replace(old, new)
+
+
+def free_port():
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return server.getsockname()[1]
+
+
+def test_the_script_for_one_machine_trains_on_two_after_a_change_of_three_lines(tmp_path):
+    Path("train.py").write_text(script_for_machines())
     (line,) = re.findall(r"^gluon-lr (launch .*) python train.py$", TEXT, re.MULTILINE)
     command = [sys.executable, "-m", "gluon_lr", *line.split(), sys.executable, "train.py"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=150)
@@ -100,3 +113,26 @@ def test_every_public_schedule_is_in_the_table():
 
     for name in set(schedules.__all__) - {"Schedule", "schedule"}:
         assert f"| `{name}(" in TEXT
+
+
+def test_the_lines_for_machines_run_on_one(tmp_path):
+    guide = (ROOT / "docs/guide/machines.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```bash\n(.*?)^```", guide, re.DOTALL | re.MULTILINE)
+    worker = next(line.split("#")[0] for line in block.splitlines() if "=worker" in line)
+    lines = block.replace("10.0.0.1", "127.0.0.1").replace("9000", str(free_port()))
+    Path("train.py").write_text(script_for_machines())
+    Path("both.sh").write_text(f"set -e\n{lines.replace(worker, f'{worker} & {worker}')}\nwait\n")
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    command = ["timeout", "150", "bash", "both.sh"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Recorder(48 updates, 3 epochs)") == 1
+
+
+def test_the_site_is_built_in_ci_as_contributing_says():
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8").replace('"$work/tools/bin/', "")
+    lines = re.findall(r"^(?:python -m sphinx|lychee) .*", page, re.MULTILINE)
+    assert len(lines) == 2
+    for line in lines:
+        assert line in ci.replace('python"', "python").replace('lychee"', "lychee")
