@@ -6,6 +6,7 @@ Every other module takes `mx` from here, and asks for no version.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 from typing import Any, ContextManager, Iterator
 
@@ -128,6 +129,16 @@ def infer_shapes_anew(net: mx.gluon.Block) -> None:
     net.apply(forget)
 
 
+def lay_out_plainly(array: Any) -> None:
+    """Turn an array into MXNet's own layout, in place; the numbers stay.
+
+    A forward pass without `record` leaves the weights of convolutions in oneDNN's, which a
+    distributed KVStore cannot read. Asking C for the data turns them back.
+    """
+    address = ctypes.c_void_p()
+    mx.base.check_call(mx.base._LIB.MXNDArrayGetData(array.handle, ctypes.byref(address)))
+
+
 def untraced() -> ContextManager[Any]:
     """Compute, in a block, aside from the graph that 2.0 makes of a hybrid net at a call."""
     return mx._deferred_compute.context(False) if MXNET_2 else contextlib.nullcontext()
@@ -166,6 +177,7 @@ __all__ = [
     "draws_indices",
     "estimator",
     "infer_shapes_anew",
+    "lay_out_plainly",
     "metric",
     "momentum_in",
     "mx",

@@ -22,6 +22,12 @@ from gluon_lr import (
 from gluon_lr._mxnet import mx
 
 
+@pytest.mark.parametrize("plot", ["plot_loss", "plot_sched"])
+def test_there_is_nothing_to_draw_before_the_first_update(plot):
+    with pytest.raises(RuntimeError, match=r"no update to draw yet; call learner\.fit_one_cycle"):
+        getattr(Recorder(make_trainer(make_net())), plot)()
+
+
 def recorded(groups=None, updates=12):
     """Record a plain loop, as a user without the Learner writes it."""
     net = make_net()

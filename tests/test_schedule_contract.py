@@ -4,9 +4,12 @@ import copy
 import json
 import math
 import pickle
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
+import schedule_strategies
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from schedule_strategies import HIGHEST, schedules
@@ -20,6 +23,13 @@ from gluon_lr import (
     TriangularSchedule,
 )
 from gluon_lr._mxnet import mx
+
+
+@pytest.mark.parametrize("name", sorted(set(gluon_lr.schedules.__all__) - {"Schedule", "schedule"}))
+def test_a_strategy_makes_every_schedule(name):
+    path = Path(schedule_strategies.__file__)
+    found = re.findall(rf"\b{name}\b", path.read_text(encoding="utf-8"))
+    assert len(found) > 1, f"{path.name} has no strategy for {name}: it is imported at most."
 
 
 def copies_of(schedule):

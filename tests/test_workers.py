@@ -70,6 +70,7 @@ def assert_close(outcome, alone):
         ("fit", "dist_sync"),
         ("fit_on_two_contexts", "dist_device_sync"),
         ("fit_by_iterations", "dist_sync"),
+        ("fit_convolutions", "dist_sync"),
         ("fit_own_batches", "dist_sync"),
     ],
 )

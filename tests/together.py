@@ -113,6 +113,19 @@ def fit_with_running_statistics():
     return fit(net=make_net(norm=True))
 
 
+def fit_convolutions():
+    """Train a net that waits for its shapes, and whose weights oneDNN lays out anew."""
+    random = np.random.RandomState(7)
+    data = random.randn(SAMPLES, 1, 6, 6).astype(np.float32)
+    label = (data.mean(axis=(1, 2, 3)) > 0).astype(np.float32)
+    dataset = mx.gluon.data.ArrayDataset(data, label)
+    net = mx.gluon.nn.HybridSequential()
+    net.add(mx.gluon.nn.Conv2D(8, 3, padding=1), mx.gluon.nn.Dense(2))
+    learner = make_learner(mx.gluon.data.DataLoader(dataset, BATCH_SIZE), net=net)
+    learner.fit_one_cycle(3, 0.1)
+    return what_came_of(learner)
+
+
 def fit_own_batches():
     """Train on loaders that each worker has split by itself, of parts that differ in size."""
     random = np.random.RandomState(7)

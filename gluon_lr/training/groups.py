@@ -54,11 +54,12 @@ def parameter_groups(
             constraint = "groups of which each has a parameter of the trainer"
             raise ValueError(_check.message(owner, "groups", constraint, group))
     places = Counter(id(one) for members in found for one in members)
-    astray = [one.name for one in parameters if places[id(one)] != 1]
+    astray = {one.name: places[id(one)] for one in parameters if places[id(one)] != 1}
     if astray:
         constraint = "groups that hold each parameter of the trainer once"
-        some = f"none or two with {', '.join(astray[:5])}" + (" ..." if astray[5:] else "")
-        raise ValueError(_check.message(owner, "groups", constraint, some))
+        some = [f"{name} {'twice' if count else 'never'}" for name, count in astray.items()]
+        value = ", ".join(some[:5]) + (", ..." if some[5:] else "")
+        raise ValueError(_check.message(owner, "groups", constraint, value))
     return found
 
 

@@ -528,9 +528,11 @@ class Learner(IterationLearner):
             raise RuntimeError("Learner: a fit is at work; load before or after it.")
         data = read_checkpoint(path)
         more = data["more"]
-        if not isinstance(more, dict) or more.get("groups") != len(self.groups):
-            constraint = f"a file of Learner.save, with {len(self.groups)} parameter groups"
-            raise ValueError(_check.message("load", "path", constraint, str(path)))
+        groups = more.get("groups") if isinstance(more, dict) else None
+        if groups != len(self.groups):
+            constraint = f"a file of Learner.save of as many parameter groups, {len(self.groups)}"
+            value = f"{path}, of {groups or 'none'}"
+            raise ValueError(_check.message("load", "path", constraint, value))
         fits = [Fit.from_data(fit) for fit in more["fits"]]
         place = Place.from_data(more["place"])
         with interrupts_held_by() as hold, hold:

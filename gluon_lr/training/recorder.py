@@ -135,9 +135,16 @@ class Recorder:
     def plot_loss(
         self, skip_start: int = 5, with_valid: bool = True, ax: "Optional[Axes]" = None
     ) -> "Axes":
-        """Draw the training loss, smoothed too, and the epochs' validation loss over updates."""
+        """Draw the training loss, smoothed too, and the epochs' validation loss over updates.
+
+        Raises
+        ------
+        RuntimeError
+            Before the first update.
+        """
         from ..plotting import plot_losses
 
+        self._check_begun()
         valid = [
             (end, epoch["valid_loss"])
             for end, epoch in zip(self._ends, self.epochs)
@@ -146,9 +153,16 @@ class Recorder:
         return plot_losses(self.losses, valid, skip_start, ax)
 
     def plot_sched(self, keys: Optional[Sequence[str]] = None, figsize: Any = None) -> "List[Axes]":
-        """Draw the hyper-parameters of all updates, those of `keys` or those that moved."""
+        """Draw the hyper-parameters of all updates, those of `keys` or those that moved.
+
+        Raises
+        ------
+        RuntimeError
+            Before the first update.
+        """
         from ..plotting import plot_hyper_parameters
 
+        self._check_begun()
         recorded = self.group_hps
         if keys is None:
             moved = [key for key, values in recorded.items() if np.ptp(values, axis=0).any()]
@@ -259,6 +273,12 @@ class Recorder:
         while self._known < count:
             self._losses[self._known] = float(self._losses[self._known])
             self._known += 1
+
+    def _check_begun(self) -> None:
+        if len(self) == 0:
+            raise RuntimeError(
+                "Recorder: no update to draw yet; call learner.fit_one_cycle(), say."
+            )
 
     def _searched(self) -> "LRFinderResult":
         if self.search is None:

@@ -7,18 +7,24 @@ import os
 from typing import Any, Iterable, Iterator, List, Optional, Tuple
 
 from .. import _check
-from .._mxnet import mx
+from .._mxnet import lay_out_plainly, mx
 
 
 def prepare(trainer: mx.gluon.Trainer) -> None:
     """Make the KVStore, where a trainer has made none yet, and give it the weights."""
     if not trainer._kv_initialized:
         trainer._init_kvstore()
+    if not is_distributed(trainer):
+        trainer._init_params()
+        return
+    mx.nd.waitall()
+    for parameter in trainer._params:
+        for array in parameter._data or ():
+            lay_out_plainly(array)
     trainer._init_params()
-    if is_distributed(trainer):
-        # Otherwise MXNet may ask the servers for the first weights after it has sent them the
-        # first gradients, which they then hold in their place.
-        mx.nd.waitall()
+    # Otherwise MXNet may ask the servers for the first weights after it has sent them the first
+    # gradients, which they then hold in their place.
+    mx.nd.waitall()
 
 
 def is_distributed(trainer: mx.gluon.Trainer) -> bool:
