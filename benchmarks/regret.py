@@ -170,8 +170,9 @@ def known_truth() -> Dict[str, Truth]:
 
 def rows() -> Iterator[Row]:
     """Yield the share of the curves on which ours and fastai's lose more than is allowed."""
+    truth = known_truth()
     for half, tasks in HALVES.items():
-        found = outcomes(tasks, known_truth())
+        found = outcomes(tasks, truth)
         for name in ("find()", "find(refine=True)", "fastai's minimum", "fastai's valley"):
             share = float(np.mean(shortfalls(found[name]) > ALLOWED))
             yield Row(f"{name}: {LOST} lost, {half}", "all curves", share)
@@ -184,8 +185,9 @@ def main() -> None:
     if parser.parse_args().truth:
         compute_truth()
         return
+    truth = known_truth()
     for half, tasks in HALVES.items():
-        found = outcomes(tasks, known_truth())
+        found = outcomes(tasks, truth)
         print(f"\nThe {half}: {len(tasks)} tasks, {len(SEEDS)} seeds\n")
         print("\n".join(lines(found)))
         for name in ("find()", "find(refine=True)"):

@@ -11,9 +11,9 @@ from unittest import mock
 import numpy as np
 from matplotlib.figure import Figure
 
-import gluon_lr
-from gluon_lr import PlateauScheduler, Schedule
+from gluon_lr import AnnealedSchedule, PlateauScheduler, Schedule
 from gluon_lr.plotting import plot_curves
+from gluon_lr.schedules.text import NAMES
 
 FOLDER = Path(__file__).parent / "gallery"
 
@@ -52,8 +52,7 @@ class Example(NamedTuple):
 
 def public_schedules() -> List[type]:
     """Return the classes of the gallery."""
-    names = {"AnnealedSchedule", *gluon_lr.schedules.__all__} - {"Schedule", "schedule"}
-    return [getattr(gluon_lr, name) for name in sorted(names)]
+    return sorted([AnnealedSchedule, *NAMES.values()], key=lambda cls: cls.__name__)
 
 
 def run_doctest(cls: type) -> Example:
