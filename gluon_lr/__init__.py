@@ -2,7 +2,8 @@
 
 from ._mxnet import HAS_GLUON, serve
 from ._version import __version__
-from .annealing import (
+from .hyper import (
+    AnnealedSchedule,
     SchedCos,
     SchedExp,
     SchedLin,
@@ -36,9 +37,11 @@ from .schedules import (
     TriangularSchedule,
     schedule,
 )
-from .schedules.annealed import AnnealedSchedule
 
 if HAS_GLUON:
+    from . import finder
+    from .data import ContinuousBatchSampler
+    from .distributed import Workers, WorkersLostError
     from .finder import (
         AllOf,
         AnyOf,
@@ -53,31 +56,23 @@ if HAS_GLUON:
         SearchState,
         StoppingCriterion,
         StopReason,
-        SuggestedLRs,
     )
-    from .training import (
+    from .hyper import HyperParameters, ParamScheduler, flat_cos, one_cycle, sgdr
+    from .learner import (
         Callback,
         CancelFitException,
         CheckpointCallback,
-        ContinuousBatchSampler,
         EarlyStoppingCallback,
         EstimatorLearner,
-        HyperParameters,
         Learner,
         LRScheduleHandler,
         OneCycleHandler,
-        ParamScheduler,
         ParamSchedulerHandler,
         Recorder,
-        Workers,
-        WorkersLostError,
-        flat_cos,
-        load_checkpoint,
-        one_cycle,
-        preserved,
-        save_checkpoint,
-        sgdr,
+        SuggestedLRs,
     )
+    from .learner.lr_find import lr_find
+    from .state import load_checkpoint, preserved, save_checkpoint
 
 __all__ = [
     "AllOf",
@@ -150,4 +145,6 @@ __all__ = [
 ]
 
 if HAS_GLUON:
+    # made from the learner's room, which is above the finder's, and asked for there as well
+    vars(finder).update(SuggestedLRs=SuggestedLRs, lr_find=lr_find)
     serve()

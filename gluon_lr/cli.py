@@ -169,8 +169,8 @@ def _demo(options: Any) -> str:
 
 
 def _find(options: Any) -> Union[str, int]:
+    from .distributed.workers import Workers
     from .finder import LRFinder
-    from .training.workers import Workers
 
     _check_file("--out", options.out)
     _check_file("--json", options.json)
@@ -275,7 +275,7 @@ def _table(options: Any) -> str:
 
 
 def _launch(options: Any) -> int:
-    from .launch import launch
+    from .distributed.launch import launch
 
     command = options.program[options.program[:1] == ["--"] :]
     try:

@@ -8,8 +8,8 @@ import numpy as np
 from . import plotting
 from ._mxnet import mx
 from .finder import LRFinder, LRFinderResult
-from .schedules.annealed import AnnealedSchedule
-from .training import Learner, Recorder, one_cycle
+from .hyper import AnnealedSchedule, one_cycle
+from .learner import Learner, Recorder
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before MXNet: the tests run side by side
 
 import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -99,3 +100,17 @@ def let_workers_finish(loader):
 @pytest.fixture(autouse=True)
 def _in_a_directory_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _with_names_of_its_own():
+    """Number the layers of each test from 0: a Trainer sorts by names, dense10 before dense9."""
+    with mx.name.NameManager():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _without_the_figures_of_others():
+    """Close figures, as matplotlib warns of more than 20 open ones."""
+    yield
+    plt.close("all")

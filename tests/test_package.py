@@ -16,11 +16,16 @@ from gluon_lr.schedules import text
 PACKAGE = Path(gluon_lr.__file__).parent
 # from the foundations up; a module imports from its own row and the rows before it
 ROWS = [
-    ["_version", "_check", "_mxnet"],
-    ["schedules", "annealing"],
+    ["_version", "_check", "_mxnet", "_trainer"],
+    ["schedules"],
+    ["distributed"],
+    ["state"],
+    ["hyper"],
+    ["data"],
     ["training"],
     ["finder"],
-    ["plotting", "launch"],
+    ["learner"],
+    ["plotting", "annealing"],
     ["demo"],
     ["cli"],
     ["__main__", "__init__"],

@@ -11,8 +11,9 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pytest
 
-from gluon_lr import LRFinderResult, launch
+from gluon_lr import LRFinderResult
 from gluon_lr.cli import main
+from gluon_lr.distributed import launch
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"

@@ -6,35 +6,20 @@ goes on only when none of them is left.
 
 import json
 import os
-import signal
-import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 import together
+from processes import LAUNCH, run
 
-from gluon_lr import Workers, launch
+from gluon_lr import Workers
 from gluon_lr._mxnet import mx
+from gluon_lr.distributed import launch
 
 SCRIPT = Path(together.__file__)
-LAUNCH = [sys.executable, "-m", "gluon_lr", "launch", "-n", "2", "--"]
-LONGEST = together.LONGEST  # seconds, after which a test ends what it started and fails
 PATIENCE = "12"  # seconds that the workers wait for one another, where one is lost
-
-
-def run(command, **variables):
-    environment = {**os.environ, **variables}
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
-    )
-    try:
-        output, _ = process.communicate(timeout=LONGEST)
-    finally:
-        process.kill()  # and Linux its children
-    return process.returncode, output
 
 
 def workers_of(scenario, directory, *options):
@@ -180,7 +165,7 @@ def test_a_worker_that_never_comes_ends_the_other_in_time(tmp_path):
     variables = {"GLUON_LR_TIMEOUT": PATIENCE}
     command = without_help("never_come", tmp_path)
     of_two = {"DMLC_NUM_WORKER": "2"}
-    code = f"from gluon_lr.launch import launch\nlaunch({command}, 1, env={of_two})"
+    code = f"from gluon_lr.distributed.launch import launch\nlaunch({command}, 1, env={of_two})"
     _, output = run([sys.executable, "-c", code], **variables)
     assert statuses(tmp_path) == ["1"]
     assert "to a worker they did not" in output
@@ -195,76 +180,3 @@ def test_a_bad_time_to_wait(seconds, monkeypatch):
     monkeypatch.setenv("GLUON_LR_TIMEOUT", seconds)
     with pytest.raises(ValueError, match=r"Learner: `GLUON_LR_TIMEOUT` must be a number of sec"):
         Workers(trainer)
-
-
-# -- the launcher ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("how", ["exit 3", "kill -9 $$"])
-def test_a_failure_ends_all(how):
-    # the first to make the directory fails, the other would sleep for longer than the test lasts
-    script = f"mkdir failed 2>/dev/null && {how}; exec sleep 10000"
-    status, output = run([*LAUNCH, "sh", "-c", script])
-    assert status == (3 if how == "exit 3" else 137)
-    assert "the others are ended too" in output
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_the_end_of_the_launcher_is_the_end_of_all(number):
-    script = "echo started; exec sleep 10000"
-    process = subprocess.Popen(
-        [*LAUNCH, "sh", "-c", script],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        assert [process.stdout.readline() for _ in range(2)] == ["started\n"] * 2
-        process.send_signal(number)
-        rest, _ = process.communicate(timeout=LONGEST)
-    finally:
-        process.kill()
-    assert rest == ""
-    assert process.returncode != 0
-
-
-def test_a_signal_that_comes_to_another_thread_is_heard_too():
-    os.mkfifo("started")
-
-    def send():
-        Path("started").read_text()  # waits for the writer
-        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
-
-    threading.Thread(target=send).start()
-    with pytest.raises(SystemExit, match="143"):
-        launch.launch(["sh", "-c", "echo > started; exec sleep 10000"], 1)
-
-
-def test_each_worker_has_its_share_of_the_cores_and_the_variables():
-    script = "echo $OMP_NUM_THREADS $DMLC_ROLE $DMLC_NUM_WORKER $DMLC_NUM_SERVER"
-    variables = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
-    done = subprocess.run(
-        [*LAUNCH, "sh", "-c", script],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=variables,
-        timeout=LONGEST,
-    )
-    threads = max(os.cpu_count() // 2, 1)
-    assert done.stdout == f"{threads} worker 2 1\n" * 2
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        (([],), ValueError, r"`command` must be a program and its arguments, .*, got \[\]"),
-        (("train.py",), ValueError, r"`command` must be a program and its arguments"),
-        ((["x"], 0), ValueError, r"`workers` must be an integer of at least 1, got 0"),
-        ((["x"], 1, 1.5), TypeError, r"`servers` must be an integer"),
-        ((["no-such-program"], 1), OSError, r"no-such-program"),
-    ],
-)
-def test_bad_arguments_of_the_launcher(arguments, error, message):
-    with pytest.raises(error, match=message):
-        launch.launch(*arguments)

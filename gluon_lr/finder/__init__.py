@@ -1,6 +1,5 @@
 """WHICH rate to use: the learning-rate range test."""
 
-from .fastai import SuggestedLRs, lr_find
 from .finder import LRFinder
 from .result import LRFinderResult, StopReason
 from .stopping import (
@@ -30,6 +29,4 @@ __all__ = [
     "SearchState",
     "StopReason",
     "StoppingCriterion",
-    "SuggestedLRs",
-    "lr_find",
 ]

@@ -9,12 +9,12 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from .. import _check
-from ..training.batches import check_loader
-from ..training.generators import GlobalState
+from ..data.batches import check_loader
+from ..distributed.workers import Workers
+from ..state.generators import GlobalState
+from ..state.snapshot import preserved
+from ..state.transaction import afterwards
 from ..training.iteration import PendingLoss
-from ..training.snapshot import preserved
-from ..training.transaction import afterwards
-from ..training.workers import Workers
 from .result import LRFinderResult, StopReason
 from .stopping import (
     CRITERION,

@@ -20,11 +20,11 @@ import numpy as np
 from .. import _check
 from .._mxnet import Context as MXNetContext
 from .._mxnet import amp, contexts_of, current_context, metric, mx, nd
-from .batches import Batch, Batches, Share, check_loader, one_pass
-from .generators import GlobalState
-from .transaction import afterwards
-from .updaters import loss_scaler_of
-from .workers import Workers
+from .._trainer import loss_scaler_of
+from ..data.batches import Batch, Batches, Share, check_loader, one_pass
+from ..distributed.workers import Workers
+from ..state.generators import GlobalState
+from ..state.transaction import afterwards
 
 Context = Union[mx.Context, List[mx.Context]]
 Self = TypeVar("Self", bound="IterationLearner")

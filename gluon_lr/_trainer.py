@@ -1,0 +1,158 @@
+"""Where a Trainer keeps what its optimizer remembers."""
+
+# Gluon has no public name for a Trainer's updaters and KVStore, nor for the optimizer's counts:
+# the private ones that more than one module needs stand here.
+
+import os
+from typing import Any, Iterable, Iterator, List, Optional, Tuple
+
+from . import _check
+from ._mxnet import lay_out_plainly, mx
+
+
+def prepare(trainer: mx.gluon.Trainer) -> None:
+    """Make the KVStore, where a trainer has made none yet, and give it the weights."""
+    if not trainer._kv_initialized:
+        trainer._init_kvstore()
+    if not is_distributed(trainer):
+        trainer._init_params()
+        return
+    mx.nd.waitall()
+    for parameter in trainer._params:
+        for array in parameter._data or ():
+            lay_out_plainly(array)
+    trainer._init_params()
+    # Otherwise MXNet may ask the servers for the first weights after it has sent them the first
+    # gradients, which they then hold in their place.
+    mx.nd.waitall()
+
+
+def is_distributed(trainer: mx.gluon.Trainer) -> bool:
+    """Say whether a trainer has, or is going to make, a KVStore of several processes."""
+    return "dist" in _store_type(trainer)
+
+
+def check_updates_here(owner: str, trainer: mx.gluon.Trainer) -> None:
+    """Raise a ValueError where the servers of a KVStore update the weights.
+
+    They do so by a copy of the optimizer, and hear of no change after the first step.
+    """
+    if not is_distributed(trainer):
+        return
+    if trainer._kv_initialized:
+        on_server = trainer._update_on_kvstore
+    else:
+        asked = trainer._kvstore_params["update_on_kvstore"]
+        by_default = bool(int(os.environ.get("MXNET_UPDATE_ON_KVSTORE", "1")))
+        on_server = by_default if asked is None else asked
+    if on_server or "async" in _store_type(trainer):
+        constraint = "one that updates the weights itself, so that a new rate has an effect"
+        value = f"one with update_on_kvstore=True and {_store_type(trainer)}"
+        remedy = (
+            "Make it with mx.gluon.Trainer(..., kvstore='dist_sync', update_on_kvstore=False); "
+            "or move the rate by an lr_scheduler of the optimizer, which the servers get too."
+        )
+        raise ValueError(_check.message(owner, "trainer", constraint, value, remedy))
+
+
+def check_no_compression(owner: str, trainer: mx.gluon.Trainer) -> None:
+    """Raise a ValueError where gradients are compressed: so would all else that is sent."""
+    if trainer._compression_params:
+        constraint = "one without compression_params on a distributed KVStore"
+        value = trainer._compression_params
+        raise ValueError(_check.message(owner, "trainer", constraint, value))
+
+
+def make_store(trainer: mx.gluon.Trainer) -> Any:
+    """Make the distributed KVStore that a trainer is going to use, and return it."""
+    store = trainer._kvstore_params["kvstore"]
+    if isinstance(store, str):
+        store = trainer._kvstore_params["kvstore"] = mx.kv.create(store)
+    return store
+
+
+def _store_type(trainer: mx.gluon.Trainer) -> str:
+    store = trainer._kvstore_params["kvstore"]
+    return store if isinstance(store, str) else getattr(store, "type", "")
+
+
+def store_of(trainer: mx.gluon.Trainer) -> Optional[Any]:
+    """Return the KVStore that updates the weights; None where the trainer does, or none is yet."""
+    return trainer._kvstore if trainer._update_on_kvstore else None
+
+
+def updaters_of(trainer: mx.gluon.Trainer) -> List[Any]:
+    """Return what holds the optimizer's states: the KVStore's updater, or one a context."""
+    store = store_of(trainer)
+    return [store._updater] if store else trainer._updaters
+
+
+def write_to_store(store: Any, weights: Iterable[Tuple[int, mx.nd.NDArray]], updater: Any) -> None:
+    """Write weights into a KVStore by their indices, of which `updater` goes on updating.
+
+    A KVStore initialises a key only once. What is pushed to it later goes through its updater,
+    so for that moment the updater is one that stores what is pushed. Python drops what is raised
+    in there, and Ctrl-C is what may be: then KeyboardInterrupt is raised here.
+    """
+    written = set()
+
+    def write(index: int, pushed: mx.nd.NDArray, weight: mx.nd.NDArray) -> None:
+        pushed.copyto(weight)
+        written.add(index)
+
+    store._set_updater(write)
+    try:
+        for index, weight in weights:
+            store.push(index, weight)
+            if index not in written:
+                raise KeyboardInterrupt
+    finally:
+        store._set_updater(updater)
+
+
+def parameters_of(trainer: mx.gluon.Trainer) -> List[mx.gluon.Parameter]:
+    """Return the trainer's parameters; a parameter's index is its number to the optimizer."""
+    return list(trainer._params)
+
+
+def loss_scaler_of(trainer: mx.gluon.Trainer) -> Optional[Any]:
+    """Return what scales the loss in mixed precision, since `amp.init_trainer`, or None."""
+    return getattr(trainer, "_amp_loss_scaler", None)
+
+
+class UpdateCounter:
+    """Counts the real updates of a trainer: those that AMP skips are none.
+
+    Parameters
+    ----------
+    trainer : mx.gluon.Trainer
+        Its optimizer may be exchanged, by ``load_states`` say.
+    start : int
+        What to count from.
+    """
+
+    def __init__(self, trainer: mx.gluon.Trainer, start: int = 0) -> None:
+        self._trainer = trainer
+        self._count = start
+        self._seen = self._all()
+
+    @property
+    def count(self) -> int:
+        """The updates so far; it has to be asked for after each, to see it."""
+        counts = self._all()
+        self._count += counts != self._seen
+        self._seen = counts
+        return self._count
+
+    def _all(self) -> int:
+        by_device = self._trainer.optimizer._all_index_update_counts.values()
+        return sum(sum(counts.values()) for counts in by_device)
+
+
+def arrays_in(states: Iterable[Any]) -> Iterator[mx.nd.NDArray]:
+    """Yield the arrays of optimizer states, each of them None, an array, or a tuple of such."""
+    for state in states:
+        if isinstance(state, mx.nd.NDArray):
+            yield state
+        elif isinstance(state, (tuple, list)):
+            yield from arrays_in(state)

@@ -1,0 +1,43 @@
+"""A curve of `gluon_lr.annealing` as a schedule."""
+
+from .. import _check
+from ..schedules.base import BoundedSchedule
+from .annealing import Curve, position_of
+
+
+class AnnealedSchedule(BoundedSchedule):
+    """The rate along a curve of :mod:`gluon_lr.annealing`, as a schedule of updates.
+
+        lr(n) = curve((n - 1) / length)    1 <= n <= length
+        lr(n) = curve(1)                   n > length
+
+    Parameters
+    ----------
+    curve : callable
+        From a position, 0 to 1, to a rate.
+    length : int
+        Length of the curve, in iterations, at least 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On an argument outside its bounds.
+
+    >>> from gluon_lr.annealing import SchedLin
+    >>> schedule = AnnealedSchedule(SchedLin(1, 0), length=4)
+    >>> [schedule(n) for n in (0, 1, 3, 5, 100)]
+    [1.0, 1.0, 0.5, 0.0, 0.0]
+    """
+
+    def __init__(self, curve: Curve, length: int) -> None:
+        super().__init__()
+        name = type(self).__name__
+        _check.is_function(name, "curve", curve, "callable with a position")
+        self.curve = curve
+        self.length = _check.integer(name, "length", length, 1)
+
+    def _rate(self, n: float) -> float:
+        return float(self.curve(position_of(n, self.length)))
+
+    def _peak(self) -> float:
+        return max(self._rate(n) for n in range(1, self.length + 2))

@@ -1,0 +1,224 @@
+"""The hyper-parameters of a Trainer, by fastai's names and for each parameter group."""
+
+import math
+from numbers import Real
+from typing import Any, Dict, List, Optional, Sequence
+
+import numpy as np
+
+from .. import _check, _trainer
+from .._mxnet import momentum_in, mx, number_without_gaps
+from .group_update import get_for, set_by_group, share
+from .groups import parameter_groups
+
+_ATTRIBUTES = {
+    "lr": ("lr",),
+    "wd": ("wd",),
+    "mom": ("momentum", "beta1", "gamma2"),
+    "sqr_mom": ("beta2", "gamma1", "rho"),
+    "eps": ("epsilon", "eps", "float_stable_eps"),
+}
+FASTAI_NAMES = tuple(_ATTRIBUTES)
+_MULTIPLIERS = {"lr": "lr_mult", "wd": "wd_mult"}
+# what MXNet counts, or sets at each step
+_MXNETS = ("num_update", "begin_num_update", "aggregate_num", "rescale_grad")
+# where the optimizer keeps, by name and index, what of the highest rate or decay each group has
+_SHARES = "_gluon_lr_shares"
+_RATE_IN_MOMENTUM = (mx.optimizer.SGD, mx.optimizer.NAG)
+
+
+class HyperParameters:
+    """The hyper-parameters of a trainer's optimizer: for each name, a value a parameter group.
+
+    The names are fastai's, where the optimizer has such a thing, and its own::
+
+        lr, wd     each optimizer's
+        mom        momentum (SGD, NAG, Signum, ...), beta1 (Adam, ...), gamma2 (centered RMSProp;
+                   MXNet 2.0: momentum)
+        sqr_mom    beta2 (Adam, ...), gamma1 (RMSProp; MXNet 2.0: rho), rho (AdaDelta)
+        eps        epsilon, eps, float_stable_eps
+
+    What is assigned, a number or one a group, holds from the trainer's next step, until
+    :meth:`put_back`. Groups get their rates and weight decays by the parameters' `lr_mult` and
+    `wd_mult`, on top of what those are already; the optimizer itself shows the highest.
+
+    Parameters
+    ----------
+    trainer : mx.gluon.Trainer
+        Initialised.
+    groups : sequence, optional
+        Its parameter groups, each an mx.gluon.Block, a pattern of parameter names, or a list of
+        parameters; one group by default.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Where a parameter of the trainer is in no group, or in two; where one is assigned and
+        servers update the weights (`update_on_kvstore`); for a name that the optimizer does not
+        have; on values that are not finite, or rates or weight decays below 0.
+
+    >>> import mxnet as mx
+    >>> net = mx.gluon.nn.Dense(1, in_units=1)
+    >>> net.initialize()
+    >>> trainer = mx.gluon.Trainer(net.collect_params(), "adam", {"learning_rate": 0.1})
+    >>> hypers = HyperParameters(trainer, groups=[".*weight", ".*bias"])
+    >>> hypers["lr"] = [0.1, 0.2]
+    >>> hypers["lr"], hypers["mom"], trainer.learning_rate
+    ([0.1, 0.2], [0.9, 0.9], 0.2)
+    >>> hypers.put_back()
+    >>> hypers["lr"]
+    [0.1, 0.1]
+    """
+
+    def __init__(self, trainer: mx.gluon.Trainer, groups: Optional[Sequence[Any]] = None) -> None:
+        number_without_gaps(trainer)
+        self.trainer = trainer
+        parameters = _trainer.parameters_of(trainer)
+        self.groups = parameter_groups(type(self).__name__, parameters, groups)
+        number = {id(one): g for g, group in enumerate(self.groups) for one in group}
+        self._group_of = {index: number[id(one)] for index, one in enumerate(parameters)}
+        self._own: Dict[str, Any] = {}  # the optimizer's, before the first assignment
+        self._own_multipliers: Dict[str, List[List[float]]] = {}
+        places = list(self._group_of.values())
+        self._first = [places.index(group) for group in range(len(self.groups))]
+
+    @property
+    def names(self) -> List[str]:
+        """The names of all hyper-parameters, fastai's first."""
+        optimizer = self.trainer.optimizer
+        mapped = {name: _attribute(optimizer, name) for name in _ATTRIBUTES}
+        others = [
+            attribute
+            for attribute, value in vars(optimizer).items()
+            if attribute not in mapped.values() and _is_hyper_parameter(attribute, value)
+        ]
+        return [name for name, attribute in mapped.items() if attribute is not None] + others
+
+    def attribute(self, name: str) -> str:
+        """Return what the optimizer itself calls a hyper-parameter: beta1 for mom, say."""
+        optimizer = self.trainer.optimizer
+        attribute = _attribute(optimizer, name)
+        if attribute is None and _is_hyper_parameter(name, vars(optimizer).get(name)):
+            attribute = name
+        if attribute is None:
+            owner = type(optimizer).__name__
+            constraint = f"a hyper-parameter of {owner}: one of {', '.join(self.names)}"
+            raise ValueError(_check.message("HyperParameters", "name", constraint, name))
+        return attribute
+
+    def __getitem__(self, name: str) -> List[float]:
+        attribute = self.attribute(name)
+        optimizer = self.trainer.optimizer
+        if name in _MULTIPLIERS:
+            highest = self.trainer.learning_rate if name == "lr" else optimizer.wd
+            shares = vars(optimizer).get(_SHARES, {}).get(name, {})
+            return [highest * shares.get(index, 1.0) for index in self._first]
+        return [get_for(optimizer, attribute, index) for index in self._first]
+
+    def __setitem__(self, name: str, values: Any) -> None:
+        _trainer.check_updates_here(type(self).__name__, self.trainer)
+        self.assign(name, self.by_group(name, values))
+
+    def assign(self, name: str, by_group: List[float]) -> None:
+        """Set what :meth:`by_group` returned."""
+        attribute = self.attribute(name)
+        optimizer = self.trainer.optimizer
+        if name == "lr":
+            self.check_no_lr_scheduler()
+        self._own.setdefault(attribute, getattr(optimizer, attribute))
+        if attribute == "momentum" and optimizer.momentum == 0 and any(by_group):
+            self._forget_states_without_momentum()
+        if name not in _MULTIPLIERS:
+            set_by_group(optimizer, attribute, by_group, self._group_of)
+            return
+        highest = max(by_group)
+        setattr(optimizer, attribute, highest)
+        if len(by_group) > 1 and highest:
+            self._multiply(name, [value / highest for value in by_group])
+
+    def by_group(self, name: str, values: Any) -> List[float]:
+        """Return a number, or one a group, as a checked list by group."""
+        several = isinstance(values, (list, tuple, np.ndarray)) and np.ndim(values) > 0
+        by_group = [float(one) for one in values] if several else [float(values)] * len(self.groups)
+        if len(by_group) != len(self.groups):
+            constraint = f"one number, or one for each of {len(self.groups)} groups"
+            raise ValueError(_check.message("HyperParameters", name, constraint, values))
+        lowest = 0 if name in _MULTIPLIERS else -math.inf
+        if not all(math.isfinite(one) and one >= lowest for one in by_group):
+            constraint = "finite" + (" and at least 0" if name in _MULTIPLIERS else "")
+            raise ValueError(_check.message("HyperParameters", name, constraint, values))
+        return by_group
+
+    def check_no_lr_scheduler(self) -> None:
+        """Raise a ValueError where the trainer has an lr_scheduler, which decides the rate."""
+        scheduler = self.trainer.optimizer.lr_scheduler
+        if scheduler is not None:
+            constraint = "one without an lr_scheduler, which decides the rate alone"
+            remedy = "Make it without, or set trainer.optimizer.lr_scheduler to None."
+            raise ValueError(
+                _check.message("HyperParameters", "trainer", constraint, scheduler, remedy)
+            )
+
+    def put_back(self) -> None:
+        """Make all as it was before the first assignment."""
+        for attribute, value in self._own.items():
+            share(self.trainer.optimizer, attribute)
+            setattr(self.trainer.optimizer, attribute, value)
+        for name in self._own_multipliers:
+            self._multiply(name, [1.0] * len(self.groups))
+        vars(self.trainer.optimizer).pop(_SHARES, None)
+        self._own.clear()
+        self._own_multipliers.clear()
+
+    def scale_momentum(self, factors: Sequence[float]) -> None:
+        """Multiply the momentum that the optimizer keeps of each parameter, by group.
+
+        Raises
+        ------
+        TypeError
+            For optimizers other than SGD and NAG, which alone keep it multiplied by the rate.
+        """
+        if not isinstance(self.trainer.optimizer, _RATE_IN_MOMENTUM):
+            constraint = "False for an optimizer that keeps its momentum without the rate"
+            value = type(self.trainer.optimizer).__name__
+            raise TypeError(
+                _check.message("ParamScheduler", "momentum_correction", constraint, value)
+            )
+        for updater in _trainer.updaters_of(self.trainer):
+            for index, state in updater.states.items():
+                momentum = momentum_in(state)
+                if momentum is not None and factors[self._group_of[index]] != 1:
+                    momentum *= factors[self._group_of[index]]
+
+    def _multiply(self, name: str, shares: Sequence[float]) -> None:
+        multiplier = _MULTIPLIERS[name]
+        own = self._own_multipliers.setdefault(
+            name, [[getattr(one, multiplier) for one in group] for group in self.groups]
+        )
+        for group, own_of_group, factor in zip(self.groups, own, shares):
+            for parameter, value in zip(group, own_of_group):
+                setattr(parameter, multiplier, value * factor)
+        by_index = {index: shares[group] for index, group in self._group_of.items()}
+        vars(self.trainer.optimizer).setdefault(_SHARES, {})[name] = by_index
+
+    def _forget_states_without_momentum(self) -> None:
+        """Have states made anew, with the momentum they were made without."""
+        for updater in _trainer.updaters_of(self.trainer):
+            for index, state in list(updater.states.items()):
+                parts = state if isinstance(state, tuple) else (state,)
+                if any(part is None for part in parts):
+                    del updater.states[index]
+
+
+def _attribute(optimizer: mx.optimizer.Optimizer, name: str) -> Optional[str]:
+    """Return the first attribute of the optimizer that goes by one of fastai's names."""
+    found = [one for one in _ATTRIBUTES.get(name, ()) if one in vars(optimizer)]
+    if name == "mom" and not getattr(optimizer, "centered", True):  # RMSProp uses none then
+        return None
+    return found[0] if found else None
+
+
+def _is_hyper_parameter(attribute: str, value: Any) -> bool:
+    if attribute in _MXNETS or attribute.startswith("_") or isinstance(value, bool):
+        return False
+    return isinstance(value, Real) or attribute == "clip_gradient"

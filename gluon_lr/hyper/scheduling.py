@@ -1,0 +1,220 @@
+"""Curves for the hyper-parameters of a Trainer, update by update."""
+
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Union
+
+import numpy as np
+
+from .. import _check, _trainer
+from .._mxnet import mx
+from .annealed import AnnealedSchedule
+from .annealing import Curve, position_of
+from .parameters import HyperParameters
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Curves = Union[Curve, Sequence[Curve]]
+
+
+class ParamScheduler:
+    """Move hyper-parameters of a trainer along curves, each from position 0 to 1.
+
+        value(n) = curve((n - 1) / length)    1 <= n <= length
+        value(n) = curve(1)                   n > length
+
+    The first of `length` updates is exactly at the start, as with fastai. Call :meth:`step`
+    before each step of the trainer, or give it to a fit of the Learner as one of `cbs`.
+
+    Parameters
+    ----------
+    scheds : dict
+        From the name of a hyper-parameter (:class:`HyperParameters`: lr, mom, wd, sqr_mom, eps,
+        or an attribute of the optimizer) to a curve of :mod:`gluon_lr.annealing`, or any function
+        of a position. It returns a number, or one a parameter group; or there is a list of
+        curves, one a group.
+    trainer : mx.gluon.Trainer, optional
+        Without an lr_scheduler, where the rate is moved. A Learner gives its own.
+    length : int, optional
+        Length of the curves, in updates, at least 1. A fit gives its own.
+    groups : sequence, optional
+        Parameter groups, as :class:`HyperParameters` takes them.
+    momentum_correction : bool
+        MXNet's SGD and NAG keep their momentum multiplied by the rate, so after a jump of the
+        rate the weights still move by the old one. This multiplies it by ``lr(n) / lr(n - 1)``
+        before each update, after which they train as PyTorch's and fastai's do. A rate of 0
+        clears the momentum. (Goyal et al., "Accurate, Large Minibatch SGD", 2017,
+        https://arxiv.org/abs/1706.02677, section 2.1.)
+
+    Raises
+    ------
+    TypeError, ValueError
+        On an argument outside its bounds, or a name that the optimizer does not have; the
+        message lists those it has.
+
+    >>> import mxnet as mx
+    >>> from gluon_lr.annealing import SchedLin, combined_cos
+    >>> net = mx.gluon.nn.Dense(1, in_units=1)
+    >>> net.initialize()
+    >>> trainer = mx.gluon.Trainer(net.collect_params(), "sgd", {"momentum": 0.9})
+    >>> scheds = {"lr": combined_cos(0.25, 0.1, 1, 0), "mom": SchedLin(0.95, 0.85)}
+    >>> scheduler = ParamScheduler(scheds, trainer, length=100)
+    >>> scheduler.step(26)
+    >>> trainer.learning_rate, round(trainer.optimizer.momentum, 6)
+    (1.0, 0.925)
+    """
+
+    def __init__(
+        self,
+        scheds: Mapping[str, Curves],
+        trainer: Optional[mx.gluon.Trainer] = None,
+        length: Optional[int] = None,
+        groups: Optional[Sequence[Any]] = None,
+        momentum_correction: bool = False,
+    ) -> None:
+        name = type(self).__name__
+        if not isinstance(scheds, Mapping):
+            constraint = "a dict of curves by hyper-parameter, {'lr': ...}"
+            raise TypeError(_check.message(name, "scheds", constraint, scheds))
+        for curves in scheds.values():
+            for curve in curves if isinstance(curves, (list, tuple)) else [curves]:
+                if isinstance(curve, type) or not callable(curve):
+                    constraint = (
+                        "a dict of curves, SchedCos(0.1, 0) say, or functions of a position"
+                    )
+                    raise TypeError(_check.message(name, "scheds", constraint, scheds))
+        self.scheds = dict(scheds)
+        self.length = None if length is None else _check.integer(name, "length", length, 1)
+        self.groups = groups
+        self.momentum_correction = momentum_correction
+        if momentum_correction and "lr" not in self.scheds:
+            constraint = "a dict with a curve for lr, where the momentum is to be corrected"
+            raise ValueError(_check.message(name, "scheds", constraint, list(self.scheds)))
+        self._hypers: Optional[HyperParameters] = None
+        self._counter: Optional[_trainer.UpdateCounter] = None
+        self._rates: Optional[List[float]] = None
+        if trainer is not None:
+            self.bind(trainer)
+
+    def bind(self, trainer: mx.gluon.Trainer) -> None:
+        """Take `trainer` for the one to give values to.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As when it is given at construction.
+        """
+        hypers = HyperParameters(trainer, self.groups)
+        self.check(hypers)
+        if self.scheds:
+            _trainer.check_updates_here(type(self).__name__, trainer)
+        if "lr" in self.scheds:
+            hypers.check_no_lr_scheduler()
+        if self.momentum_correction:
+            hypers.scale_momentum([1.0] * len(hypers.groups))
+        self._hypers = hypers
+        self._counter = self._rates = None
+
+    def check(self, hypers: HyperParameters) -> None:
+        """Raise a ValueError where a name or the values of a curve do not fit `hypers`."""
+        for name, curves in self.scheds.items():
+            hypers.attribute(name)
+            hypers.by_group(name, _values(curves, 0.0))
+
+    @property
+    def is_of_curves_alone(self) -> bool:
+        """Whether all else was left for a fit to decide."""
+        given = (self.length, self.groups, self._hypers)
+        return not self.momentum_correction and all(one is None for one in given)
+
+    @property
+    def position(self) -> int:
+        """The trainer's updates since the first step; those that AMP skipped do not count."""
+        return 0 if self._counter is None else self._counter.count
+
+    def at(self, n: int) -> Dict[str, Any]:
+        """Return the values of update `n`, from 1, by name; nothing is changed.
+
+        Raises
+        ------
+        RuntimeError
+            Where there is no `length`.
+        """
+        if self.length is None:
+            raise RuntimeError("ParamScheduler: no `length` yet; pass it, in updates.")
+        position = position_of(n, self.length)
+        return {name: _values(curves, position) for name, curves in self.scheds.items()}
+
+    def step(self, n: Optional[int] = None) -> None:
+        """Give the trainer the values of its next update.
+
+        Parameters
+        ----------
+        n : int, optional
+            Which update it is, from 1. By default the one after those that were made since the
+            first call.
+
+        Raises
+        ------
+        RuntimeError
+            Where there is no `trainer` or no `length`.
+        TypeError, ValueError
+            When `n` is not an integer of at least 1, and where a value is not finite.
+        """
+        if self._hypers is None:
+            raise RuntimeError("ParamScheduler: no `trainer` yet; pass it.")
+        hypers = self._hypers
+        n = self.position + 1 if n is None else _check.integer("ParamScheduler.step", "n", n, 1)
+        values = {name: hypers.by_group(name, value) for name, value in self.at(n).items()}
+        for name, by_group in values.items():
+            hypers.assign(name, by_group)
+        if self.momentum_correction:
+            self._correct_momentum(hypers, n, values["lr"])
+        self._counter = _trainer.UpdateCounter(hypers.trainer, start=n - 1)
+
+    def put_back(self) -> None:
+        """Give the trainer the values it had before the first step."""
+        if self._hypers is not None:
+            self._hypers.put_back()
+
+    def as_lr_scheduler(self) -> AnnealedSchedule:
+        """Return the rate's curve as a schedule, for `Optimizer(lr_scheduler=...)`.
+
+        Raises
+        ------
+        ValueError
+            Where it moves more than the rate, or has a curve a group, or no length.
+        """
+        curve = self.scheds.get("lr")
+        if list(self.scheds) != ["lr"] or not callable(curve) or np.ndim(curve(0.0)):
+            constraint = "{'lr': curve}, one for all groups, to be an lr_scheduler"
+            raise ValueError(_check.message("ParamScheduler", "scheds", constraint, self.scheds))
+        if self.length is None:
+            constraint = "given, to be an lr_scheduler"
+            raise ValueError(_check.message("ParamScheduler", "length", constraint, None))
+        return AnnealedSchedule(curve, self.length)
+
+    def plot(self, keys: Optional[Sequence[str]] = None, figsize: Any = None) -> "List[Axes]":
+        """Draw the values of all updates, or those of `keys`; return the matplotlib Axes."""
+        from ..plotting import plot_hyper_parameters
+
+        each = [self.at(n) for n in range(1, (self.length or 0) + 1)] or [self.at(1)]
+        values = {name: np.array([one[name] for one in each]) for name in self.scheds}
+        return plot_hyper_parameters(values, keys, figsize)
+
+    def __repr__(self) -> str:
+        length = "" if self.length is None else f", length={self.length}"
+        return f"ParamScheduler({self.scheds!r}{length})"
+
+    def _correct_momentum(self, hypers: HyperParameters, n: int, rates: List[float]) -> None:
+        before, self._rates = self._rates, rates
+        if before is None and n > 1:
+            before = hypers.by_group("lr", self.at(n - 1)["lr"])
+        if before is not None:
+            pairs = zip(rates, before)
+            hypers.scale_momentum([new / old if old else 1.0 for new, old in pairs])
+
+
+def _values(curves: Curves, position: float) -> Any:
+    if isinstance(curves, (list, tuple)):
+        return [float(curve(position)) for curve in curves]
+    return curves(position)  # type: ignore[operator]

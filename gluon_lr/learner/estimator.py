@@ -1,0 +1,161 @@
+"""Event handlers for MXNet's Estimator, and a learner of one for the finder."""
+
+from typing import Any, Iterable, List, Optional, Sequence
+
+from .._mxnet import contexts_of
+from .._mxnet import estimator as mx_estimator
+from .._trainer import UpdateCounter, check_updates_here
+from ..data.batches import Batch, Share
+from ..hyper.parameters import HyperParameters
+from ..hyper.policies import one_cycle, usual_moms
+from ..hyper.scheduling import ParamScheduler
+from ..schedules.foreign import LRCallable, check_schedule
+from ..training.iteration import IterationLearner
+
+TrainBegin: Any = mx_estimator.TrainBegin
+BatchBegin: Any = mx_estimator.BatchBegin
+TrainEnd: Any = mx_estimator.TrainEnd
+
+
+class LRScheduleHandler(TrainBegin, BatchBegin):
+    """Train an Estimator at the rates of a schedule, which counts real updates from 1.
+
+    Parameters
+    ----------
+    schedule : callable
+        From an iteration to a rate: any schedule of this package or of MXNet, or a function.
+
+    Raises
+    ------
+    TypeError
+        When it cannot be called.
+    ValueError
+        At the start of the training, where the trainer has an lr_scheduler, or servers update
+        the weights.
+    """
+
+    def __init__(self, schedule: LRCallable) -> None:
+        self.schedule = check_schedule(type(self).__name__, schedule)
+        self._counter: Optional[UpdateCounter] = None
+
+    def train_begin(self, estimator: Any, *args: Any, **kwargs: Any) -> None:
+        """Start to count."""
+        check_updates_here(type(self).__name__, estimator.trainer)
+        HyperParameters(estimator.trainer).check_no_lr_scheduler()
+        self._counter = UpdateCounter(estimator.trainer)
+
+    def batch_begin(self, estimator: Any, *args: Any, **kwargs: Any) -> None:
+        """Set the rate of the next update."""
+        n = 1 if self._counter is None else self._counter.count + 1
+        estimator.trainer.set_learning_rate(self.schedule(n))
+
+
+class ParamSchedulerHandler(TrainBegin, BatchBegin, TrainEnd):
+    """Train an Estimator along the curves of a ParamScheduler.
+
+    Afterwards the trainer has the hyper-parameters that it had before.
+
+    Parameters
+    ----------
+    scheduler : ParamScheduler
+        With a length, and without a trainer: it gets the Estimator's.
+    """
+
+    def __init__(self, scheduler: ParamScheduler) -> None:
+        self.scheduler = scheduler
+
+    def train_begin(self, estimator: Any, *args: Any, **kwargs: Any) -> None:
+        """Begin the curves."""
+        self.scheduler.bind(estimator.trainer)
+
+    def batch_begin(self, estimator: Any, *args: Any, **kwargs: Any) -> None:
+        """Set the values of the next update."""
+        self.scheduler.step()
+
+    def train_end(self, estimator: Any, *args: Any, **kwargs: Any) -> None:
+        """Put the trainer's own values back."""
+        self.scheduler.put_back()
+
+
+class OneCycleHandler(ParamSchedulerHandler):
+    """Train an Estimator by the 1-cycle policy: :func:`gluon_lr.one_cycle`.
+
+    Parameters
+    ----------
+    lr_max : float
+        The highest rate.
+    length : int
+        Updates of the training, at least 1: its `batches`, or its `epochs` times the length of
+        the data loader.
+    div, div_final, pct_start
+        As :func:`gluon_lr.one_cycle` takes them.
+    moms : sequence of three floats, optional
+        Momentum at the start, at the highest rate and at the end. By default (0.95, 0.85, 0.95),
+        but where the optimizer has no momentum, or was made with 0, it keeps to that.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On an argument outside its bounds.
+    """
+
+    def __init__(
+        self,
+        lr_max: float,
+        length: int,
+        div: float = 25.0,
+        div_final: float = 1e5,
+        pct_start: float = 0.25,
+        moms: Optional[Sequence[float]] = None,
+    ) -> None:
+        curves = one_cycle(lr_max, div, div_final, pct_start, () if moms is None else moms)
+        super().__init__(ParamScheduler(curves, length=length))
+        self._usual_moms = moms is None
+        self._arguments = (lr_max, div, div_final, pct_start)
+
+    def train_begin(self, estimator: Any, *args: Any, **kwargs: Any) -> None:
+        """Begin the cycle."""
+        if self._usual_moms:
+            moms = usual_moms(HyperParameters(estimator.trainer))
+            self.scheduler.scheds = dict(one_cycle(*self._arguments, moms))
+        super().train_begin(estimator)
+
+
+class EstimatorLearner(IterationLearner):
+    """An Estimator and its data, for :class:`gluon_lr.LRFinder`.
+
+    It trains as the Estimator does: its net, loss, trainer, contexts and batch processor.
+
+    Parameters
+    ----------
+    estimator : mx.gluon.contrib.estimator.Estimator
+        Whose rate to find.
+    train_data : iterable
+        (data, label) pairs, the DataLoader given to its `fit`. Among several workers it is the
+        worker's own, as for the Estimator.
+    batch_axis : int
+        As its `fit` takes it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the data is not iterable.
+    """
+
+    def __init__(self, estimator: Any, train_data: Iterable[Batch], batch_axis: int = 0) -> None:
+        super().__init__(
+            estimator.net,
+            train_data,
+            contexts_of(estimator),
+            estimator.loss,
+            estimator.trainer,
+            split_batches=False,
+        )
+        self._estimator = estimator
+        self._batch_axis = batch_axis
+
+    def _backward(self, share: Share) -> List[Any]:
+        processor = self._estimator.batch_processor
+        batch = share.data, share.label
+        _, _, _, losses = processor.fit_batch(self._estimator, batch, self._batch_axis)
+        return losses if isinstance(losses, list) else [losses]

@@ -1,0 +1,693 @@
+"""The Learner: a net, its data and its trainer, run by iterations or by fastai's policies."""
+
+import contextlib
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
+
+from .. import _check
+from .._mxnet import mx
+from .._trainer import parameters_of
+from ..data.batches import Batch, Place, empty
+from ..hyper.annealing import SchedNo
+from ..hyper.groups import Freezer, parameter_groups
+from ..hyper.parameters import HyperParameters
+from ..hyper.policies import (
+    Rate,
+    cycle_lengths,
+    flat_cos,
+    group_rates,
+    one_cycle,
+    sgdr,
+    usual_moms,
+)
+from ..hyper.scheduling import Curves, ParamScheduler
+from ..state.checkpoint import (
+    PathLike,
+    apply_checkpoint,
+    load_params,
+    load_states,
+    read_checkpoint,
+    save_checkpoint,
+    save_params,
+    save_states,
+)
+from ..state.interrupts import interrupts_held_by
+from ..state.transaction import afterwards
+from ..training.iteration import Context, IterationLearner, PendingLoss
+from .callbacks.base import Callback
+from .fitting import Fit, Fitting
+from .recorder import Recorder
+
+if TYPE_CHECKING:
+    from .lr_find import SuggestedLRs
+
+Callbacks = Union[Callback, ParamScheduler, Sequence[Union[Callback, ParamScheduler]], None]
+
+
+class Learner(IterationLearner):
+    """A net, its data and its trainer, run one iteration at a time, or by fastai's policies.
+
+    The fits have fastai's arguments and defaults. Each trains for whole epochs: passes through
+    the data loader, or `iterations_per_epoch` batches. Update n of N is at position
+    ``(n - 1) / N`` of the curves. An lr_scheduler of the trainer rests where a rate is given, and
+    the trainer has its own hyper-parameters back afterwards. A fit that was interrupted, by
+    Ctrl-C between two updates, goes on with :meth:`resume`.
+
+    A rate is a number, or for parameter groups ``slice(a, b)``, geometric from the first group
+    to the last; ``slice(b)``, of which all but the last get a tenth; or one number a group.
+
+    Parameters
+    ----------
+    net : mx.gluon.Block
+        Initialised or not. What is not initialised gets `mx.init.Xavier()`.
+    data_loader : iterable
+        Yields (data, label) pairs, `mx.gluon.data.DataLoader` say; started again at its end.
+    ctx : mx.Context or list of mx.Context, optional
+        Where to train; each batch is split over a list. By default where the net is
+        initialised already, and otherwise the current context.
+    loss : callable, optional
+        From (output, label) to one loss a sample; softmax cross-entropy by default.
+    trainer : mx.gluon.Trainer, optional
+        Your own, with an lr_scheduler or without.
+    optimizer : str or mx.optimizer.Optimizer
+        What to make a trainer of where none is given.
+    optimizer_params : dict, optional
+        Arguments of an optimizer given by name.
+    valid_loader : iterable, optional
+        (data, label) pairs to validate on, after each epoch of a fit.
+    metrics : str, callable, mx.metric.EvalMetric or list, optional
+        What to compute on them beside the loss; names and functions as `mx.metric.create` takes
+        them.
+    groups : sequence, optional
+        Parameter groups, from the first layers to the last, for rates of their own and for
+        :meth:`freeze`: each an mx.gluon.Block, a pattern of parameter names, or a list of
+        parameters. One group by default.
+    iterations_per_epoch : int, optional
+        Batches that a fit takes for an epoch; by default the length of the data loader. One
+        without end has none.
+    momentum_correction : bool
+        Whether fits scale the momentum of SGD and NAG with the rate, as
+        :class:`gluon_lr.ParamScheduler` does.
+    split_batches : bool
+        Where the trainer has a distributed KVStore: whether the workers split each batch among
+        them, as contexts do. Otherwise `data_loader` gives each worker batches of its own, and
+        an epoch is as long as the first worker's.
+
+    Attributes
+    ----------
+    recorder : Recorder
+        What each update used, and what came of it, since the start of the last fit.
+    progress : bool
+        Whether to show progress bars.
+    workers : Workers
+        The processes that train together: their `count`, and the `rank` of this one, both known
+        after :meth:`prepare`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On an argument of the wrong kind, on two that exclude each other, and on groups that do
+        not hold each parameter once; the net is then left as it was.
+
+    >>> import mxnet as mx
+    >>> import numpy as np
+    >>> dataset = mx.gluon.data.ArrayDataset(np.ones((8, 4), "float32"), np.zeros(8, "float32"))
+    >>> with Learner(mx.gluon.nn.Dense(2), mx.gluon.data.DataLoader(dataset, 4)) as learner:
+    ...     first = learner.iteration(lr=0.1)
+    ...     second = learner.iteration(lr=0.1)
+    >>> second < first
+    True
+    """
+
+    def __init__(
+        self,
+        net: mx.gluon.Block,
+        data_loader: Iterable[Batch],
+        ctx: Optional[Context] = None,
+        loss: Optional[Callable[[Any, Any], Any]] = None,
+        trainer: Optional[mx.gluon.Trainer] = None,
+        optimizer: Union[str, mx.optimizer.Optimizer] = "sgd",
+        optimizer_params: Optional[Dict[str, Any]] = None,
+        valid_loader: Optional[Iterable[Batch]] = None,
+        metrics: Any = None,
+        groups: Optional[Sequence[Any]] = None,
+        iterations_per_epoch: Optional[int] = None,
+        momentum_correction: bool = False,
+        split_batches: bool = True,
+    ) -> None:
+        if isinstance(net, mx.gluon.Block):
+            all_of_net = list(dict.fromkeys(net.collect_params().values()))
+            trained = all_of_net if trainer is None else parameters_of(trainer)
+            self.groups = parameter_groups("Learner", trained, groups, net)
+        if iterations_per_epoch is not None:
+            _check.integer("Learner", "iterations_per_epoch", iterations_per_epoch, 1)
+        super().__init__(
+            net,
+            data_loader,
+            ctx,
+            loss,
+            trainer,
+            optimizer,
+            optimizer_params,
+            valid_loader,
+            metrics,
+            split_batches,
+        )
+        self.momentum_correction = momentum_correction
+        self.recorder = Recorder(self.trainer, self.groups)
+        self.progress = True
+        self._iterations_per_epoch = iterations_per_epoch
+        self._freezer = Freezer(self.groups)
+        self._fits: List[Fit] = []  # still to be done
+        self._fitting: Optional[Fitting] = None
+
+    @property
+    def iterations_per_epoch(self) -> int:
+        """Batches that a fit takes for an epoch.
+
+        Raises
+        ------
+        ValueError
+            Where it was not given and the data loader has no length, or is empty.
+        """
+        if self._iterations_per_epoch is not None:
+            return self._iterations_per_epoch
+        try:
+            length = len(self.data_loader)  # type: ignore[arg-type]
+        except TypeError:
+            constraint = "given for a data loader without a length"
+            raise ValueError(
+                _check.message("Learner", "iterations_per_epoch", constraint, None)
+            ) from None
+        if length == 0:
+            raise empty(self.data_loader)
+        return length
+
+    def fit(
+        self,
+        n_epoch: int,
+        lr: Optional[Rate] = None,
+        wd: Optional[float] = None,
+        cbs: Callbacks = None,
+        start_epoch: int = 0,
+    ) -> None:
+        """Train at one rate, or along the curves of a :class:`gluon_lr.ParamScheduler`.
+
+        Parameters
+        ----------
+        n_epoch : int
+            Epochs, at least 1.
+        lr : float or slice, optional
+            Rate. By default the trainer's own, or that of its lr_scheduler.
+        wd : float, optional
+            Weight decay, for this fit; by default the trainer's own.
+        cbs : Callback or list, optional
+            Callbacks, and ParamSchedulers of curves alone, ``ParamScheduler({"lr": ...})``.
+        start_epoch : int
+            The epoch to start from, at its place on the curves; below `n_epoch`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            On an argument outside its bounds.
+        """
+        scheds: Dict[str, Curves] = {}
+        if lr is not None:
+            rate = group_rates("fit", "lr", lr, len(self.groups))
+            scheds["lr"] = SchedNo(rate, rate)
+        self._start([self._planned("fit", n_epoch, scheds, wd, cbs, start_epoch)], cbs)
+
+    def fit_one_cycle(
+        self,
+        n_epoch: int,
+        lr_max: Optional[Rate] = None,
+        div: float = 25.0,
+        div_final: float = 1e5,
+        pct_start: float = 0.25,
+        wd: Optional[float] = None,
+        moms: Optional[Sequence[float]] = None,
+        cbs: Callbacks = None,
+        start_epoch: int = 0,
+    ) -> None:
+        """Train by the 1-cycle policy: :func:`gluon_lr.one_cycle`.
+
+        Parameters
+        ----------
+        n_epoch : int
+            Epochs, at least 1.
+        lr_max : float or slice, optional
+            The highest rate; by default the trainer's own.
+        div, div_final, pct_start
+            As :func:`gluon_lr.one_cycle` takes them.
+        wd : float, optional
+            Weight decay, for this fit; by default the trainer's own.
+        moms : sequence of three floats, optional
+            Momentum at the start, at the highest rate and at the end. By default (0.95, 0.85,
+            0.95), but where the optimizer has no momentum, or was made with 0, it keeps to that.
+        cbs : Callback or list, optional
+            Callbacks, and ParamSchedulers for other hyper-parameters.
+        start_epoch : int
+            The epoch to start from, at its place on the curves; below `n_epoch`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            On an argument outside its bounds.
+        """
+        rate = self._rates("fit_one_cycle", "lr_max", lr_max)
+        scheds = one_cycle(rate, div, div_final, pct_start, self._moms(moms))
+        self._start([self._planned("fit_one_cycle", n_epoch, scheds, wd, cbs, start_epoch)], cbs)
+
+    def fit_flat_cos(
+        self,
+        n_epoch: int,
+        lr: Optional[Rate] = None,
+        div_final: float = 1e5,
+        pct_start: float = 0.75,
+        wd: Optional[float] = None,
+        cbs: Callbacks = None,
+        start_epoch: int = 0,
+    ) -> None:
+        """Train at one rate, then down along a cosine: :func:`gluon_lr.flat_cos`.
+
+        Parameters
+        ----------
+        n_epoch : int
+            Epochs, at least 1.
+        lr : float or slice, optional
+            The rate at the start; by default the trainer's own.
+        div_final, pct_start
+            As :func:`gluon_lr.flat_cos` takes them.
+        wd, cbs, start_epoch
+            As :meth:`fit` takes them.
+
+        Raises
+        ------
+        TypeError, ValueError
+            On an argument outside its bounds.
+        """
+        scheds = flat_cos(self._rates("fit_flat_cos", "lr", lr), div_final, pct_start)
+        self._start([self._planned("fit_flat_cos", n_epoch, scheds, wd, cbs, start_epoch)], cbs)
+
+    def fit_sgdr(
+        self,
+        n_cycles: int,
+        cycle_len: int,
+        lr_max: Optional[Rate] = None,
+        cycle_mult: int = 2,
+        wd: Optional[float] = None,
+        cbs: Callbacks = None,
+        start_epoch: int = 0,
+    ) -> None:
+        """Train in cycles, each down along a cosine from `lr_max` to 0: :func:`gluon_lr.sgdr`.
+
+        Parameters
+        ----------
+        n_cycles, cycle_len, cycle_mult
+            As :func:`gluon_lr.sgdr` takes them; lengths in epochs.
+        lr_max : float or slice, optional
+            The highest rate; by default the trainer's own.
+        wd, cbs, start_epoch
+            As :meth:`fit` takes them.
+
+        Raises
+        ------
+        TypeError, ValueError
+            On an argument outside its bounds.
+        """
+        n_epoch = sum(cycle_lengths(n_cycles, cycle_len, cycle_mult))
+        rate = self._rates("fit_sgdr", "lr_max", lr_max)
+        scheds = sgdr(rate, n_cycles, cycle_len, cycle_mult)
+        self._start([self._planned("fit_sgdr", n_epoch, scheds, wd, cbs, start_epoch)], cbs)
+
+    def fine_tune(
+        self,
+        epochs: int,
+        base_lr: float = 2e-3,
+        freeze_epochs: int = 1,
+        lr_mult: float = 100,
+        pct_start: float = 0.3,
+        div: float = 5.0,
+        div_final: float = 1e5,
+        wd: Optional[float] = None,
+        moms: Optional[Sequence[float]] = None,
+        cbs: Callbacks = None,
+    ) -> None:
+        """Train the last group, then all of them: two 1-cycles, as fastai tunes a trained net.
+
+        First `freeze_epochs` at ``slice(base_lr)``, the other groups frozen, the rate climbing
+        for 0.99 of it; then `epochs` at ``slice(base_lr / 2 / lr_mult, base_lr / 2)``.
+
+        Parameters
+        ----------
+        epochs, freeze_epochs : int
+            Epochs with all groups, and before these with the last one; at least 1.
+        base_lr : float
+            The highest rate, above 0.
+        lr_mult : float
+            What the last group's rate is of the first's, above 0.
+        pct_start, div, div_final, wd, moms, cbs
+            As :meth:`fit_one_cycle` takes them.
+
+        Raises
+        ------
+        TypeError, ValueError
+            On an argument outside its bounds, and where the learner has one group only.
+        """
+        owner = "fine_tune"
+        base_lr = _check.real(owner, "base_lr", base_lr, above=0)
+        lr_mult = _check.real(owner, "lr_mult", lr_mult, above=0)
+        groups, moms = len(self.groups), self._moms(moms)
+        head = group_rates(owner, "base_lr", slice(base_lr), groups)
+        both = group_rates(owner, "base_lr", slice(base_lr / 2 / lr_mult, base_lr / 2), groups)
+        first = one_cycle(head, div_final=div_final, pct_start=0.99, moms=moms)
+        second = one_cycle(both, div, div_final, pct_start, moms)
+        last = self._group_number(-1)
+        frozen = self._planned(owner, freeze_epochs, first, wd, cbs, frozen_to=last)
+        unfrozen = self._planned(owner, epochs, second, wd, cbs, frozen_to=0)
+        self._start([frozen, unfrozen], cbs)
+
+    def resume(self, cbs: Callbacks = None) -> None:
+        """Go on with the fit that was interrupted, in this process or before ``load``.
+
+        Parameters
+        ----------
+        cbs : Callback or list, optional
+            Callbacks; those of the interrupted fit are not remembered.
+
+        Raises
+        ------
+        RuntimeError
+            Where no fit was interrupted, or its curves were functions that are in no file.
+        """
+        if not self._fits:
+            raise RuntimeError("Learner: no fit was interrupted, so there is none to resume.")
+        lost = [name for fit in self._fits for name, curve in fit.scheds.items() if curve is None]
+        if lost:
+            raise RuntimeError(
+                f"Learner: the curves for {', '.join(lost)} are in no checkpoint, as they are not "
+                "made of gluon_lr.annealing. Fit again, with start_epoch and the same curves."
+            )
+        callbacks = _callbacks("resume", cbs)[0]
+        self.prepare()
+        if self._fits[0].begun:
+            self._batches.catch_up()
+        self._run(callbacks)
+
+    def freeze_to(self, n: int) -> None:
+        """Train the groups from `n` on, and those before it not at all; below 0 from the end.
+
+        MXNet does no gradient work for frozen ones. BatchNorm in them still normalises by the
+        batch, but its running statistics rest: MXNet updates those in the backward pass.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Where there is no such group.
+        """
+        self._freezer.freeze_to(self._group_number(n))
+
+    def freeze(self) -> None:
+        """Train the last parameter group alone.
+
+        Raises
+        ------
+        ValueError
+            Where there is one group only.
+        """
+        self.freeze_to(-1)
+
+    def unfreeze(self) -> None:
+        """Train all groups again: what was not trained before :meth:`freeze` still is not."""
+        self._freezer.freeze_to(0)
+
+    def lr_find(
+        self,
+        start_lr: float = 1e-7,
+        end_lr: float = 10,
+        num_it: int = 100,
+        stop_div: bool = True,
+        wd: Optional[float] = None,
+        show_plot: bool = True,
+        suggestions: bool = True,
+    ) -> "Optional[SuggestedLRs]":
+        """Search for a rate as fastai does, and leave no trace, as :class:`gluon_lr.LRFinder`.
+
+            lr(i) = start_lr * (end_lr / start_lr)^(i / num_it)    i = 0 ... num_it - 1
+
+        Parameters
+        ----------
+        start_lr, end_lr : float
+            Bounds of the rates, above 0.
+        num_it : int
+            Updates, at least 2.
+        stop_div : bool
+            Whether to stop where the smoothed loss is above 4 times its best.
+        wd : float, optional
+            Weight decay during the search; by default the trainer's own.
+        show_plot : bool
+            Whether to draw the search.
+        suggestions : bool
+            Whether to return what it suggests.
+
+        Returns
+        -------
+        SuggestedLRs
+            Two values to unpack, `lr_min` and `lr_steep`, with our own `suggestion` and the
+            whole `result` beside them.
+
+        Raises
+        ------
+        TypeError, ValueError
+            On an argument outside its bounds.
+        """
+        from .lr_find import SuggestedLRs, lr_find
+
+        hypers = HyperParameters(self.trainer, self.groups)
+        with afterwards(hypers.put_back):
+            if wd is not None:
+                hypers["wd"] = wd
+            result = lr_find(self, start_lr, end_lr, num_it, stop_div, self.progress)
+        self.recorder.search = result
+        if show_plot and self.workers.is_first:
+            result.plot()
+        return SuggestedLRs.of(result) if suggestions else None
+
+    def save(self, path: PathLike) -> None:
+        """Write all that training needs to go on to a file, whole or not at all.
+
+        That is what :func:`gluon_lr.save_checkpoint` writes, and the fit with its curves and how
+        far it has come, what is frozen, the recorder, and the place in the data: the batches read
+        since the start of the pass, and the states of Python's and NumPy's generators there.
+
+        Raises
+        ------
+        ValueError, OSError
+            As :func:`gluon_lr.save_checkpoint`.
+        """
+        more = {
+            "fits": [fit.as_data() for fit in self._fits],
+            "groups": len(self.groups),
+            "frozen_to": self._freezer.frozen_to,
+            "recorder": self.recorder.as_data(),
+            "place": self._batches.place().as_data(),
+        }
+        at_rest = contextlib.nullcontext() if self._fitting is None else self._fitting.at_rest()
+        with at_rest:
+            save_checkpoint(path, self.net, self.trainer, more)
+
+    def load(self, path: PathLike) -> None:
+        """Read a file of :meth:`save`; after an error nothing has changed.
+
+        Training goes on, with :meth:`resume` or :meth:`iteration`, as it would have: the next
+        batch begins the pass anew and reads up to the place, for which the loader has to be made
+        as it was. MXNet's own generators, which dropout draws from, cannot be saved.
+
+        Raises
+        ------
+        ValueError
+            Where the file is not whole, or of another net, optimizer or number of groups.
+        OSError
+            Where there is no such file.
+        RuntimeError
+            During a fit.
+        """
+        if self._fitting is not None:
+            raise RuntimeError("Learner: a fit is at work; load before or after it.")
+        data = read_checkpoint(path)
+        more = data["more"]
+        groups = more.get("groups") if isinstance(more, dict) else None
+        if groups != len(self.groups):
+            constraint = f"a file of Learner.save of as many parameter groups, {len(self.groups)}"
+            value = f"{path}, of {groups or 'none'}"
+            raise ValueError(_check.message("load", "path", constraint, value))
+        fits = [Fit.from_data(fit) for fit in more["fits"]]
+        place = Place.from_data(more["place"])
+        with interrupts_held_by() as hold, hold:
+            apply_checkpoint(data, self.net, self.trainer)
+            self._freezer.freeze_to(more["frozen_to"])
+            self._fits = fits
+            self.recorder = Recorder(self.trainer, self.groups)
+            self.recorder.take_data(more["recorder"])
+            self._batches.go_to(place)
+
+    def save_params(self, path: PathLike) -> None:
+        """Write the parameters to a file as ``net.save_parameters`` does, whole or not at all."""
+        save_params(path, self.net, self.trainer)
+
+    def load_params(self, path: PathLike) -> None:
+        """Read a file of ``net.save_parameters``; the optimizer's states stay.
+
+        Raises
+        ------
+        ValueError
+            Where the file is of another net.
+        """
+        load_params(path, self.net, self.trainer)
+
+    def save_states(self, path: PathLike) -> None:
+        """Write the optimizer's states, counts and numbers to a file, whole or not at all."""
+        save_states(path, self.net, self.trainer)
+
+    def load_states(self, path: PathLike) -> None:
+        """Read a file of :meth:`save_states` or :meth:`save` into the trainer.
+
+        Raises
+        ------
+        ValueError
+            Where the file is not whole, or of another optimizer.
+        """
+        load_states(path, self.net, self.trainer)
+
+    @contextlib.contextmanager
+    def no_bar(self) -> Iterator[None]:
+        """Show no progress bars within the block."""
+        shown = self.progress
+        with afterwards(lambda: setattr(self, "progress", shown)):
+            self.progress = False
+            yield
+
+    @contextlib.contextmanager
+    def place_kept(self) -> Iterator[None]:
+        """Keep the place in the data, and the recorder, for the block.
+
+        Go on, after it, with the batch that would have come without it. Within the block come
+        the batches of another pass. Together with :func:`gluon_lr.preserved` it leaves no trace:
+        ``with preserved(learner.net, learner.trainer), learner.place_kept(): ...``
+
+        The random generators that the loader, its sampler and its dataset hold are put back
+        too, but not those of worker processes. Where the loader is an iterator, which has only
+        one pass, the block takes its next batches; they stay in memory and come again after it.
+        """
+        recorder = self.recorder
+        with super().place_kept(), afterwards(lambda: setattr(self, "recorder", recorder)):
+            self.recorder = Recorder(self.trainer, self.groups)
+            yield
+
+    def _stepped(self, loss: PendingLoss) -> None:
+        self.recorder.record(loss)
+
+    def _rates(self, owner: str, argument: str, lr: Optional[Rate]) -> Any:
+        own = self.trainer.learning_rate if lr is None else lr
+        return group_rates(owner, argument, own, len(self.groups))
+
+    def _moms(self, moms: Optional[Sequence[float]]) -> Sequence[float]:
+        return usual_moms(HyperParameters(self.trainer, self.groups)) if moms is None else moms
+
+    def _group_number(self, n: int) -> int:
+        count = len(self.groups)
+        if count == 1:
+            remedy = "Give the Learner more: groups=[net.features, net.output], say."
+            raise ValueError(
+                _check.message("freeze", "groups", "two or more to freeze some", count, remedy)
+            )
+        number = _check.integer("freeze_to", "n", n, -count)
+        if number >= count:
+            raise ValueError(_check.message("freeze_to", "n", f"below {count}", n))
+        return number % count
+
+    def _planned(
+        self,
+        owner: str,
+        n_epoch: int,
+        scheds: Mapping[str, Curves],
+        wd: Optional[float],
+        cbs: Callbacks,
+        start_epoch: int = 0,
+        frozen_to: Optional[int] = None,
+    ) -> Fit:
+        n_epoch = _check.integer(owner, "n_epoch", n_epoch, 1)
+        start_epoch = _check.integer(owner, "start_epoch", start_epoch, 0)
+        if start_epoch >= n_epoch:
+            constraint = f"below n_epoch, {n_epoch}"
+            raise ValueError(_check.message(owner, "start_epoch", constraint, start_epoch))
+        if wd is not None:
+            wd = _check.real(owner, "wd", wd, minimum=0)
+            scheds = {**scheds, "wd": SchedNo(wd, wd)}
+        for scheduler in _callbacks(owner, cbs)[1]:
+            if not scheduler.is_of_curves_alone:
+                constraint = "ParamSchedulers of curves alone, ParamScheduler({...})"
+                remedy = "The fit has its own trainer, length, groups and correction."
+                raise ValueError(_check.message(owner, "cbs", constraint, scheduler, remedy))
+            twice = scheds.keys() & scheduler.scheds.keys()
+            if twice:
+                constraint = (
+                    f"ParamSchedulers without {', '.join(sorted(twice))}, which {owner} sets"
+                )
+                raise ValueError(_check.message(owner, "cbs", constraint, scheduler))
+            scheds = {**scheds, **scheduler.scheds}
+        ParamScheduler(scheds).check(HyperParameters(self.trainer, self.groups))
+        iterations = self.iterations_per_epoch
+        self.prepare()
+        return Fit(n_epoch, self.workers.of_first(iterations), scheds, frozen_to, start_epoch)
+
+    def _start(self, fits: List[Fit], cbs: Callbacks) -> None:
+        self._fits = fits
+        self._run(_callbacks("fit", cbs)[0])
+
+    def _run(self, callbacks: List[Callback]) -> None:
+        while self._fits:
+            fit = self._fits[0]
+            with interrupts_held_by() as hold, hold:
+                self._begin(fit)
+            self._fitting = Fitting(self, fit, callbacks)
+            try:
+                self._fitting.run()
+            finally:
+                self._fitting = None
+            self._fits.pop(0)
+
+    def _begin(self, fit: Fit) -> None:
+        if fit.frozen_to is not None:
+            self._freezer.freeze_to(fit.frozen_to)
+        if not fit.begun:
+            fit.begun = True
+            search = self.recorder.search
+            self.recorder = Recorder(self.trainer, self.groups, list(fit.scheds))
+            self.recorder.search = search
+            self._batches.start_pass()
+
+
+def _callbacks(owner: str, cbs: Callbacks) -> Tuple[List[Callback], List[ParamScheduler]]:
+    """Tell the callbacks among `cbs` from the ParamSchedulers."""
+    if cbs is None:
+        cbs = []
+    several = list(cbs) if isinstance(cbs, (list, tuple)) else [cbs]
+    for one in several:
+        if not isinstance(one, (Callback, ParamScheduler)):
+            constraint = "a Callback, a ParamScheduler, or a list of them"
+            raise TypeError(_check.message(owner, "cbs", constraint, one))
+    schedulers = [one for one in several if isinstance(one, ParamScheduler)]
+    return [one for one in several if isinstance(one, Callback)], schedulers

@@ -1,0 +1,124 @@
+"""The search as fastai does it: its rates, its stop, its two suggestions."""
+
+import math
+from typing import Any, Optional, Tuple
+
+import numpy as np
+
+from .. import _check
+from ..finder.finder import LRFinder
+from ..finder.result import LRFinderResult
+from ..finder.stopping import SearchState, StoppingCriterion
+from ..finder.suggest import exponential_mean
+
+_FACTOR = 4
+
+
+class AboveBest(StoppingCriterion):
+    """Stop where the loss, smoothed as fastai does, is above 4 times its lowest value so far.
+
+    For losses below 0 that is as far above it: by three times its size.
+    """
+
+    def __call__(self, state: SearchState) -> bool:
+        """Say whether to stop."""
+        smoothed = exponential_mean(np.asarray(state.losses))
+        best = smoothed.min()
+        return bool(smoothed[-1] > best + (_FACTOR - 1) * abs(best))
+
+
+class SuggestedLRs(Tuple[Optional[float], Optional[float]]):
+    """What fastai suggests, two values to unpack, and what we do.
+
+    Attributes
+    ----------
+    lr_min : float or None
+        A tenth of the rate of the lowest loss; None on a curve too short.
+    lr_steep : float or None
+        The rate at which the loss falls most steeply.
+    suggestion : float or None
+        The rate to train at, by :func:`gluon_lr.finder.suggest.suggest`.
+    result : LRFinderResult
+        The whole search.
+    """
+
+    result: LRFinderResult
+
+    @classmethod
+    def of(cls, result: LRFinderResult) -> "SuggestedLRs":
+        """Return the suggestions of a search."""
+        suggestions = result.suggestions
+        suggested = cls((suggestions["minimum"], suggestions["steep"]))
+        suggested.result = result
+        return suggested
+
+    @property
+    def lr_min(self) -> Optional[float]:
+        """A tenth of the rate of the lowest loss; None on a curve too short."""
+        return self[0]
+
+    @property
+    def lr_steep(self) -> Optional[float]:
+        """The rate at which the loss falls most steeply."""
+        return self[1]
+
+    @property
+    def suggestion(self) -> Optional[float]:
+        """The rate to train at, of our own rule; None where it refuses."""
+        return self.result.suggestion
+
+    def __repr__(self) -> str:
+        refused = f", {self.result.refusal}" if self.suggestion is None else ""
+        return (
+            f"SuggestedLRs(lr_min={_short(self.lr_min)}, lr_steep={_short(self.lr_steep)}, "
+            f"suggestion={_short(self.suggestion)}{refused})"
+        )
+
+
+def lr_find(
+    learner: Any,
+    start_lr: float = 1e-7,
+    end_lr: float = 10,
+    num_it: int = 100,
+    stop_div: bool = True,
+    progress: bool = True,
+) -> LRFinderResult:
+    """Search as fastai does, for any learner that :class:`LRFinder` takes.
+
+        lr(i) = start_lr * (end_lr / start_lr)^(i / num_it)    i = 0 ... num_it - 1
+
+    Parameters
+    ----------
+    learner : Learner
+        Or an object with `iteration`, `net` and `trainer`.
+    start_lr, end_lr : float
+        Bounds of the rates, above 0.
+    num_it : int
+        Updates, at least 2.
+    stop_div : bool
+        Whether to stop where the smoothed loss is above 4 times its best.
+    progress : bool
+        Whether to show a progress bar.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On an argument outside its bounds.
+    """
+    start_lr = _check.real("lr_find", "start_lr", start_lr, above=0)
+    end_lr = _check.real("lr_find", "end_lr", end_lr, above=start_lr)
+    num_it = _check.integer("lr_find", "num_it", num_it, 2)
+    last = math.exp(math.log(start_lr) + math.log(end_lr / start_lr) * (num_it - 1) / num_it)
+    stop = AboveBest() if stop_div else _never
+    finder = LRFinder(learner)
+    return finder.find(
+        lr_start=start_lr, lr_end=last, num_iter=num_it, stop=stop, progress=progress
+    )
+
+
+def _never(state: SearchState) -> bool:
+    return False
+
+
+def _short(rate: Optional[float]) -> str:
+    return "None" if rate is None else f"{rate:.3g}"

@@ -1,0 +1,294 @@
+"""What was used and what came of it, update by update and epoch by epoch."""
+
+import csv
+import io
+import json
+import math
+from array import array
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Union
+
+import numpy as np
+
+from .. import _check
+from .._mxnet import mx
+from ..hyper.parameters import FASTAI_NAMES, HyperParameters
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ..finder.result import LRFinderResult
+
+_LATE = 2  # updates after which a loss is read
+Value = Union[int, float]
+
+
+class Recorder:
+    """The hyper-parameters and the loss of each update, and values of each epoch.
+
+    Parameters
+    ----------
+    trainer : mx.gluon.Trainer
+        What to read the hyper-parameters from, by fastai's names (:class:`HyperParameters`).
+    groups : sequence, optional
+        Parameter groups, as :class:`HyperParameters` takes them.
+    keys : sequence of str, optional
+        Hyper-parameters to record beside lr, wd, mom, sqr_mom and eps.
+
+    Attributes
+    ----------
+    epochs : list of dict
+        The values of each epoch: 'epoch', 'train_loss', 'valid_loss', metrics, 'time' in seconds.
+    search : LRFinderResult or None
+        What the last `learner.lr_find()` found.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Where the groups or keys do not fit the trainer.
+
+    >>> import mxnet as mx
+    >>> net = mx.gluon.nn.Dense(1, in_units=1)
+    >>> net.initialize()
+    >>> trainer = mx.gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.5})
+    >>> recorder = Recorder(trainer)
+    >>> recorder.record(loss=0.7)  # after each trainer.step
+    >>> recorder.hps["lr"], recorder.losses
+    (array([0.5]), array([0.7]))
+    """
+
+    def __init__(
+        self,
+        trainer: mx.gluon.Trainer,
+        groups: Optional[Sequence[Any]] = None,
+        keys: Sequence[str] = (),
+    ) -> None:
+        self._hypers = HyperParameters(trainer, groups)
+        known = [name for name in self._hypers.names if name in FASTAI_NAMES]
+        self.keys = list(dict.fromkeys([*known, *keys]))
+        for key in self.keys:
+            self._hypers.attribute(key)
+        self._values = {key: array("d") for key in self.keys}  # update by update, group by group
+        self._losses: List[Any] = []
+        self._known = 0  # the losses that have been read
+        self._ends: List[int] = []  # updates at the end of each epoch
+        self.epochs: List[Dict[str, Value]] = []
+        self.search: Optional[LRFinderResult] = None
+
+    def record(self, loss: Any) -> None:
+        """Note the loss of an update and the hyper-parameters it was made with.
+
+        Parameters
+        ----------
+        loss : float
+            Or what `float()` makes one of, a PendingLoss say: it is read two updates later, so
+            that MXNet need not wait.
+        """
+        for key, values in self._values.items():
+            values.extend(math.nan if one is None else one for one in self._hypers[key])
+        self._losses.append(loss)
+        self._read(len(self._losses) - _LATE)
+
+    def end_epoch(self, **values: Value) -> None:
+        """Note the values of an epoch."""
+        self.epochs.append({"epoch": len(self.epochs), **values})
+        self._ends.append(len(self))
+
+    def __len__(self) -> int:
+        return len(self._losses)
+
+    @property
+    def losses(self) -> np.ndarray:
+        """The loss of each update, of shape (n,)."""
+        return np.array(self.last_losses(len(self)), dtype=np.float64)
+
+    def last_losses(self, count: int) -> List[float]:
+        """Return the losses of the last updates, `count` of them or all there are."""
+        self._read(len(self._losses))
+        return self._losses[max(len(self._losses) - count, 0) :]
+
+    @property
+    def last_loss(self) -> Optional[float]:
+        """The last loss that is known without waiting for MXNet."""
+        return self._losses[self._known - 1] if self._known else None
+
+    @property
+    def lrs(self) -> np.ndarray:
+        """The rate of the last group at each update, of shape (n,)."""
+        return self.hps["lr"]
+
+    @property
+    def hps(self) -> Dict[str, np.ndarray]:
+        """For each hyper-parameter its values in the last group at each update, (n,)."""
+        return {key: values[:, -1] for key, values in self.group_hps.items()}
+
+    @property
+    def group_hps(self) -> Dict[str, np.ndarray]:
+        """For each hyper-parameter its values at each update in each group, (n, groups)."""
+        groups = len(self._hypers.groups)
+        return {key: np.array(values).reshape(-1, groups) for key, values in self._values.items()}
+
+    @property
+    def min_grad_lr(self) -> Optional[float]:
+        """The rate at which the last search's loss fell most steeply, as fastai 1 has it."""
+        return self._searched().suggestions["min_grad"]
+
+    def plot_loss(
+        self, skip_start: int = 5, with_valid: bool = True, ax: "Optional[Axes]" = None
+    ) -> "Axes":
+        """Draw the training loss, smoothed too, and the epochs' validation loss over updates.
+
+        Raises
+        ------
+        RuntimeError
+            Before the first update.
+        """
+        from ..plotting import plot_losses
+
+        self._check_begun()
+        valid = [
+            (end, epoch["valid_loss"])
+            for end, epoch in zip(self._ends, self.epochs)
+            if with_valid and "valid_loss" in epoch
+        ]
+        return plot_losses(self.losses, valid, skip_start, ax)
+
+    def plot_sched(self, keys: Optional[Sequence[str]] = None, figsize: Any = None) -> "List[Axes]":
+        """Draw the hyper-parameters of all updates, those of `keys` or those that moved.
+
+        Raises
+        ------
+        RuntimeError
+            Before the first update.
+        """
+        from ..plotting import plot_hyper_parameters
+
+        self._check_begun()
+        recorded = self.group_hps
+        if keys is None:
+            moved = [key for key, values in recorded.items() if np.ptp(values, axis=0).any()]
+            keys = moved or ["lr"]
+        return plot_hyper_parameters(recorded, keys, figsize)
+
+    def plot_lr_find(
+        self,
+        skip_start: int = 0,
+        skip_end: int = 5,
+        suggestion: bool = False,
+        ax: "Optional[Axes]" = None,
+    ) -> "Axes":
+        """Draw the last search as fastai does, smoothed, and return the Axes.
+
+        Parameters
+        ----------
+        skip_start, skip_end : int
+            Points to leave out at the start and at the end, at least 0.
+        suggestion : bool
+            Whether to mark :attr:`min_grad_lr` by a red dot.
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure's by default.
+
+        Raises
+        ------
+        RuntimeError
+            Before the first search.
+        """
+        from ..plotting import plot_smoothed_search
+
+        owner = "Recorder.plot_lr_find"
+        skip_start = _check.integer(owner, "skip_start", skip_start, 0)
+        skip_end = _check.integer(owner, "skip_end", skip_end, 0)
+        marked = self.min_grad_lr if suggestion else None
+        return plot_smoothed_search(self._searched(), skip_start, skip_end, marked, ax)
+
+    def to_csv(self, of: str = "updates") -> str:
+        """Return a table as CSV: of the 'updates', or of the 'epochs'.
+
+        Several groups have a column each, ``lr_0``, ``lr_1`` and so on.
+
+        Raises
+        ------
+        ValueError
+            When `of` is neither.
+        """
+        text = io.StringIO()
+        if _check.one_of("Recorder.to_csv", "of", of, ["updates", "epochs"]) == "epochs":
+            names = list(dict.fromkeys(name for epoch in self.epochs for name in epoch))
+            writer = csv.DictWriter(text, names, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(self.epochs)
+            return text.getvalue()
+        columns = {"iteration": list(range(1, len(self) + 1)), "loss": self.losses.tolist()}
+        for key, values in self.group_hps.items():
+            several = values.shape[1] > 1
+            for group, column in enumerate(values.T):
+                columns[f"{key}_{group}" if several else key] = column.tolist()
+        rows = csv.writer(text, lineterminator="\n")
+        rows.writerow(columns)
+        rows.writerows(zip(*columns.values()))
+        return text.getvalue()
+
+    def to_json(self) -> str:
+        """Return all of it as JSON: 'losses', 'hps' by group, 'epochs'."""
+        return json.dumps(self.as_data(), default=np.ndarray.tolist)
+
+    def as_data(self) -> Dict[str, Any]:
+        """Return all of it as numbers, lists, dictionaries and arrays."""
+        return {
+            "losses": self.losses,
+            "hps": self.group_hps,
+            "epochs": self.epochs,
+            "ends": self._ends,
+        }
+
+    def take_data(self, data: Dict[str, Any]) -> None:
+        """Hold what :meth:`as_data` returned, in place of what there is."""
+        self._values = {key: array("d", np.ravel(rows)) for key, rows in data["hps"].items()}
+        self.keys = list(self._values)
+        self._losses = np.asarray(data["losses"]).tolist()
+        self._known = len(self._losses)
+        self.epochs = [dict(epoch) for epoch in data["epochs"]]
+        self._ends = list(data["ends"])
+
+    def __repr__(self) -> str:
+        lines = [f"Recorder({len(self)} updates, {len(self.epochs)} epochs)"]
+        lines += ["  ".join(f"{cell:>10}" for cell in row) for row in self._table()]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        body = ""
+        for number, row in enumerate(self._table()):
+            tag = "td" if number else "th"
+            body += "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in row) + "</tr>"
+        return f"<p>{repr(self).splitlines()[0]}</p><table>{body}</table>"
+
+    def _table(self) -> List[List[str]]:
+        if not self.epochs:
+            return []
+        names = list(self.epochs[-1])
+        rows = [[_cell(name, epoch.get(name)) for name in names] for epoch in self.epochs]
+        return [names, *rows]
+
+    def _read(self, count: int) -> None:
+        """Read the first `count` losses, as far as they have not been: where they are."""
+        while self._known < count:
+            self._losses[self._known] = float(self._losses[self._known])
+            self._known += 1
+
+    def _check_begun(self) -> None:
+        if len(self) == 0:
+            raise RuntimeError(
+                "Recorder: no update to draw yet; call learner.fit_one_cycle(), say."
+            )
+
+    def _searched(self) -> "LRFinderResult":
+        if self.search is None:
+            raise RuntimeError("Recorder: no search to tell about yet; call learner.lr_find().")
+        return self.search
+
+
+def _cell(name: str, value: Optional[Value]) -> str:
+    if value is None:
+        return ""
+    if name == "time":
+        return f"{int(value) // 60:02d}:{int(value) % 60:02d}"
+    return f"{value:.6f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,6 @@
+"""What training IS: kept in memory or in a file, and put back whatever happens."""
+
+from .checkpoint import load_checkpoint, save_checkpoint
+from .snapshot import preserved
+
+__all__ = ["load_checkpoint", "preserved", "save_checkpoint"]
