@@ -1,5 +1,6 @@
 """The learning-rate toolkit for Apache MXNet Gluon: which rate, and how it should move."""
 
+from . import plotting
 from ._mxnet import HAS_GLUON, serve
 from ._version import __version__
 from .hyper import (
@@ -37,6 +38,7 @@ from .schedules import (
     TriangularSchedule,
     schedule,
 )
+from .schedules.plot import plot_schedule
 
 if HAS_GLUON:
     from . import finder
@@ -144,7 +146,9 @@ __all__ = [
     "sgdr",
 ]
 
+# A room imports from none above it. So names that users look for lower down are put there here.
+plotting.plot_schedule = plot_schedule
 if HAS_GLUON:
-    # made from the learner's room, which is above the finder's, and asked for there as well
-    vars(finder).update(SuggestedLRs=SuggestedLRs, lr_find=lr_find)
+    plotting.plot_lr_find = LRFinderResult.plot
+    finder.lr_find, finder.SuggestedLRs = lr_find, SuggestedLRs
     serve()

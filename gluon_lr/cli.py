@@ -12,8 +12,13 @@ from typing import Any, Callable, Dict, Optional, Sequence, Union
 
 import numpy as np
 
+from . import demo
 from ._version import __version__
+from .distributed.launch import launch
+from .distributed.workers import Workers
+from .finder import LRFinder
 from .schedules import Schedule, schedule
+from .schedules.plot import plot_schedule
 
 
 class _RequestError(Exception):
@@ -163,15 +168,10 @@ def _demo(options: Any) -> str:
     except OSError as error:
         reason = f"--out {out} must be a directory that can be written to: {error}"
         raise _RequestError(reason) from None
-    from . import demo
-
     return demo.run(out)
 
 
 def _find(options: Any) -> Union[str, int]:
-    from .distributed.workers import Workers
-    from .finder import LRFinder
-
     _check_file("--out", options.out)
     _check_file("--json", options.json)
     if options.out is not None:
@@ -244,8 +244,6 @@ def _plot(options: Any) -> str:
     schedules = _read_schedules(options)
     from matplotlib import pyplot
 
-    from .plotting import plot_schedule
-
     single = len(schedules) == 1
     ax = plot_schedule(next(iter(schedules.values())) if single else schedules, options.iterations)
     out = options.out
@@ -275,8 +273,6 @@ def _table(options: Any) -> str:
 
 
 def _launch(options: Any) -> int:
-    from .distributed.launch import launch
-
     command = options.program[options.program[:1] == ["--"] :]
     try:
         return launch(command, options.workers, options.servers)

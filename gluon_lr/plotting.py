@@ -1,134 +1,95 @@
-"""Data to matplotlib Axes. Nothing is shown or saved, and matplotlib is imported when used."""
+"""Arrays and texts to matplotlib Axes.
+
+Nothing is shown or saved, and matplotlib is imported when used.
+"""
 
 import textwrap
-from typing import TYPE_CHECKING, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
 from . import _check
-from .finder.suggest import exponential_mean, smooth
-from .schedules import foreign
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from .finder.result import LRFinderResult
-    from .schedules.foreign import LRCallable
+# They draw what rooms above know: those give them to users here, in gluon_lr/__init__.py.
+plot_schedule: "Callable[..., Axes]"
+plot_lr_find: "Callable[..., Axes]"
 
 
-def plot_schedule(
-    schedules: "Union[LRCallable, Sequence[LRCallable], Mapping[str, LRCallable]]",
-    iterations: int = 1500,
-    ax: "Optional[Axes]" = None,
-) -> "Axes":
-    """Draw the rates of one or many schedules at iterations 1 to `iterations`.
-
-    The schedules are left as they are, whatever they remember between calls.
+def plot_rates(rates: Sequence[Tuple[str, np.ndarray]], ax: "Optional[Axes]" = None) -> "Axes":
+    """Draw rates over iterations, from 1, and return the Axes.
 
     Parameters
     ----------
-    schedules : callable, or a sequence or a mapping of them
-        From an iteration to a rate: any schedules of this package or of MXNet, or functions.
-        A mapping's names go to the legend; a sequence's schedules are named by their repr.
-    iterations : int
-        The last iteration drawn, at least 1.
+    rates : sequence of (str, numpy.ndarray)
+        Names, which go to the legend where they are not empty, and rates, of shape (n,).
     ax : matplotlib Axes, optional
         Where to draw; a new figure's by default.
-
-    Returns
-    -------
-    matplotlib Axes
-
-    Raises
-    ------
-    TypeError, ValueError
-        When one of `schedules` cannot be called, or there is none, or `iterations` is below 1.
     """
-    owner = "plot_schedule"
-    count = np.arange(1, _check.integer(owner, "iterations", iterations, 1) + 1)
-    if callable(schedules):
-        named = [("", schedules)]
-    elif isinstance(schedules, Mapping):
-        named = list(schedules.items())
-    else:
-        named = [(repr(schedule), schedule) for schedule in schedules]
-    if not named:
-        raise ValueError(_check.message(owner, "schedules", "at least one", schedules))
-    for _, schedule in named:
-        foreign.check_schedule(owner, schedule, "schedules")
     ax = ax or _new_axes()
-    for name, schedule in named:
-        ax.plot(count, foreign.rates(schedule, count), label=textwrap.fill(name, 80))
-    if not callable(schedules):
-        ax.legend(fontsize="small", loc="lower left", bbox_to_anchor=(0, 1))
-    ax.set_xlabel("iteration")
-    ax.set_ylabel("learning rate")
-    ax.grid(alpha=0.3)
-    return ax
+    for name, lrs in rates:
+        ax.plot(np.arange(1, len(lrs) + 1), lrs, label=textwrap.fill(name, 80))
+    return _finished(ax, "iteration", "learning rate", loc="lower left", bbox_to_anchor=(0, 1))
 
 
-def plot_lr_find(result: "LRFinderResult", ax: "Optional[Axes]" = None) -> "Axes":
-    """Draw a search's losses over its rates, smoothed too, with the suggestion marked.
+def plot_search(
+    searches: Mapping[str, Tuple[np.ndarray, np.ndarray, np.ndarray]],
+    title: str,
+    lines: Mapping[str, float],
+    bands: Mapping[str, Tuple[float, float]],
+    ax: "Optional[Axes]" = None,
+) -> "Axes":
+    """Draw the losses of searches over their rates, smoothed too, and return the Axes.
 
-    A refining search is drawn beside the first, and the suggestions of several as a band.
     What lies beyond the smoothed curves, an explosion at the end say, is cut off.
+
+    Parameters
+    ----------
+    searches : dict
+        By name: rates, losses and smoothed losses, all finite, each of shape (n,).
+    title : str
+        Above the picture.
+    lines, bands : dict
+        By label: rates to mark by a line, and pairs of rates to mark by a band between them.
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure's by default.
     """
     ax = ax or _new_axes()
-    searches = {"loss of each iteration": result}
-    if result.refined is not None:
-        searches["refining search"] = result.refined
     limits = []
-    for number, (name, search) in enumerate(searches.items()):
-        finite = np.isfinite(search.losses)
-        lrs, losses = search.lrs[finite], search.losses[finite]
+    for number, (name, (lrs, losses, smoothed)) in enumerate(searches.items()):
         color = f"C{number}"
         ax.plot(lrs, losses, ".", color=color, alpha=0.35, label=name)
         if len(losses):
-            smoothed = smooth(losses)
             ax.plot(lrs, smoothed, color=color, label=None if number else "smoothed")
             limits += [min(losses.min(), smoothed.min()), smoothed.max()]
     if limits:
         low, high = min(limits), max(limits)
         margin = 0.3 * (high - low) or 1.0
         ax.set_ylim(low - margin, high + margin)
-    if result.suggestion is not None:
-        label = f"suggestion {result.suggestion:.2g}"
-        ax.axvline(result.suggestion, color="C3", linestyle="--", label=label)
-    if result.spread is not None:
-        label = f"of {len(result.runs)} searches, {result.spread[0]:.2g} to {result.spread[1]:.2g}"
-        ax.axvspan(*result.spread, color="C3", alpha=0.15, label=label)
-    refused = "" if result.refusal is None else f"\nno suggestion: {result.refusal}"
+    for label, lr in lines.items():
+        ax.axvline(lr, color="C3", linestyle="--", label=label)
+    for label, ends in bands.items():
+        ax.axvspan(*ends, color="C3", alpha=0.15, label=label)
     ax.set_xscale("log")
-    ax.set_xlabel("learning rate")
-    ax.set_ylabel("loss")
-    ax.set_title(f"{len(result)} iterations: {result.reason}{refused}", fontsize="medium")
-    ax.legend(fontsize="small")
-    ax.grid(alpha=0.3)
-    return ax
+    ax.set_title(title, fontsize="medium")
+    return _finished(ax, "learning rate", "loss")
 
 
 def plot_smoothed_search(
-    result: "LRFinderResult",
-    skip_start: int = 0,
-    skip_end: int = 5,
-    marked: Optional[float] = None,
+    lrs: np.ndarray,
+    smoothed: np.ndarray,
+    dots: Mapping[str, Tuple[float, float]],
     ax: "Optional[Axes]" = None,
 ) -> "Axes":
-    """Draw a search as fastai does: its smoothed losses, and a red dot at the rate `marked`."""
+    """Draw a search as fastai does: its smoothed losses, and red dots, (rate, loss) by label."""
     ax = ax or _new_axes()
-    smoothed = exponential_mean(result.losses)
-    shown = slice(skip_start, len(result) - skip_end)
-    ax.plot(result.lrs[shown], smoothed[shown])
-    if marked is not None:
-        place = int(np.argmin(np.abs(result.lrs - marked)))
-        label = f"steepest, {marked:.2g}"
-        ax.plot(marked, smoothed[place], "o", color="red", markersize=8, label=label)
-        ax.legend(fontsize="small")
+    ax.plot(lrs, smoothed)
+    for label, (lr, loss) in dots.items():
+        ax.plot(lr, loss, "o", color="red", markersize=8, label=label)
     ax.set_xscale("log")
-    ax.set_xlabel("learning rate")
-    ax.set_ylabel("loss, smoothed")
-    ax.grid(alpha=0.3)
-    return ax
+    return _finished(ax, "learning rate", "loss, smoothed")
 
 
 def plot_losses(
@@ -136,23 +97,31 @@ def plot_losses(
     validation: Sequence[Tuple[int, float]] = (),
     skip_start: int = 0,
     ax: "Optional[Axes]" = None,
+    smoothed: Optional[np.ndarray] = None,
 ) -> "Axes":
-    """Draw the loss of each iteration, smoothed too, and validation losses at some of them.
+    """Draw the loss of each iteration, smoothed too, and return the Axes.
 
-    Smoothed means the exponential mean of about the last ten.
+    Parameters
+    ----------
+    losses : numpy.ndarray
+        Of shape (n,), from iteration 1 on.
+    validation : sequence of (int, float)
+        Iterations, and the validation losses after them.
+    skip_start : int
+        Iterations to leave out at the start.
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure's by default.
+    smoothed : numpy.ndarray, optional
+        The losses smoothed, of shape (n,).
     """
     ax = ax or _new_axes()
     count = np.arange(1, len(losses) + 1)[skip_start:]
-    smoothed = exponential_mean(losses, weight=0.9)[skip_start:]
     ax.plot(count, losses[skip_start:], ".", color="C0", alpha=0.2, label="loss of each iteration")
-    ax.plot(count, smoothed, color="C0", label="smoothed")
+    if smoothed is not None:
+        ax.plot(count, smoothed[skip_start:], color="C0", label="smoothed")
     if len(validation):
         ax.plot(*zip(*validation), "o-", color="C1", label="validation")
-    ax.set_xlabel("iteration")
-    ax.set_ylabel("loss")
-    ax.legend(fontsize="small")
-    ax.grid(alpha=0.3)
-    return ax
+    return _finished(ax, "iteration", "loss")
 
 
 def plot_hyper_parameters(
@@ -190,11 +159,7 @@ def plot_hyper_parameters(
         for group, line in enumerate(of_groups.T if several else of_groups.T[-1:]):
             label = f"group {group}" if several else None
             ax.plot(np.arange(1, len(line) + 1), line, label=label)
-        if several:
-            ax.legend(fontsize="small")
-        ax.set_xlabel("iteration")
-        ax.set_ylabel(key)
-        ax.grid(alpha=0.3)
+        _finished(ax, "iteration", key)
     for spare in grid.flat[len(keys) :]:
         figure.delaxes(spare)
     return list(grid.flat[: len(keys)])
@@ -213,15 +178,21 @@ def plot_curves(
     for name, (x, y) in curves.items():
         ax.plot(x, y, marker=".", label=name)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set_xlabel(xlabel)
-    ax.set_ylabel(ylabel)
-    ax.legend()
-    ax.grid(alpha=0.3)
-    return ax
+    return _finished(ax, xlabel, ylabel, fontsize="medium")
 
 
 def _new_axes() -> "Axes":
     import matplotlib.pyplot as plt
 
     _, ax = plt.subplots(layout="constrained")
+    return ax
+
+
+def _finished(ax: "Axes", xlabel: str, ylabel: str, **legend: Any) -> "Axes":
+    """Name both axes, and draw a grid, and a legend where something has a label."""
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(ylabel)
+    ax.grid(alpha=0.3)
+    if ax.get_legend_handles_labels()[1]:
+        ax.legend(**{"fontsize": "small", **legend})
     return ax

@@ -14,52 +14,83 @@ from gluon_lr import schedules
 from gluon_lr.schedules import text
 
 PACKAGE = Path(gluon_lr.__file__).parent
-# from the foundations up; a module imports from its own row and the rows before it
-ROWS = [
-    ["_version", "_check", "_mxnet", "_trainer"],
-    ["schedules"],
-    ["distributed"],
-    ["state"],
-    ["hyper"],
-    ["data"],
-    ["training"],
-    ["finder"],
-    ["learner"],
-    ["plotting", "annealing"],
-    ["demo"],
-    ["cli"],
-    ["__main__", "__init__"],
+FILES = sorted(PACKAGE.rglob("*.py"))
+# from the ground up; a file imports from its own floor and from those below it
+GROUND = ["_check", "_mxnet", "_trainer", "_version", "plotting"]
+ROOMS = [
+    "schedules",
+    "distributed",
+    "state",
+    "hyper",
+    "data",
+    "training",
+    "finder",
+    "learner",
 ]
+TOP = ["__init__", "__main__", "annealing", "cli", "demo"]
+FLOORS = [GROUND, *([room] for room in ROOMS), TOP]
+# the one circle: the methods of a Schedule that make others of it
+SCHEDULE = "schedules.base"
+FLUENT = {"schedules.compose", "schedules.foreign", "schedules.plot", "schedules.text"}
 
 
-def row_of(module):
-    return next(i for i, row in enumerate(ROWS) if module in row)
+def module_of(path):
+    """Return a file's name within the package: 'schedules.base', or 'schedules' for the room's."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
 
 
-def module_level_imports(path):
-    """Yield the package's own top-level modules that `path` imports when it is imported."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    package = list(path.relative_to(PACKAGE.parent).with_suffix("").parts[:-1])
-    for node in tree.body:
+MODULES = {module_of(path): path for path in FILES}
+
+
+def imports_of(path):
+    """Yield the package's modules that a file imports, for type hints and in functions too."""
+    package = list(path.relative_to(PACKAGE).parts[:-1])
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = package[: len(package) - node.level + 1]
-            target = base + (node.module.split(".") if node.module else [])
-            if len(target) > 1:
-                yield target[1]
-            else:
-                yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.Import):
-            assert not any(alias.name.startswith("gluon_lr") for alias in node.names)
+            base += node.module.split(".") if node.module else []
+            for alias in node.names:
+                within = ".".join([*base, alias.name])
+                yield within if within in MODULES else ".".join(base)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            names = [getattr(node, "module", None), *(alias.name for alias in node.names)]
+            assert not any(name and name.startswith("gluon_lr") for name in names)
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: p.stem)
-def test_imports_run_one_way(path):
-    own = path.relative_to(PACKAGE).parts[0].replace(".py", "")
-    for imported in module_level_imports(path):
-        assert row_of(imported) <= row_of(own), f"{path.name} imports {imported}"
+def floor_of(module):
+    return next(i for i, floor in enumerate(FLOORS) if module.split(".")[0] in floor)
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("module", MODULES)
+def test_no_import_goes_up(module):
+    for imported in imports_of(MODULES[module]):
+        assert floor_of(imported) <= floor_of(module), f"{module} imports {imported}"
+
+
+def test_the_fluent_methods_of_a_schedule_are_the_one_circle():
+    below = {module: set(imports_of(path)) for module, path in MODULES.items()}
+    assert below[SCHEDULE] >= FLUENT
+    below[SCHEDULE] -= FLUENT
+    while below:
+        free = [module for module in below if not below[module] & below.keys() - {module}]
+        assert free, f"a circle in {sorted(below)}"
+        for module in free:
+            del below[module]
+
+
+def test_pictures_know_nothing_but_the_grammar_of_errors():
+    assert set(imports_of(PACKAGE / "plotting.py")) == {"_check"}
+
+
+def test_no_room_is_above_a_quarter_of_the_package():
+    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in FILES}
+    for room in ROOMS:
+        own = sum(count for path, count in lines.items() if PACKAGE / room in path.parents)
+        assert own <= sum(lines.values()) / 4, room
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
 def test_only_one_module_imports_mxnet(path):
     imports = [
         name
@@ -78,7 +109,7 @@ def test_what_can_be_written_as_text_is_what_is_public():
 
 
 def test_the_suggestion_needs_numpy_alone():
-    assert list(module_level_imports(PACKAGE / "finder" / "suggest.py")) == []
+    assert list(imports_of(PACKAGE / "finder" / "suggest.py")) == []
 
 
 @pytest.mark.parametrize("name", gluon_lr.__all__)

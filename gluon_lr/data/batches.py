@@ -3,7 +3,7 @@
 import contextlib
 import copy
 from collections import deque
-from typing import Any, Deque, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Deque, Dict, Iterable, Iterator, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -12,23 +12,11 @@ from .._mxnet import draws_indices, threads_of
 from ..distributed.workers import Workers
 from ..state.generators import GlobalState, states_held_by
 from ..state.transaction import afterwards
+from .split import IndexShares, Share, own_part
 
 Batch = Tuple[Any, Any]
 
 _PAIRS = "an iterable of (data, label) pairs"
-
-
-class Share(NamedTuple):
-    """What one worker has of a batch: all of it, where it is alone.
-
-    Where a batch has fewer samples than there are workers, some borrow a sample of another, and
-    have 0 `samples` of their own. `total` is those of all workers.
-    """
-
-    data: Any
-    label: Any
-    samples: int
-    total: int
 
 
 class Batches:
@@ -187,7 +175,7 @@ class Batches:
             self._iterator = iter(self._loader)
             return next(self._iterator, None)
         loader: Any = self._loader
-        shares = _IndexShares(loader._batch_sampler, self._workers)
+        shares = IndexShares(loader._batch_sampler, self._workers)
         self._sizes = shares.sizes
         with _sampler_exchanged(loader, shares):
             self._iterator = iter(loader)
@@ -206,48 +194,8 @@ class Batches:
         if not self._split:
             total = self._workers.sum(np.array([samples]))
             return Share(data, label, samples, int(total[0]))
-        own, count = _own_part(samples, self._workers)
+        own, count = own_part(samples, self._workers)
         return Share(data[own], label[own], count, samples)
-
-
-class _IndexShares:
-    """A batch sampler of one worker's part of each batch, and the sizes of what it yielded.
-
-    Parameters
-    ----------
-    batch_sampler : iterable
-        Yields the indices of each batch.
-    workers : Workers
-        Who share them.
-
-    Attributes
-    ----------
-    sizes : deque of (int, int)
-        Samples of the part and of the whole batch, for each that was not asked for yet.
-    """
-
-    def __init__(self, batch_sampler: Any, workers: Workers) -> None:
-        self._batch_sampler = batch_sampler
-        self._workers = workers
-        self.sizes: Deque[Tuple[int, int]] = deque()
-
-    def __iter__(self) -> Iterator[List[Any]]:
-        for batch in self._batch_sampler:
-            indices = list(batch)
-            own, count = _own_part(len(indices), self._workers)
-            self.sizes.append((count, len(indices)))
-            yield indices[own]
-
-    def __len__(self) -> int:
-        return len(self._batch_sampler)
-
-
-def _own_part(samples: int, workers: Workers) -> Tuple[slice, int]:
-    """Return which of a batch's samples this worker reads, and how many count as its own."""
-    low, high = (samples * rank // workers.count for rank in (workers.rank, workers.rank + 1))
-    if low == high:
-        return slice(0, 1), 0
-    return slice(low, high), high - low
 
 
 def one_pass(data_loader: Iterable[Batch]) -> Iterator[Batch]:

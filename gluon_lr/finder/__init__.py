@@ -1,5 +1,7 @@
 """WHICH rate to use: the learning-rate range test."""
 
+from typing import Any, Callable
+
 from .finder import LRFinder
 from .result import LRFinderResult, StopReason
 from .stopping import (
@@ -15,6 +17,10 @@ from .stopping import (
 )
 from .suggest import Refusal
 
+# The learner's room makes them: gluon_lr/__init__.py gives them to users here.
+SuggestedLRs: Any
+lr_find: Callable[..., LRFinderResult]
+
 __all__ = [
     "AllOf",
     "AnyOf",
@@ -29,4 +35,6 @@ __all__ = [
     "SearchState",
     "StopReason",
     "StoppingCriterion",
+    "SuggestedLRs",
+    "lr_find",
 ]

@@ -3,7 +3,7 @@
 import contextlib
 import math
 from collections import deque
-from typing import TYPE_CHECKING, Any, Deque, Iterable, Iterator, List, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Deque, Iterable, Iterator, List, Optional, Sequence
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -20,7 +20,6 @@ from .stopping import (
     CRITERION,
     Criterion,
     Diverged,
-    LRFinderStoppingCriteria,
     NotFinite,
     SearchState,
 )
@@ -68,7 +67,7 @@ class LRFinder:
         lr_end: float = 10,
         num_iter: Optional[int] = None,
         mode: str = "geometric",
-        stop: Union[Criterion, LRFinderStoppingCriteria, None] = None,
+        stop: Optional[Criterion] = None,
         repeats: int = 1,
         refine: bool = False,
         validation: Optional[Iterable[Any]] = None,
@@ -131,8 +130,6 @@ class LRFinder:
         owner = "LRFinder.find"
         rates = _rates(owner, lr_start, lr_multiplier, lr_end, num_iter, mode)
         diverged = Diverged(smoothing)
-        if isinstance(stop, LRFinderStoppingCriteria):
-            stop = stop.criterion
         if stop is not None:
             _check.is_function(owner, "stop", stop, CRITERION)
         repeats = _check.integer(owner, "repeats", repeats, 1)

@@ -17,7 +17,7 @@ from typing import (
 
 import numpy as np
 
-from .. import _check
+from .. import _check, plotting
 from . import suggest
 from .suggest import Refusal
 
@@ -129,10 +129,23 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
         return (min(found), max(found)) if found else None
 
     def plot(self, ax: "Optional[Axes]" = None) -> "Axes":
-        """Draw the losses over the rates, with the suggestion marked, and return the Axes."""
-        from ..plotting import plot_lr_find
+        """Draw the losses over the rates, with the suggestion marked, and return the Axes.
 
-        return plot_lr_find(self, ax)
+        A refining search is drawn beside the first, and the suggestions of several as a band.
+        """
+        searches = {"loss of each iteration": self._curve}
+        if self.refined is not None:
+            searches["refining search"] = self.refined._curve
+        lines, bands = {}, {}
+        if self.suggestion is not None:
+            lines[f"suggestion {self.suggestion:.2g}"] = self.suggestion
+        if self.spread is not None:
+            low, high = self.spread
+            bands[f"of {len(self.runs)} searches, {low:.2g} to {high:.2g}"] = self.spread
+        title = f"{len(self)} iterations: {self.reason}"
+        if self.refusal is not None:
+            title += f"\nno suggestion: {self.refusal}"
+        return plotting.plot_search(searches, title, lines, bands, ax)
 
     def to_json(self) -> str:
         """Return all of it as JSON, the suggestion too.
@@ -157,6 +170,13 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
             constraint = "what LRFinderResult.to_json() wrote"
             message = _check.message(f"{cls.__name__}.from_json", "text", constraint, text[:80])
             raise ValueError(f"{message} {type(error).__name__}: {error}") from None
+
+    @property
+    def _curve(self) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The rates with a finite loss, those losses, and the losses smoothed."""
+        finite = np.isfinite(self.losses)
+        lrs, losses = self.lrs[finite], self.losses[finite]
+        return lrs, losses, suggest.smooth(losses) if len(losses) else losses
 
     @property
     def _suggested(self) -> Tuple[Optional[float], Optional[Refusal]]:

@@ -1,7 +1,8 @@
 """When a search has seen enough: small criteria over what it has seen, combined by `|` and `&`."""
 
 import math
-from typing import Any, Callable, Dict, List
+from functools import cached_property
+from typing import Any, Callable, Dict, List, Union
 
 import numpy as np
 
@@ -73,7 +74,8 @@ class StoppingCriterion:
         return AllOf(other, self) if callable(other) else NotImplemented
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(repr(value) for value in vars(self).values())})"
+        settings = [repr(value) for name, value in vars(self).items() if name[0] != "_"]
+        return f"{type(self).__name__}({', '.join(settings)})"
 
 
 class NotFinite(StoppingCriterion):
@@ -170,34 +172,24 @@ class AllOf(AnyOf):
         return all(criterion(state) for criterion in self.criteria)
 
 
-class LRFinderStoppingCriteria:
+class LRFinderStoppingCriteria(Diverged):
     """:class:`Diverged` with the calls of MXNet's tutorial: told one loss after the other.
 
     An instance remembers the losses it is told: use a fresh one for each search of your own.
     :meth:`LRFinder.find` takes one as `stop`, and does not touch it.
-
-    Parameters
-    ----------
-    smoothing : float
-        Weight of the past, at least 0 and below 1.
-    min_iter : int
-        Iterations before the first stop, at least 1.
-
-    Raises
-    ------
-    TypeError, ValueError
-        On an argument outside its bounds.
 
     >>> stop = LRFinderStoppingCriteria(smoothing=0.5, min_iter=3)
     >>> [stop(loss) for loss in (1, 1, 1, 9)]
     [False, False, False, True]
     """
 
-    def __init__(self, smoothing: float = 0.3, min_iter: int = 20) -> None:
-        self.criterion = Diverged(smoothing, min_iter)
-        self._state = SearchState()
+    @cached_property
+    def _told(self) -> SearchState:
+        return SearchState()
 
-    def __call__(self, loss: float) -> bool:
-        """Take in the loss of the next iteration and say whether to stop after it."""
-        self._state.append(math.nan, loss)
-        return self.criterion(self._state)
+    def __call__(self, loss: Union[float, SearchState]) -> bool:
+        """Take in the loss of the next iteration, or a whole search, and say whether to stop."""
+        if isinstance(loss, SearchState):
+            return super().__call__(loss)
+        self._told.append(math.nan, loss)
+        return super().__call__(self._told)

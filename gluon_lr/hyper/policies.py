@@ -1,6 +1,6 @@
 """fastai's training policies, as curves for a ParamScheduler."""
 
-from typing import Any, Dict, Sequence, Tuple, Union
+from typing import Any, Dict, Sequence, Tuple
 
 import numpy as np
 
@@ -8,7 +8,6 @@ from .. import _check
 from .annealing import Curve, SchedCos, combine_scheds, combined_cos
 from .parameters import HyperParameters
 
-Rate = Union[float, slice, Sequence[float]]
 Moms = Tuple[float, float, float]
 
 MOMS: Moms = (0.95, 0.85, 0.95)
@@ -124,40 +123,3 @@ def cycle_lengths(n_cycles: int, cycle_len: int, cycle_mult: int) -> Sequence[in
     cycle_len = _check.integer("sgdr", "cycle_len", cycle_len, 1)
     cycle_mult = _check.integer("sgdr", "cycle_mult", cycle_mult, 1)
     return [cycle_len * cycle_mult**i for i in range(n_cycles)]
-
-
-def group_rates(owner: str, argument: str, lr: Rate, groups: int) -> Any:
-    """Return a rate for all parameter groups, or an array of one a group, of what fastai takes.
-
-        slice(b)       b / 10 for all groups but the last, which has b
-        slice(a, b)    geometric, from a for the first group to b for the last
-
-    Parameters
-    ----------
-    owner, argument : str
-        Whose argument it is, for the messages.
-    lr : float, slice or sequence
-        A number, a slice, or one number a group.
-    groups : int
-        The number of groups.
-
-    Raises
-    ------
-    TypeError, ValueError
-        On a rate below 0 or not finite, in a slice not above 0, or another number of them.
-    """
-    if isinstance(lr, slice):
-        last = _check.real(owner, argument, lr.stop, above=0)
-        if lr.start is None:
-            rates = [last / 10] * (groups - 1) + [last]
-        else:
-            first = _check.real(owner, argument, lr.start, above=0)
-            rates = [*np.geomspace(first, last, groups)[:-1].tolist(), last]
-    elif isinstance(lr, (list, tuple, np.ndarray)):
-        rates = [_check.rate(owner, argument, one) for one in np.asarray(lr).tolist()]
-        if len(rates) != groups:
-            constraint = f"a number, a slice, or one number for each of {groups} groups"
-            raise ValueError(_check.message(owner, argument, constraint, lr))
-    else:
-        return _check.rate(owner, argument, lr)
-    return rates[0] if groups == 1 else np.array(rates)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, 
 
 import numpy as np
 
-from .. import _check, _trainer
+from .. import _check, _trainer, plotting
 from .._mxnet import mx
 from .annealed import AnnealedSchedule
 from .annealing import Curve, position_of
@@ -195,11 +195,9 @@ class ParamScheduler:
 
     def plot(self, keys: Optional[Sequence[str]] = None, figsize: Any = None) -> "List[Axes]":
         """Draw the values of all updates, or those of `keys`; return the matplotlib Axes."""
-        from ..plotting import plot_hyper_parameters
-
         each = [self.at(n) for n in range(1, (self.length or 0) + 1)] or [self.at(1)]
         values = {name: np.array([one[name] for one in each]) for name in self.scheds}
-        return plot_hyper_parameters(values, keys, figsize)
+        return plotting.plot_hyper_parameters(values, keys, figsize)
 
     def __repr__(self) -> str:
         length = "" if self.length is None else f", length={self.length}"

@@ -5,9 +5,10 @@ from typing import Any, Iterable, List, Optional, Sequence
 from .._mxnet import contexts_of
 from .._mxnet import estimator as mx_estimator
 from .._trainer import UpdateCounter, check_updates_here
-from ..data.batches import Batch, Share
+from ..data.batches import Batch, check_loader
+from ..data.split import Share
 from ..hyper.parameters import HyperParameters
-from ..hyper.policies import one_cycle, usual_moms
+from ..hyper.policies import MOMS, one_cycle, usual_moms
 from ..hyper.scheduling import ParamScheduler
 from ..schedules.foreign import LRCallable, check_schedule
 from ..training.iteration import IterationLearner
@@ -108,16 +109,15 @@ class OneCycleHandler(ParamSchedulerHandler):
         pct_start: float = 0.25,
         moms: Optional[Sequence[float]] = None,
     ) -> None:
-        curves = one_cycle(lr_max, div, div_final, pct_start, () if moms is None else moms)
-        super().__init__(ParamScheduler(curves, length=length))
-        self._usual_moms = moms is None
-        self._arguments = (lr_max, div, div_final, pct_start)
+        self._usual = moms is None
+        self._curves = one_cycle(lr_max, div, div_final, pct_start, MOMS if moms is None else moms)
+        super().__init__(ParamScheduler(self._curves, length=length))
 
     def train_begin(self, estimator: Any, *args: Any, **kwargs: Any) -> None:
         """Begin the cycle."""
-        if self._usual_moms:
-            moms = usual_moms(HyperParameters(estimator.trainer))
-            self.scheduler.scheds = dict(one_cycle(*self._arguments, moms))
+        if self._usual:
+            moved = {"lr", "mom"} if usual_moms(HyperParameters(estimator.trainer)) else {"lr"}
+            self.scheduler.scheds = {name: self._curves[name] for name in sorted(moved)}
         super().train_begin(estimator)
 
 
@@ -143,6 +143,7 @@ class EstimatorLearner(IterationLearner):
     """
 
     def __init__(self, estimator: Any, train_data: Iterable[Batch], batch_axis: int = 0) -> None:
+        check_loader(type(self).__name__, "train_data", train_data)
         super().__init__(
             estimator.net,
             train_data,

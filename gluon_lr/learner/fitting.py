@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from typing import TYPE_CHECKING, Any, Dict, Iterator, Mapping, Optional, Sequence
+from typing import Any, Dict, Iterator, Mapping, Optional, Sequence
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -12,10 +12,9 @@ from ..hyper.scheduling import Curves, ParamScheduler
 from ..state.generators import GlobalState
 from ..state.interrupts import Hold, interrupts_held_by
 from ..state.transaction import afterwards
-from .callbacks.base import Callback, CancelFitException
-
-if TYPE_CHECKING:
-    from .learner import Learner
+from ..training.iteration import IterationLearner
+from .callbacks import Callback, CancelFitException
+from .recorder import Recorder
 
 
 class Fit:
@@ -82,30 +81,37 @@ class Fitting:
     Parameters
     ----------
     learner : Learner
-        Its recorder takes note.
+        What the callbacks are called with, too.
     fit : Fit
         What to do; it is brought up to date after each update.
     callbacks : list of Callback
         What to call at the events.
+    scheduler : ParamScheduler
+        The fit's curves.
+    recorder : Recorder
+        What takes note of the learner's updates, and of the epochs.
     """
 
-    def __init__(self, learner: "Learner", fit: Fit, callbacks: Sequence[Callback]) -> None:
+    def __init__(
+        self,
+        learner: IterationLearner,
+        fit: Fit,
+        callbacks: Sequence[Callback],
+        scheduler: ParamScheduler,
+        recorder: Recorder,
+    ) -> None:
         self._learner = learner
         self._fit = fit
         self._callbacks = callbacks
+        self._scheduler = scheduler
+        self._recorder = recorder
         self._hold = Hold()
         self._lr_scheduler = learner.trainer.optimizer.lr_scheduler
-        self._scheduler = ParamScheduler(
-            fit.scheds,
-            length=fit.length,
-            groups=learner.groups,
-            momentum_correction=learner.momentum_correction and "lr" in fit.scheds,
-        )
 
-    def run(self) -> None:
+    def run(self, progress: bool) -> None:
         """Train to the end, or to where a callback cancels, and put the hyper-parameters back."""
         fit = self._fit
-        hidden = not (self._learner.progress and self._learner.workers.is_first)
+        hidden = not (progress and self._learner.workers.is_first)
         bar = tqdm(total=fit.length, initial=fit.iteration, disable=hidden)
         with bar, interrupts_held_by() as self._hold, afterwards(self._put_back):
             self._take_lr_scheduler()
@@ -154,14 +160,14 @@ class Fitting:
         """Validate and record; where that is interrupted, it is done again, from the same place."""
         fit, ended, generators = self._fit, self._fit.epochs_ended, GlobalState.get()
         try:
-            losses = self._learner.recorder.last_losses(fit.iterations_per_epoch)
+            losses = self._recorder.last_losses(fit.iterations_per_epoch)
             values = {"train_loss": float(np.mean(losses))}
             self._learner.average_running_statistics()
             if self._learner.valid_loader is not None:
                 values.update(self._learner.workers.means(self._learner.validate()))
             seconds = time.perf_counter() - start
             with self._hold:
-                self._learner.recorder.end_epoch(epoch=ended, **values, time=seconds)
+                self._recorder.end_epoch(epoch=ended, **values, time=seconds)
                 fit.epochs_ended += 1
         except BaseException:
             if fit.epochs_ended == ended:
@@ -169,7 +175,7 @@ class Fitting:
             raise
 
     def _show(self, bar: tqdm) -> None:
-        recorder = self._learner.recorder
+        recorder = self._recorder
         shown = {"epochs": f"{self._fit.epochs_ended}/{self._fit.n_epoch}"}
         if recorder.last_loss is not None:
             shown["loss"] = f"{recorder.last_loss:.3g}"

@@ -2,7 +2,6 @@
 
 import contextlib
 from typing import (
-    TYPE_CHECKING,
     Any,
     Callable,
     Dict,
@@ -19,15 +18,13 @@ from typing import (
 from .. import _check
 from .._mxnet import mx
 from .._trainer import parameters_of
-from ..data.batches import Batch, Place, empty
+from ..data.batches import Batch, Place, check_loader, empty
 from ..hyper.annealing import SchedNo
-from ..hyper.groups import Freezer, parameter_groups
+from ..hyper.groups import Freezer, Rate, group_rates, parameter_groups
 from ..hyper.parameters import HyperParameters
 from ..hyper.policies import (
-    Rate,
     cycle_lengths,
     flat_cos,
-    group_rates,
     one_cycle,
     sgdr,
     usual_moms,
@@ -45,13 +42,12 @@ from ..state.checkpoint import (
 )
 from ..state.interrupts import interrupts_held_by
 from ..state.transaction import afterwards
-from ..training.iteration import Context, IterationLearner, PendingLoss
-from .callbacks.base import Callback
+from ..training.contexts import Context, contexts_for, initialize
+from ..training.iteration import IterationLearner, PendingLoss, metric_of
+from .callbacks import Callback
 from .fitting import Fit, Fitting
+from .lr_find import SuggestedLRs, lr_find
 from .recorder import Recorder
-
-if TYPE_CHECKING:
-    from .lr_find import SuggestedLRs
 
 Callbacks = Union[Callback, ParamScheduler, Sequence[Union[Callback, ParamScheduler]], None]
 
@@ -147,24 +143,27 @@ class Learner(IterationLearner):
         momentum_correction: bool = False,
         split_batches: bool = True,
     ) -> None:
-        if isinstance(net, mx.gluon.Block):
-            all_of_net = list(dict.fromkeys(net.collect_params().values()))
-            trained = all_of_net if trainer is None else parameters_of(trainer)
-            self.groups = parameter_groups("Learner", trained, groups, net)
+        if not isinstance(net, mx.gluon.Block):
+            raise TypeError(_check.message("Learner", "net", "an mx.gluon.Block", net))
+        check_loader("Learner", "data_loader", data_loader)
+        if valid_loader is not None:
+            check_loader("Learner", "valid_loader", valid_loader)
+        if loss is None:
+            loss = mx.gluon.loss.SoftmaxCrossEntropyLoss()
+        _check.is_function("Learner", "loss", loss, "callable with (output, label)")
+        metric_of(metrics)
         if iterations_per_epoch is not None:
             _check.integer("Learner", "iterations_per_epoch", iterations_per_epoch, 1)
-        super().__init__(
-            net,
-            data_loader,
-            ctx,
-            loss,
-            trainer,
-            optimizer,
-            optimizer_params,
-            valid_loader,
-            metrics,
-            split_batches,
-        )
+        all_of_net = list(dict.fromkeys(net.collect_params().values()))
+        trained = all_of_net if trainer is None else parameters_of(trainer)
+        self.groups = parameter_groups("Learner", trained, groups, net)
+        contexts = contexts_for(net, ctx)
+        made = _optimizer(trainer, optimizer, optimizer_params)
+        initialize(net, contexts)
+        trainer = trainer or mx.gluon.Trainer(net.collect_params(), made)
+        super().__init__(net, data_loader, contexts, loss, trainer, split_batches)
+        self.valid_loader = valid_loader
+        self.metrics = metrics
         self.momentum_correction = momentum_correction
         self.recorder = Recorder(self.trainer, self.groups)
         self.progress = True
@@ -227,7 +226,7 @@ class Learner(IterationLearner):
         if lr is not None:
             rate = group_rates("fit", "lr", lr, len(self.groups))
             scheds["lr"] = SchedNo(rate, rate)
-        self._start([self._planned("fit", n_epoch, scheds, wd, cbs, start_epoch)], cbs)
+        self._fit("fit", n_epoch, scheds, wd, cbs, start_epoch)
 
     def fit_one_cycle(
         self,
@@ -245,21 +244,15 @@ class Learner(IterationLearner):
 
         Parameters
         ----------
-        n_epoch : int
-            Epochs, at least 1.
+        n_epoch, wd, cbs, start_epoch
+            As :meth:`fit` takes them.
         lr_max : float or slice, optional
             The highest rate; by default the trainer's own.
         div, div_final, pct_start
             As :func:`gluon_lr.one_cycle` takes them.
-        wd : float, optional
-            Weight decay, for this fit; by default the trainer's own.
         moms : sequence of three floats, optional
             Momentum at the start, at the highest rate and at the end. By default (0.95, 0.85,
             0.95), but where the optimizer has no momentum, or was made with 0, it keeps to that.
-        cbs : Callback or list, optional
-            Callbacks, and ParamSchedulers for other hyper-parameters.
-        start_epoch : int
-            The epoch to start from, at its place on the curves; below `n_epoch`.
 
         Raises
         ------
@@ -268,7 +261,7 @@ class Learner(IterationLearner):
         """
         rate = self._rates("fit_one_cycle", "lr_max", lr_max)
         scheds = one_cycle(rate, div, div_final, pct_start, self._moms(moms))
-        self._start([self._planned("fit_one_cycle", n_epoch, scheds, wd, cbs, start_epoch)], cbs)
+        self._fit("fit_one_cycle", n_epoch, scheds, wd, cbs, start_epoch)
 
     def fit_flat_cos(
         self,
@@ -284,14 +277,12 @@ class Learner(IterationLearner):
 
         Parameters
         ----------
-        n_epoch : int
-            Epochs, at least 1.
+        n_epoch, wd, cbs, start_epoch
+            As :meth:`fit` takes them.
         lr : float or slice, optional
             The rate at the start; by default the trainer's own.
         div_final, pct_start
             As :func:`gluon_lr.flat_cos` takes them.
-        wd, cbs, start_epoch
-            As :meth:`fit` takes them.
 
         Raises
         ------
@@ -299,7 +290,7 @@ class Learner(IterationLearner):
             On an argument outside its bounds.
         """
         scheds = flat_cos(self._rates("fit_flat_cos", "lr", lr), div_final, pct_start)
-        self._start([self._planned("fit_flat_cos", n_epoch, scheds, wd, cbs, start_epoch)], cbs)
+        self._fit("fit_flat_cos", n_epoch, scheds, wd, cbs, start_epoch)
 
     def fit_sgdr(
         self,
@@ -330,7 +321,7 @@ class Learner(IterationLearner):
         n_epoch = sum(cycle_lengths(n_cycles, cycle_len, cycle_mult))
         rate = self._rates("fit_sgdr", "lr_max", lr_max)
         scheds = sgdr(rate, n_cycles, cycle_len, cycle_mult)
-        self._start([self._planned("fit_sgdr", n_epoch, scheds, wd, cbs, start_epoch)], cbs)
+        self._fit("fit_sgdr", n_epoch, scheds, wd, cbs, start_epoch)
 
     def fine_tune(
         self,
@@ -442,7 +433,7 @@ class Learner(IterationLearner):
         wd: Optional[float] = None,
         show_plot: bool = True,
         suggestions: bool = True,
-    ) -> "Optional[SuggestedLRs]":
+    ) -> Optional[SuggestedLRs]:
         """Search for a rate as fastai does, and leave no trace, as :class:`gluon_lr.LRFinder`.
 
             lr(i) = start_lr * (end_lr / start_lr)^(i / num_it)    i = 0 ... num_it - 1
@@ -473,8 +464,6 @@ class Learner(IterationLearner):
         TypeError, ValueError
             On an argument outside its bounds.
         """
-        from .lr_find import SuggestedLRs, lr_find
-
         hypers = HyperParameters(self.trainer, self.groups)
         with afterwards(hypers.put_back):
             if wd is not None:
@@ -618,6 +607,17 @@ class Learner(IterationLearner):
             raise ValueError(_check.message("freeze_to", "n", f"below {count}", n))
         return number % count
 
+    def _fit(
+        self,
+        owner: str,
+        n_epoch: int,
+        scheds: Mapping[str, Curves],
+        wd: Optional[float],
+        cbs: Callbacks,
+        start_epoch: int,
+    ) -> None:
+        self._start([self._planned(owner, n_epoch, scheds, wd, cbs, start_epoch)], cbs)
+
     def _planned(
         self,
         owner: str,
@@ -662,12 +662,18 @@ class Learner(IterationLearner):
             fit = self._fits[0]
             with interrupts_held_by() as hold, hold:
                 self._begin(fit)
-            self._fitting = Fitting(self, fit, callbacks)
+            self._fitting = Fitting(self, fit, callbacks, self._scheduler_of(fit), self.recorder)
             try:
-                self._fitting.run()
+                self._fitting.run(self.progress)
             finally:
                 self._fitting = None
             self._fits.pop(0)
+
+    def _scheduler_of(self, fit: Fit) -> ParamScheduler:
+        correction = self.momentum_correction and "lr" in fit.scheds
+        return ParamScheduler(
+            fit.scheds, length=fit.length, groups=self.groups, momentum_correction=correction
+        )
 
     def _begin(self, fit: Fit) -> None:
         if fit.frozen_to is not None:
@@ -678,6 +684,28 @@ class Learner(IterationLearner):
             self.recorder = Recorder(self.trainer, self.groups, list(fit.scheds))
             self.recorder.search = search
             self._batches.start_pass()
+
+
+def _optimizer(
+    trainer: Optional[mx.gluon.Trainer],
+    optimizer: Union[str, mx.optimizer.Optimizer],
+    optimizer_params: Optional[Dict[str, Any]],
+) -> Optional[mx.optimizer.Optimizer]:
+    """Return the optimizer to make a trainer of; None where a trainer is given."""
+    if optimizer_params is not None and (trainer is not None or not isinstance(optimizer, str)):
+        constraint = "left out where a trainer or an Optimizer is given"
+        remedy = "Set them where that one is made."
+        raise ValueError(
+            _check.message("Learner", "optimizer_params", constraint, optimizer_params, remedy)
+        )
+    if trainer is not None:
+        if optimizer != "sgd":
+            constraint = "left out where a trainer is given, which has one"
+            raise ValueError(_check.message("Learner", "optimizer", constraint, optimizer))
+        return None
+    if isinstance(optimizer, str):
+        return mx.optimizer.create(optimizer, **(optimizer_params or {}))
+    return optimizer
 
 
 def _callbacks(owner: str, cbs: Callbacks) -> Tuple[List[Callback], List[ParamScheduler]]:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Union
 
 import numpy as np
 
-from .. import _check
+from .. import _check, plotting
 from .._mxnet import mx
+from ..finder.result import LRFinderResult
+from ..finder.suggest import exponential_mean
 from ..hyper.parameters import FASTAI_NAMES, HyperParameters
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from ..finder.result import LRFinderResult
 
 _LATE = 2  # updates after which a loss is read
 Value = Union[int, float]
@@ -142,15 +142,15 @@ class Recorder:
         RuntimeError
             Before the first update.
         """
-        from ..plotting import plot_losses
-
         self._check_begun()
         valid = [
             (end, epoch["valid_loss"])
             for end, epoch in zip(self._ends, self.epochs)
             if with_valid and "valid_loss" in epoch
         ]
-        return plot_losses(self.losses, valid, skip_start, ax)
+        losses = self.losses
+        smoothed = exponential_mean(losses, weight=0.9)
+        return plotting.plot_losses(losses, valid, skip_start, ax, smoothed)
 
     def plot_sched(self, keys: Optional[Sequence[str]] = None, figsize: Any = None) -> "List[Axes]":
         """Draw the hyper-parameters of all updates, those of `keys` or those that moved.
@@ -160,14 +160,12 @@ class Recorder:
         RuntimeError
             Before the first update.
         """
-        from ..plotting import plot_hyper_parameters
-
         self._check_begun()
         recorded = self.group_hps
         if keys is None:
             moved = [key for key, values in recorded.items() if np.ptp(values, axis=0).any()]
             keys = moved or ["lr"]
-        return plot_hyper_parameters(recorded, keys, figsize)
+        return plotting.plot_hyper_parameters(recorded, keys, figsize)
 
     def plot_lr_find(
         self,
@@ -192,13 +190,17 @@ class Recorder:
         RuntimeError
             Before the first search.
         """
-        from ..plotting import plot_smoothed_search
-
         owner = "Recorder.plot_lr_find"
         skip_start = _check.integer(owner, "skip_start", skip_start, 0)
         skip_end = _check.integer(owner, "skip_end", skip_end, 0)
-        marked = self.min_grad_lr if suggestion else None
-        return plot_smoothed_search(self._searched(), skip_start, skip_end, marked, ax)
+        search = self._searched()
+        smoothed = exponential_mean(search.losses)
+        dots = {}
+        if suggestion and self.min_grad_lr is not None:
+            loss = smoothed[np.argmin(np.abs(search.lrs - self.min_grad_lr))]
+            dots[f"steepest, {self.min_grad_lr:.2g}"] = self.min_grad_lr, loss
+        shown = slice(skip_start, len(search) - skip_end)
+        return plotting.plot_smoothed_search(search.lrs[shown], smoothed[shown], dots, ax)
 
     def to_csv(self, of: str = "updates") -> str:
         """Return a table as CSV: of the 'updates', or of the 'epochs'.
@@ -280,7 +282,7 @@ class Recorder:
                 "Recorder: no update to draw yet; call learner.fit_one_cycle(), say."
             )
 
-    def _searched(self) -> "LRFinderResult":
+    def _searched(self) -> LRFinderResult:
         if self.search is None:
             raise RuntimeError("Recorder: no search to tell about yet; call learner.lr_find().")
         return self.search

@@ -68,7 +68,7 @@ class Schedule(mx.lr_scheduler.LRScheduler):
 
     def plot(self, iterations: int = 1500, ax: "Optional[Axes]" = None) -> "Axes":
         """Draw the rates of iterations 1 to `iterations`, and return the matplotlib Axes."""
-        from ..plotting import plot_schedule
+        from .plot import plot_schedule
 
         return plot_schedule(self, iterations, ax)
 

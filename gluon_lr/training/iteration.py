@@ -12,21 +12,20 @@ from typing import (
     Optional,
     Type,
     TypeVar,
-    Union,
 )
 
 import numpy as np
 
 from .. import _check
-from .._mxnet import Context as MXNetContext
-from .._mxnet import amp, contexts_of, current_context, metric, mx, nd
+from .._mxnet import amp, metric, mx, nd
 from .._trainer import loss_scaler_of
-from ..data.batches import Batch, Batches, Share, check_loader, one_pass
+from ..data.batches import Batch, Batches, one_pass
+from ..data.split import Share, over_contexts
 from ..distributed.workers import Workers
 from ..state.generators import GlobalState
 from ..state.transaction import afterwards
+from .contexts import Context
 
-Context = Union[mx.Context, List[mx.Context]]
 Self = TypeVar("Self", bound="IterationLearner")
 
 
@@ -67,62 +66,51 @@ class IterationLearner:
 
     Parameters
     ----------
-    net, data_loader, ctx, loss, trainer, optimizer, optimizer_params, valid_loader, metrics
-        As the Learner takes them.
+    net : mx.gluon.Block
+        Initialised on the contexts.
+    data_loader : iterable
+        Yields (data, label) pairs in every pass.
+    contexts : list of mx.Context
+        Where to train.
+    loss : callable
+        From (output, label) to one loss a sample.
+    trainer : mx.gluon.Trainer
+        The trainer of the net's parameters.
     split_batches : bool
-        As the Learner takes it.
+        Whether the workers of a distributed KVStore split each batch among them. Otherwise
+        `data_loader` gives each worker batches of its own.
+
+    Attributes
+    ----------
+    valid_loader : iterable, optional
+        What :meth:`validate` takes where it is given nothing else.
+    metrics : optional
+        What :meth:`validate` computes where it is given nothing else.
     """
+
+    valid_loader: Optional[Iterable[Batch]] = None
+    metrics: Any = None
 
     def __init__(
         self,
         net: mx.gluon.Block,
         data_loader: Iterable[Batch],
-        ctx: Optional[Context] = None,
-        loss: Optional[Callable[[Any, Any], Any]] = None,
-        trainer: Optional[mx.gluon.Trainer] = None,
-        optimizer: Union[str, mx.optimizer.Optimizer] = "sgd",
-        optimizer_params: Optional[Dict[str, Any]] = None,
-        valid_loader: Optional[Iterable[Batch]] = None,
-        metrics: Any = None,
-        split_batches: bool = True,
+        contexts: List[mx.Context],
+        loss: Callable[[Any, Any], Any],
+        trainer: mx.gluon.Trainer,
+        split_batches: bool,
     ) -> None:
-        if not isinstance(net, mx.gluon.Block):
-            raise TypeError(_check.message("Learner", "net", "an mx.gluon.Block", net))
-        check_loader("Learner", "data_loader", data_loader)
-        if valid_loader is not None:
-            check_loader("Learner", "valid_loader", valid_loader)
-        if loss is not None:
-            _check.is_function("Learner", "loss", loss, "callable with (output, label)")
-        _metric(metrics)
-        contexts = _contexts(net, ctx)
-        if optimizer_params is not None and (trainer is not None or not isinstance(optimizer, str)):
-            constraint = "left out where a trainer or an Optimizer is given"
-            remedy = "Set them where that one is made."
-            raise ValueError(
-                _check.message("Learner", "optimizer_params", constraint, optimizer_params, remedy)
-            )
-        if trainer is not None and optimizer != "sgd":
-            constraint = "left out where a trainer is given, which has one"
-            raise ValueError(_check.message("Learner", "optimizer", constraint, optimizer))
-        if trainer is None and isinstance(optimizer, str):
-            optimizer = mx.optimizer.create(optimizer, **(optimizer_params or {}))
-        _initialize(net, contexts)
-        if trainer is None:
-            trainer = mx.gluon.Trainer(net.collect_params(), optimizer)
-
         self.net = net
         self.data_loader = data_loader
         self.ctx: Context = contexts[0] if len(contexts) == 1 else contexts
-        self.loss = mx.gluon.loss.SoftmaxCrossEntropyLoss() if loss is None else loss
+        self.loss = loss
         self.trainer = trainer
-        self._contexts = contexts
         self.workers = Workers.of(trainer)
+        self._contexts = contexts
         self._batches = Batches(data_loader, self.workers, split_batches)
         self._last: Optional[PendingLoss] = None
         self._closed = False
         self._prepared = False
-        self.valid_loader = valid_loader
-        self.metrics = metrics
 
     @property
     def iteration_loss(self) -> Optional[float]:
@@ -222,7 +210,7 @@ class IterationLearner:
         if data_loader is None:
             constraint = "given where the Learner has no `valid_loader`"
             raise ValueError(_check.message("validate", "data_loader", constraint, None))
-        measured = _metric(self.metrics if metrics is None else metrics)
+        measured = metric_of(self.metrics if metrics is None else metrics)
         measured.reset()
         losses = []
         for data, label in one_pass(data_loader):
@@ -309,13 +297,7 @@ class IterationLearner:
             return list(scaled)
 
     def _split(self, part: Any) -> List[Any]:
-        """Split over the contexts; where there are too few samples, the last borrow the first."""
-        places, samples = self._contexts, len(part)
-        load = mx.gluon.utils.split_and_load
-        if samples >= len(places):
-            return list(load(part, places, even_split=False))
-        numbers = [*range(samples), *[0] * (len(places) - samples)]
-        return [load(part[n : n + 1], [place])[0] for n, place in zip(numbers, places)]
+        return over_contexts(part, self._contexts)
 
     def _mean(self, losses: List[Any], share: Share) -> PendingLoss:
         if self.workers.count == 1:
@@ -343,7 +325,7 @@ class IterationLearner:
         """Take note of a step, while the trainer still has what it was made with."""
 
 
-def _metric(metrics: Any) -> Any:
+def metric_of(metrics: Any) -> Any:
     """Return one mx.metric.EvalMetric that computes all of `metrics`."""
     several = [] if metrics is None else metrics
     several = list(several) if isinstance(several, (list, tuple)) else [several]
@@ -352,40 +334,3 @@ def _metric(metrics: Any) -> Any:
     except (AssertionError, TypeError, ValueError) as error:
         constraint = "what mx.metric.create takes, 'acc' say, or a list of it"
         raise ValueError(_check.message("Learner", "metrics", constraint, metrics)) from error
-
-
-def _contexts(net: mx.gluon.Block, ctx: Optional[Context]) -> List[mx.Context]:
-    """Return the contexts to train on, where they agree with where the net is."""
-    places = [
-        context
-        for parameter in net.collect_params().values()
-        if _is_initialized(parameter)
-        for context in contexts_of(parameter)
-    ]
-    occupied = list(dict.fromkeys(places))
-    if ctx is None:
-        return occupied or [current_context()]
-    wanted = list(ctx) if isinstance(ctx, (list, tuple)) else [ctx]
-    if not wanted or not all(isinstance(context, MXNetContext) for context in wanted):
-        constraint = "an mx.Context or a list of them"
-        raise TypeError(_check.message("Learner", "ctx", constraint, ctx))
-    if occupied and set(wanted) != set(occupied):
-        constraint = f"where the net is initialised, {occupied}"
-        remedy = "Move its parameters first, each by reset_ctx(ctx)."
-        raise ValueError(_check.message("Learner", "ctx", constraint, ctx, remedy))
-    return wanted
-
-
-def _initialize(net: mx.gluon.Block, contexts: List[mx.Context]) -> None:
-    for parameter in net.collect_params().values():
-        if not _is_initialized(parameter):
-            parameter.initialize(ctx=contexts, default_init=mx.init.Xavier())
-
-
-def _is_initialized(parameter: mx.gluon.Parameter) -> bool:
-    """Say whether the parameter has values, or only waits for its shape to have them."""
-    try:
-        contexts_of(parameter)
-    except RuntimeError:
-        return False
-    return True
