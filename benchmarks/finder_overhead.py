@@ -4,9 +4,8 @@ The bare loop trains the same net on the same batches at the same rates, and nev
 loss.
 """
 
-import itertools
 import sys
-from typing import Iterable, Iterator
+from typing import Iterator
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from gluon_lr import Learner, LRFinder, preserved
 from gluon_lr._mxnet import mx
 
 from .baseline import BATCHES, ITERATIONS, LR_END, LR_START, RATES
+from .loop import bare_loop
 from .measure import Row, compared, in_updates, main, ratios
 
 GOALS = {"MLP": 1.15, "CNN": 1.05}  # of training beside a bare loop
@@ -56,30 +56,16 @@ def make_learner(name: str) -> Learner:
     return learner
 
 
-def bare_loop(
-    learner: Learner, rates: Iterable[float], momenta: Iterable[float] = itertools.repeat(0.9)
-) -> None:
-    """Train as one would by hand, without reading the loss."""
-    net, trainer, loss_function = learner.net, learner.trainer, learner.loss
-    batches = list(learner.data_loader)
-    for i, (lr, momentum) in enumerate(zip(rates, momenta)):
-        data, label = batches[i % len(batches)]
-        with mx.autograd.record():
-            loss = loss_function(net(data), label)
-        loss.backward()
-        trainer.set_learning_rate(lr)
-        trainer.optimizer.momentum = momentum
-        trainer.step(len(data))
-    mx.nd.waitall()
-
-
 def measure(name: str) -> Iterator[Row]:
     """Time the search and the snapshot beside the bare loop."""
     learner = make_learner(name)
     finder = LRFinder(learner)
 
+    batches = list(learner.data_loader)
+    moves = [(lr, 0.9) for lr in RATES]
+
     def bare() -> None:
-        bare_loop(learner, RATES)
+        bare_loop(learner.net, learner.loss, learner.trainer, batches, ITERATIONS, moves)
 
     def search() -> None:
         finder.find(lr_start=LR_START, lr_end=LR_END, num_iter=ITERATIONS, progress=False)

@@ -16,7 +16,8 @@ import numpy as np
 from gluon_lr import Learner, one_cycle
 from gluon_lr._mxnet import mx
 
-from .finder_overhead import GOALS, NETS, bare_loop, make_learner
+from .finder_overhead import GOALS, NETS, make_learner
+from .loop import bare_loop
 from .measure import Row, compared, in_updates, main, ratios
 
 EPOCHS = 2
@@ -37,10 +38,11 @@ def measure(name: str) -> Iterator[Row]:
     """Time fits of one net beside the bare loop."""
     learner = make_fitter(name)
     positions = np.arange(EPOCHS * UPDATES) / (EPOCHS * UPDATES)
-    rates, momenta = (curve(positions).tolist() for curve in one_cycle(1e-3).values())
+    moves = list(zip(*(curve(positions).tolist() for curve in one_cycle(1e-3).values())))
+    batches = list(learner.data_loader)
 
     def bare() -> None:
-        bare_loop(learner, rates, momenta)
+        bare_loop(learner.net, learner.loss, learner.trainer, batches, len(moves), moves)
 
     def fit() -> None:
         learner.fit_one_cycle(EPOCHS, 1e-3)
@@ -81,17 +83,21 @@ def measure_frozen() -> Iterator[Row]:
         frozen.fit(EPOCHS, 1e-3)
         mx.nd.waitall()
 
+    def features_of(data: mx.nd.NDArray) -> mx.nd.NDArray:
+        with mx.autograd.train_mode():
+            for block in body:
+                data = block(data)
+        return data
+
     def head_by_hand() -> None:
-        for i in range(EPOCHS * UPDATES):
-            features, label = batches[i % len(batches)]
-            with mx.autograd.train_mode():
-                for block in body:
-                    features = block(features)
-            with mx.autograd.record():
-                loss = frozen.loss(frozen.net[-1](features), label)
-            loss.backward()
-            frozen.trainer.step(len(label))
-        mx.nd.waitall()
+        bare_loop(
+            frozen.net[-1],
+            frozen.loss,
+            frozen.trainer,
+            batches,
+            EPOCHS * UPDATES,
+            frozen=features_of,
+        )
 
     for what, action in (
         ("CNN: fit with all but the head frozen", fit_frozen),

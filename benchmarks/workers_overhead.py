@@ -13,6 +13,7 @@ from gluon_lr import Learner
 from gluon_lr._mxnet import mx
 
 from .finder_overhead import NETS, make_learner
+from .loop import bare_loop
 from .measure import Row, compared, heard, in_updates, main, ratios, say
 
 UPDATES = 60
@@ -33,14 +34,8 @@ def measure(name: str) -> None:
     workers = learner.workers
     halves = [(data[workers.rank :: 2], label[workers.rank :: 2]) for data, label in batches]
 
-    def bare_loop() -> None:
-        for i in range(UPDATES):
-            data, label = halves[i % len(halves)]
-            with mx.autograd.record():
-                loss = learner.loss(learner.net(data), label)
-            loss.backward()
-            trainer.step(2 * len(data))
-        mx.nd.waitall()
+    def bare() -> None:
+        bare_loop(learner.net, learner.loss, trainer, halves, UPDATES, workers=2)
 
     def fit() -> None:
         learner.fit(1, 1e-3)
@@ -49,8 +44,8 @@ def measure(name: str) -> None:
     def together() -> None:
         workers.sum(np.zeros(1))
 
-    beside = in_updates("bare loop", bare_loop, UPDATES)
-    figures = ratios(fit, bare_loop, before=together)
+    beside = in_updates("bare loop", bare, UPDATES)
+    figures = ratios(fit, bare, before=together)
     if workers.is_first:
         say([compared(f"{name}: fit in two workers, per update", beside, figures)])
 
