@@ -1,5 +1,6 @@
 """What the tests share: a small task, seeded, on the contexts and trainer asked for."""
 
+import gc
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before MXNet: the tests run side by side
@@ -95,6 +96,11 @@ def let_workers_finish(loader):
     if pool is not None:
         pool.close()
         pool.join()
+
+
+def pytest_collection_finish():
+    """Keep what imports brought out of the collections that MXNet asks for at each DataLoader."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from matplotlib import pyplot
 
 from gluon_lr import (
     CheckpointCallback,
@@ -139,6 +138,8 @@ def fit_own_batches():
 
 def find():
     """Search at the start, in the middle of training and where a loss is NaN, and train on."""
+    from matplotlib import pyplot  # here alone: each scenario is a process or two
+
     learner = make_learner()
     results = [LRFinder(learner).find(lr_start=1e-4, lr_end=100)]
     learner.fit_one_cycle(1, 0.5)
