@@ -1,6 +1,7 @@
 """The house: what is public, who imports whom, and what an import asks of the machine."""
 
 import ast
+import importlib
 import inspect
 import subprocess
 import sys
@@ -122,6 +123,22 @@ def test_public_names_are_there_and_documented(name):
     for method in methods:
         if inspect.isfunction(method) or isinstance(method, property):
             assert inspect.getdoc(method), f"{name}.{method}"
+
+
+@pytest.mark.parametrize(
+    ("module", "names"),
+    [
+        ("annealing", ["SchedLin", "combined_cos", "sched_lin", "to_config"]),
+        ("finder", ["LRFinder", "SuggestedLRs", "lr_find"]),
+        ("plotting", ["plot_curves", "plot_lr_find", "plot_schedule"]),
+        ("schedules", schedules.__all__),
+    ],
+)
+def test_names_are_found_where_users_have_found_them(module, names):
+    room = importlib.import_module(f"gluon_lr.{module}")
+    for name in {*names, *getattr(room, "__all__", ())}:
+        found = getattr(room, name)
+        assert found is getattr(gluon_lr, name, found)
 
 
 def python(code, *options):
