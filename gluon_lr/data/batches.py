@@ -12,7 +12,7 @@ from .._mxnet import draws_indices, threads_of
 from ..distributed.workers import Workers
 from ..state.generators import GlobalState, states_held_by
 from ..state.transaction import afterwards
-from .split import IndexShares, Share, own_part
+from .batch_split import IndexShares, Share, own_part
 
 Batch = Tuple[Any, Any]
 

@@ -2,15 +2,12 @@
 
 import re
 from collections import Counter
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
-
-import numpy as np
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from .. import _check
 from .._mxnet import mx
 
 Group = List[mx.gluon.Parameter]
-Rate = Union[float, slice, Sequence[float]]
 
 _KINDS = "an mx.gluon.Block, a pattern of parameter names, or a list of parameters"
 
@@ -83,43 +80,6 @@ def _members(
         yield from dict.fromkeys(group.values())
     else:
         raise TypeError(_check.message(owner, "groups", f"a list, each {_KINDS}", group))
-
-
-def group_rates(owner: str, argument: str, lr: Rate, groups: int) -> Any:
-    """Return a rate for all parameter groups, or an array of one a group, of what fastai takes.
-
-        slice(b)       b / 10 for all groups but the last, which has b
-        slice(a, b)    geometric, from a for the first group to b for the last
-
-    Parameters
-    ----------
-    owner, argument : str
-        Whose argument it is, for the messages.
-    lr : float, slice or sequence
-        A number, a slice, or one number a group.
-    groups : int
-        The number of groups.
-
-    Raises
-    ------
-    TypeError, ValueError
-        On a rate below 0 or not finite, in a slice not above 0, or another number of them.
-    """
-    if isinstance(lr, slice):
-        last = _check.real(owner, argument, lr.stop, above=0)
-        if lr.start is None:
-            rates = [last / 10] * (groups - 1) + [last]
-        else:
-            first = _check.real(owner, argument, lr.start, above=0)
-            rates = [*np.geomspace(first, last, groups)[:-1].tolist(), last]
-    elif isinstance(lr, (list, tuple, np.ndarray)):
-        rates = [_check.rate(owner, argument, one) for one in np.asarray(lr).tolist()]
-        if len(rates) != groups:
-            constraint = f"a number, a slice, or one number for each of {groups} groups"
-            raise ValueError(_check.message(owner, argument, constraint, lr))
-    else:
-        return _check.rate(owner, argument, lr)
-    return rates[0] if groups == 1 else np.array(rates)
 
 
 class Freezer:

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import _check, _trainer
 from .._mxnet import momentum_in, mx, number_without_gaps
+from .group_rates import GroupShares
 from .group_update import get_for, set_by_group, share
 from .groups import parameter_groups
 
@@ -19,11 +20,8 @@ _ATTRIBUTES = {
     "eps": ("epsilon", "eps", "float_stable_eps"),
 }
 FASTAI_NAMES = tuple(_ATTRIBUTES)
-_MULTIPLIERS = {"lr": "lr_mult", "wd": "wd_mult"}
 # what MXNet counts, or sets at each step
 _MXNETS = ("num_update", "begin_num_update", "aggregate_num", "rescale_grad")
-# where the optimizer keeps, by name and index, what of the highest rate or decay each group has
-_SHARES = "_gluon_lr_shares"
 _RATE_IN_MOMENTUM = (mx.optimizer.SGD, mx.optimizer.NAG)
 
 
@@ -78,7 +76,7 @@ class HyperParameters:
         number = {id(one): g for g, group in enumerate(self.groups) for one in group}
         self._group_of = {index: number[id(one)] for index, one in enumerate(parameters)}
         self._own: Dict[str, Any] = {}  # the optimizer's, before the first assignment
-        self._own_multipliers: Dict[str, List[List[float]]] = {}
+        self._shares = GroupShares(trainer, self.groups, self._group_of)
         places = list(self._group_of.values())
         self._first = [places.index(group) for group in range(len(self.groups))]
 
@@ -109,10 +107,9 @@ class HyperParameters:
     def __getitem__(self, name: str) -> List[float]:
         attribute = self.attribute(name)
         optimizer = self.trainer.optimizer
-        if name in _MULTIPLIERS:
+        if name in GroupShares.names:
             highest = self.trainer.learning_rate if name == "lr" else optimizer.wd
-            shares = vars(optimizer).get(_SHARES, {}).get(name, {})
-            return [highest * shares.get(index, 1.0) for index in self._first]
+            return [highest * self._shares.of(name, index) for index in self._first]
         return [get_for(optimizer, attribute, index) for index in self._first]
 
     def __setitem__(self, name: str, values: Any) -> None:
@@ -128,13 +125,13 @@ class HyperParameters:
         self._own.setdefault(attribute, getattr(optimizer, attribute))
         if attribute == "momentum" and optimizer.momentum == 0 and any(by_group):
             self._forget_states_without_momentum()
-        if name not in _MULTIPLIERS:
+        if name not in GroupShares.names:
             set_by_group(optimizer, attribute, by_group, self._group_of)
             return
         highest = max(by_group)
         setattr(optimizer, attribute, highest)
         if len(by_group) > 1 and highest:
-            self._multiply(name, [value / highest for value in by_group])
+            self._shares.give(name, [value / highest for value in by_group])
 
     def by_group(self, name: str, values: Any) -> List[float]:
         """Return a number, or one a group, as a checked list by group."""
@@ -143,9 +140,9 @@ class HyperParameters:
         if len(by_group) != len(self.groups):
             constraint = f"one number, or one for each of {len(self.groups)} groups"
             raise ValueError(_check.message("HyperParameters", name, constraint, values))
-        lowest = 0 if name in _MULTIPLIERS else -math.inf
+        lowest = 0 if name in GroupShares.names else -math.inf
         if not all(math.isfinite(one) and one >= lowest for one in by_group):
-            constraint = "finite" + (" and at least 0" if name in _MULTIPLIERS else "")
+            constraint = "finite" + (" and at least 0" if name in GroupShares.names else "")
             raise ValueError(_check.message("HyperParameters", name, constraint, values))
         return by_group
 
@@ -164,11 +161,8 @@ class HyperParameters:
         for attribute, value in self._own.items():
             share(self.trainer.optimizer, attribute)
             setattr(self.trainer.optimizer, attribute, value)
-        for name in self._own_multipliers:
-            self._multiply(name, [1.0] * len(self.groups))
-        vars(self.trainer.optimizer).pop(_SHARES, None)
+        self._shares.put_back()
         self._own.clear()
-        self._own_multipliers.clear()
 
     def scale_momentum(self, factors: Sequence[float]) -> None:
         """Multiply the momentum that the optimizer keeps of each parameter, by group.
@@ -189,17 +183,6 @@ class HyperParameters:
                 momentum = momentum_in(state)
                 if momentum is not None and factors[self._group_of[index]] != 1:
                     momentum *= factors[self._group_of[index]]
-
-    def _multiply(self, name: str, shares: Sequence[float]) -> None:
-        multiplier = _MULTIPLIERS[name]
-        own = self._own_multipliers.setdefault(
-            name, [[getattr(one, multiplier) for one in group] for group in self.groups]
-        )
-        for group, own_of_group, factor in zip(self.groups, own, shares):
-            for parameter, value in zip(group, own_of_group):
-                setattr(parameter, multiplier, value * factor)
-        by_index = {index: shares[group] for index, group in self._group_of.items()}
-        vars(self.trainer.optimizer).setdefault(_SHARES, {})[name] = by_index
 
     def _forget_states_without_momentum(self) -> None:
         """Have states made anew, with the momentum they were made without."""

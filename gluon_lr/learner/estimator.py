@@ -5,8 +5,8 @@ from typing import Any, Iterable, List, Optional, Sequence
 from .._mxnet import contexts_of
 from .._mxnet import estimator as mx_estimator
 from .._trainer import UpdateCounter, check_updates_here
+from ..data.batch_split import Share
 from ..data.batches import Batch, check_loader
-from ..data.split import Share
 from ..hyper.parameters import HyperParameters
 from ..hyper.policies import MOMS, one_cycle, usual_moms
 from ..hyper.scheduling import ParamScheduler

@@ -20,7 +20,8 @@ from .._mxnet import mx
 from .._trainer import parameters_of
 from ..data.batches import Batch, Place, check_loader, empty
 from ..hyper.annealing import SchedNo
-from ..hyper.groups import Freezer, Rate, group_rates, parameter_groups
+from ..hyper.group_rates import Rate, group_rates
+from ..hyper.groups import Freezer, parameter_groups
 from ..hyper.parameters import HyperParameters
 from ..hyper.policies import (
     cycle_lengths,
@@ -42,8 +43,8 @@ from ..state.checkpoint import (
 )
 from ..state.interrupts import interrupts_held_by
 from ..state.transaction import afterwards
-from ..training.contexts import Context, contexts_for, initialize
 from ..training.iteration import IterationLearner, PendingLoss, metric_of
+from ..training.placement import Context, contexts_for, initialize
 from .callbacks import Callback
 from .fitting import Fit, Fitting
 from .lr_find import SuggestedLRs, lr_find

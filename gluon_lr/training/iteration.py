@@ -19,12 +19,12 @@ import numpy as np
 from .. import _check
 from .._mxnet import amp, metric, mx, nd
 from .._trainer import loss_scaler_of
+from ..data.batch_split import Share, over_contexts
 from ..data.batches import Batch, Batches, one_pass
-from ..data.split import Share, over_contexts
 from ..distributed.workers import Workers
 from ..state.generators import GlobalState
 from ..state.transaction import afterwards
-from .contexts import Context
+from .placement import Context
 
 Self = TypeVar("Self", bound="IterationLearner")
 

@@ -9,7 +9,7 @@ from grouped import make_net
 
 from gluon_lr import CosineScheduler, Learner, ParamScheduler, SchedLin, flat_cos, one_cycle, sgdr
 from gluon_lr._mxnet import mx
-from gluon_lr.hyper.groups import group_rates
+from gluon_lr.hyper.group_rates import group_rates
 
 BATCHES, EPOCHS = 4, 5
 UPDATES = BATCHES * EPOCHS
