@@ -172,11 +172,15 @@ SCRIPT = """
 import os, sys
 sys.path.insert(0, {tests!r})
 from fits import make_learner
-from gluon_lr import CheckpointCallback
+from gluon_lr import Callback, CheckpointCallback
 import numpy as np
 
+class Tell(Callback):
+    def after_batch(self, learner):
+        print(len(learner.recorder), flush=True)
+
 learner = make_learner()
-callback = CheckpointCallback("run.checkpoint", iterations=1)
+callback = [CheckpointCallback("run.checkpoint", iterations=1), Tell()]
 if os.path.exists("run.checkpoint"):
     learner.load("run.checkpoint")
     learner.resume(cbs=callback)
@@ -190,11 +194,11 @@ def test_killed_and_started_again_it_ends_as_if_it_had_not_been():
     Path("script.py").write_text(SCRIPT.format(tests=str(Path(fits.__file__).parent)))
     command = [sys.executable, "script.py"]
     for updates in (30, 100):
-        process = subprocess.Popen(command)
-        while not Path("run.checkpoint").exists() or position("run.checkpoint") < updates:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        while int(process.stdout.readline()) < updates:
             assert process.poll() is None
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.communicate()
     assert not Path("final.npz").exists()
     assert position("run.checkpoint") < 240
     subprocess.run(command, check=True)
