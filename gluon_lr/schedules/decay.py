@@ -132,41 +132,55 @@ class GeometricDecaySchedule(DecaySchedule):
         return np.where((times == 0) | (lrs > self.stop_factor_lr), lrs, self.stop_factor_lr)
 
 
+class _Stretch:
+    """A flat piece of a curve: `lr` after `low` and up to `high`. The call that made it fills it.
+
+    `high` comes last and is read first, so no other thread takes an answer from half of one.
+    """
+
+    __slots__ = ("high", "low", "lr")
+    low: float
+    lr: float
+
+    def __init__(self) -> None:
+        self.high = -math.inf
+
+
 class SteppedDecaySchedule(GeometricDecaySchedule):
     """A decay by `factor` at steps. The flat stretch between two that was asked last is kept."""
 
-    _derived = ("_low", "_high", "_lr")
+    _derived = ("_stretch",)
 
     def _derive(self) -> None:
-        self._low = self._high = self._lr = -1.0
+        self._stretch = _Stretch()
 
     _base_lr_moved = _derive
 
     def __call__(self, num_update: int) -> float:
         """Return the learning rate of update `num_update` (iterations, from 1)."""
         if type(num_update) is int:
-            if self._low < num_update <= self._high:
-                return self._lr
-            if num_update >= self.warmup_steps:
-                return self._decayed(num_update)
+            stretch = self._stretch
+            if num_update <= stretch.high and num_update > stretch.low:
+                return stretch.lr
             if num_update >= 0:
-                return self._warm_up(num_update)
+                return self._rate(num_update)
         return Schedule.__call__(self, num_update)
 
     def _decayed(self, n: float) -> float:
-        if self._low < n <= self._high:
-            return self._lr
+        stretch = self._stretch
+        if n <= stretch.high and n > stretch.low:
+            return stretch.lr
+        # in its place before base_lr is read: an assignment from now on takes it out again
+        stretch = self._stretch = _Stretch()
         times, low, high = self._locate(n)
-        lr = self._after(times)
-        self._high = -1.0  # no stretch, should an interrupt come before it is complete
-        self._low, self._lr = max(low, self.warmup_steps - 1), lr
-        self._high = high
-        return lr
+        stretch.low, stretch.lr = max(low, self.warmup_steps - 1), self._after(times)
+        stretch.high = high
+        return stretch.lr
 
     def _decayed_each(self, n: np.ndarray) -> np.ndarray:
         first, last = (int(self._locate(end.item())[0]) for end in (n[0], n[-1]))
         if last - first > n.size:
-            return super()._decayed_each(n)
+            return arrays.one_by_one(self._decayed, n)
         lrs = self._after_each(np.arange(first, last + 1))
         ends = n.searchsorted(self._steps(first, last), side="right")
         return arrays.stretches(lrs, ends, n.size)

@@ -274,3 +274,69 @@ def test_steps_may_be_a_tuple_and_are_the_schedules_own():
     steps.append(30)
     assert schedule(31) == 0.25
     assert schedule == MultiFactorScheduler((10, 20), 0.5, base_lr=1)
+
+
+def steps_with_an_interruption(cls, method, interrupt):
+    """Return a schedule whose `method` lets another call come in between, once."""
+
+    class Interrupted(cls):
+        def _locate(self, n):
+            return self.let_in("_locate", super()._locate(n))
+
+        def _after(self, times):
+            return self.let_in("_after", super()._after(times))
+
+        def let_in(self, name, answer):
+            waiting = vars(self).pop("waiting", None)
+            if waiting and name == method:
+                waiting(self)
+            elif waiting:
+                self.waiting = waiting
+            return answer
+
+    step = [10, 20] if cls is MultiFactorScheduler else 10
+    schedule = Interrupted(step, 0.5, base_lr=1)
+    schedule.waiting = interrupt
+    return schedule
+
+
+@pytest.mark.parametrize("method", ["_locate", "_after"])
+@pytest.mark.parametrize("cls", [FactorScheduler, MultiFactorScheduler])
+def test_a_base_lr_assigned_during_a_call_is_the_one_that_counts(cls, method):
+    def assign(schedule):
+        schedule.base_lr = 4
+
+    schedule = steps_with_an_interruption(cls, method, assign)
+    assert schedule(15) in (0.5, 2)
+    assert [schedule(n) for n in (15, 14, 20, 5)] == [2, 2, 2, 4]
+
+
+@pytest.mark.parametrize("method", ["_locate", "_after"])
+@pytest.mark.parametrize("cls", [FactorScheduler, MultiFactorScheduler])
+@pytest.mark.parametrize("other", [5, 15, 25])
+def test_a_call_during_a_call_leaves_both_their_rates(cls, method, other):
+    seen = []
+    schedule = steps_with_an_interruption(cls, method, lambda one: seen.append(one(other)))
+    expected = {5: 1, 15: 0.5, 25: 0.25}
+    assert schedule(15) == 0.5
+    assert seen == [expected[other]]
+    assert {n: schedule(n) for n in expected} == expected
+
+
+class Interrupted(float):
+    """A number at whose comparison another call comes in between."""
+
+    def __le__(self, other):
+        answer = float(self) <= other
+        self.let_in()
+        return answer
+
+
+@pytest.mark.parametrize("cls", [FactorScheduler, MultiFactorScheduler])
+@pytest.mark.parametrize("other", [5, 25])
+def test_a_stretch_that_another_call_replaces_is_read_as_a_whole(cls, other):
+    schedule = cls([10, 20] if cls is MultiFactorScheduler else 10, 0.5, base_lr=1)
+    assert schedule(15) == 0.5
+    number = Interrupted(15)
+    number.let_in = lambda: schedule(other)
+    assert schedule._rate(number) == 0.5
