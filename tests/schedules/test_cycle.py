@@ -1,6 +1,7 @@
 """The schedules of MXNet's tutorials, against values measured from those."""
 
 import math
+from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -175,3 +176,52 @@ def test_stated_bounds_are_kept_with_one_warning(schedule):
 def test_bad_arguments_are_refused_at_construction(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+class Waiting(float):
+    """A factor that one thread, where it first uses it, waits with for its turn."""
+
+    def __rmul__(self, length):
+        if not self.reached.is_set():
+            self.reached.set()
+            assert self.turn.wait(60)
+        return length * float(self)
+
+
+def test_values_keep_to_their_cycles_while_another_thread_finds_fewer():
+    done = Event()
+
+    def cycle(cycle_length, **bounds):
+        if cycle_length == 40 and not factor.turn.is_set():  # made by `values`, in its middle
+            factor.turn.set()
+            assert done.wait(60)
+        return TriangularSchedule(cycle_length=cycle_length, **bounds)
+
+    schedule = CyclicalSchedule(cycle, 10, 2, min_lr=0, max_lr=1)
+    expected = CyclicalSchedule(TriangularSchedule, 10, 2, min_lr=0, max_lr=1).values(range(300))
+    schedule.cycle_length_decay = factor = Waiting(2)
+    factor.reached, factor.turn = Event(), Event()
+
+    def ask():
+        schedule(15)
+        done.set()
+
+    thread = Thread(target=ask, daemon=True)
+    thread.start()
+    assert factor.reached.wait(60)
+    np.testing.assert_array_equal(schedule.values(range(300)), expected)
+    thread.join(60)
+    assert [schedule(n) for n in (15, 100, 299)] == [expected[n] for n in (15, 100, 299)]
+
+
+def test_a_cycle_asked_while_another_is_made_leaves_both_their_rates():
+    seen = []
+
+    def cycle(cycle_length, **bounds):
+        if cycle_length == 20:
+            seen.append(schedule(5))
+        return TriangularSchedule(cycle_length=cycle_length, **bounds)
+
+    schedule = CyclicalSchedule(cycle, 10, 2, min_lr=0, max_lr=1)
+    assert [schedule(n) for n in (20, 5, 20)] == [1, 1, 1]
+    assert seen == [1]
