@@ -91,11 +91,11 @@ class WarmUp(Modifier):
         shares = self._climbed_each(n / self.length)
         return self.start_lr + (self._inner(0) - self.start_lr) * shares
 
-    def _climbed(self, position: float) -> float:
+    def _climbed(self, position: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must define _climbed(position)")
 
     def _climbed_each(self, position: np.ndarray) -> np.ndarray:
-        raise NotImplementedError(f"{type(self).__name__} must define _climbed_each(position)")
+        return self._climbed(position)
 
 
 class LinearWarmUp(WarmUp):
@@ -131,8 +131,6 @@ class LinearWarmUp(WarmUp):
     def _climbed(self, position: Any) -> Any:
         return position
 
-    _climbed_each = _climbed
-
 
 class ConstantWarmUp(WarmUp):
     """Stay at `start_lr` for `length` iterations, then follow the inner schedule from its 1.
@@ -166,8 +164,6 @@ class ConstantWarmUp(WarmUp):
 
     def _climbed(self, position: Any) -> Any:
         return 0.0 * position
-
-    _climbed_each = _climbed
 
 
 class CosineWarmUp(HalfCosine, WarmUp):

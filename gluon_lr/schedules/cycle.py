@@ -88,11 +88,11 @@ class _SingleCycle(BoundedSchedule):
     def _within(self, n: np.ndarray) -> np.ndarray:
         return self.min_lr + (self.max_lr - self.min_lr) * self._shapes(n / self.cycle_length)
 
-    def _shape(self, position: float) -> float:
+    def _shape(self, position: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must define _shape(position)")
 
     def _shapes(self, position: np.ndarray) -> np.ndarray:
-        raise NotImplementedError(f"{type(self).__name__} must define _shapes(position)")
+        return self._shape(position)
 
 
 class TriangularSchedule(_SingleCycle):
@@ -138,19 +138,13 @@ class TriangularSchedule(_SingleCycle):
         )
 
     def _shape(self, position: float) -> float:
-        if position < self.inc_fraction:
+        if position < self.inc_fraction or self.inc_fraction == 1:
             return self._climb(position)
-        if position > self.inc_fraction:
-            return self._descent(position)
-        return 1.0
+        return self._descent(position)
 
     def _shapes(self, position: np.ndarray) -> np.ndarray:
-        shares = np.ones(position.shape)
-        peak = position.searchsorted(self.inc_fraction)
-        past = position.searchsorted(self.inc_fraction, side="right")
-        shares[:peak] = self._climb(position[:peak])
-        shares[past:] = self._descent(position[past:])
-        return shares
+        side = "right" if self.inc_fraction == 1 else "left"
+        return arrays.join(position, self.inc_fraction, side, self._climb, self._descent)
 
     def _climb(self, position: Any) -> Any:
         return position / self.inc_fraction

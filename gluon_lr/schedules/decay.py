@@ -4,8 +4,9 @@ Their calls are to cost no more than MXNet's own, so ``__call__`` answers the co
 """
 
 import bisect
+import functools
 import math
-from typing import Any, Sequence, Tuple
+from typing import Any, Callable, Sequence, Tuple
 
 import numpy as np
 
@@ -99,11 +100,11 @@ class DecaySchedule(Schedule):
             return begin + 0.0 * n
         return begin + (self._base_lr - begin) * n / self.warmup_steps
 
-    def _decayed(self, n: float) -> float:
+    def _decayed(self, n: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must define _decayed(n)")
 
     def _decayed_each(self, n: np.ndarray) -> np.ndarray:
-        return super()._rates(n)
+        return self._decayed(n)
 
 
 class GeometricDecaySchedule(DecaySchedule):
@@ -343,7 +344,7 @@ class FiniteDecaySchedule(DecaySchedule):
         if type(num_update) is int:
             if num_update >= self._end:
                 return self.final_lr
-            if num_update >= self.warmup_steps:  # as in _decayed, without the call
+            if num_update >= self.warmup_steps:  # as in _falling, without the calls
                 position = (num_update - self.warmup_steps) / self._length
                 return self.final_lr + (self._base_lr - self.final_lr) * self._shape(position)
             if num_update >= 0:
@@ -351,23 +352,21 @@ class FiniteDecaySchedule(DecaySchedule):
         return Schedule.__call__(self, num_update)
 
     def _decayed(self, n: float) -> float:
-        if n >= self._end:
-            return self.final_lr
-        position = (n - self.warmup_steps) / self._length
-        return self.final_lr + (self._base_lr - self.final_lr) * self._shape(position)
+        return self.final_lr if n >= self._end else self._falling(n, self._shape)
 
     def _decayed_each(self, n: np.ndarray) -> np.ndarray:
-        return arrays.join(n, self._end, "left", self._falling, arrays.flat(self.final_lr))
+        falling = functools.partial(self._falling, shape=self._shapes)
+        return arrays.join(n, self._end, "left", falling, arrays.flat(self.final_lr))
 
-    def _falling(self, n: np.ndarray) -> np.ndarray:
-        shares = self._shapes((n - self.warmup_steps) / self._length)
-        return self.final_lr + (self._base_lr - self.final_lr) * shares
+    def _falling(self, n: Any, shape: Callable[[Any], Any]) -> Any:
+        position = (n - self.warmup_steps) / self._length
+        return self.final_lr + (self._base_lr - self.final_lr) * shape(position)
 
-    def _shape(self, position: float) -> float:
+    def _shape(self, position: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must define _shape(position)")
 
     def _shapes(self, position: np.ndarray) -> np.ndarray:
-        raise NotImplementedError(f"{type(self).__name__} must define _shapes(position)")
+        return self._shape(position)
 
 
 class PolyScheduler(FiniteDecaySchedule):
@@ -418,8 +417,6 @@ class PolyScheduler(FiniteDecaySchedule):
 
     def _shape(self, position: Any) -> Any:
         return (1 - position) ** self.pwr
-
-    _shapes = _shape
 
 
 class CosineScheduler(HalfCosine, FiniteDecaySchedule):
@@ -546,5 +543,3 @@ class InverseSqrtScheduler(DecaySchedule):
 
     def _decayed(self, n: Any) -> Any:
         return self._base_lr * (self.warmup_steps / n) ** 0.5
-
-    _decayed_each = _decayed

@@ -31,7 +31,7 @@ def check_schedule(owner: str, schedule: Any, argument: str = "schedule") -> LRC
     constraint = "a schedule: callable with an iteration, returning a learning rate"
     if isinstance(schedule, type):
         raise TypeError(_check.message(owner, argument, constraint, schedule, "Instantiate it."))
-    _check.is_function(owner, argument, schedule, constraint)
+    _check.is_callable(owner, argument, schedule, constraint)
     as_ours(schedule)
     return schedule
 

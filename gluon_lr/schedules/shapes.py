@@ -1,6 +1,8 @@
 """The curve that several schedules share, for one position from 0 to 1 or for an array."""
 
-from math import cos, pi
+import math
+from math import pi
+from typing import Any, Callable
 
 import numpy as np
 
@@ -10,11 +12,11 @@ _NEAR = 0.032  # where a cosine is 0.0005 from 1 or -1
 class HalfCosine:
     """The shape that falls from 1 at position 0 to 0 at position 1 along half a cosine."""
 
-    def _shape(self, position: float) -> float:
+    def _shape(self, position: Any, cos: Callable[[Any], Any] = math.cos) -> Any:
         return 0.5 * (1 + cos(pi * position))
 
     def _shapes(self, position: np.ndarray) -> np.ndarray:
-        return 0.5 * (1 + _cos_of_rising(pi * position))
+        return self._shape(position, _cos_of_rising)
 
 
 def _cos_of_rising(angles: np.ndarray) -> np.ndarray:
@@ -26,5 +28,5 @@ def _cos_of_rising(angles: np.ndarray) -> np.ndarray:
     cosines = np.cos(angles)
     first, last = angles.searchsorted([_NEAR, pi - _NEAR])
     for end in (slice(None, first), slice(last, None)):
-        cosines[end] = np.fromiter(map(cos, angles[end].tolist()), np.float64)
+        cosines[end] = np.fromiter(map(math.cos, angles[end].tolist()), np.float64)
     return cosines
