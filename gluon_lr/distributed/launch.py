@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from .. import _check
 
@@ -23,6 +23,9 @@ class _Process(NamedTuple):
     role: str
     number: int
     popen: "subprocess.Popen[bytes]"
+
+
+_Event = Union[_Process, int]  # a process has ended, or a signal has come
 
 
 def launch(
@@ -78,8 +81,8 @@ def launch(
     roles: List[Tuple[str, int, Sequence[str]]] = [("scheduler", 1, _SERVE)]
     roles += [("server", servers, _SERVE), ("worker", workers, command)]
     started: List[_Process] = []
-    ended: queue.Queue[_Process] = queue.Queue()
-    with _termination_raised(), _all_ended(started):
+    events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
+    with _signals_among(events), _all_ended(started):
         for role, count, arguments in roles:
             for number in range(count):
                 popen = subprocess.Popen(
@@ -89,17 +92,22 @@ def launch(
                     preexec_fn=_end_with_parent,
                 )
                 started.append(_Process(role, number, popen))
-                threading.Thread(target=_tell, args=(started[-1], ended), daemon=True).start()
-        return _wait(workers, ended)
+                threading.Thread(target=_tell, args=(started[-1], events), daemon=True).start()
+        return _wait(workers, events)
 
 
-def _wait(workers: int, ended: "queue.Queue[_Process]") -> int:
+def _wait(workers: int, events: "queue.SimpleQueue[_Event]") -> int:
     """Wait until all workers have ended, or a process has failed; return its exit status."""
     while workers:
         try:
-            role, number, popen = ended.get(timeout=_LISTEN)
+            event = events.get(timeout=_LISTEN)
         except queue.Empty:  # Python hears of a signal that came to another thread only now
             continue
+        if event == signal.SIGINT:
+            raise KeyboardInterrupt
+        if isinstance(event, int):
+            sys.exit(128 + event)
+        role, number, popen = event
         code = popen.returncode
         if code != 0:
             how = f"was ended by signal {-code}" if code < 0 else f"failed with exit status {code}"
@@ -109,9 +117,9 @@ def _wait(workers: int, ended: "queue.Queue[_Process]") -> int:
     return 0
 
 
-def _tell(process: _Process, ended: "queue.Queue[_Process]") -> None:
+def _tell(process: _Process, events: "queue.SimpleQueue[_Event]") -> None:
     process.popen.wait()
-    ended.put(process)
+    events.put(process)
 
 
 @contextlib.contextmanager
@@ -137,16 +145,22 @@ def _signal(process: _Process, number: int) -> None:
 
 
 @contextlib.contextmanager
-def _termination_raised() -> Iterator[None]:
-    """Let SIGTERM raise SystemExit within the block, where signals can be handled."""
+def _signals_among(events: "queue.SimpleQueue[_Event]") -> Iterator[None]:
+    """Put SIGTERM and Ctrl-C among the events within the block, where signals can be handled.
+
+    What a handler raises can be lost: Python ignores exceptions in what it calls after a fork.
+    """
+    numbers = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        numbers.remove(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+        numbers.clear()
+    before = {one: signal.signal(one, lambda number, _: events.put(number)) for one in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _end_with_parent() -> None:

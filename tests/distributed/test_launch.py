@@ -53,6 +53,18 @@ def test_a_signal_that_comes_to_another_thread_is_heard_too():
         launch.launch(["sh", "-c", "echo > started; exec sleep 10000"], 1)
 
 
+def test_a_signal_that_comes_while_a_process_is_started_is_heard_too():
+    coming = [signal.SIGTERM]
+
+    def come():
+        while coming:
+            signal.raise_signal(coming.pop())
+
+    os.register_at_fork(after_in_parent=come)  # where Python ignores what is raised
+    with pytest.raises(SystemExit, match="143"):
+        launch.launch(["sleep", "30"], 1)
+
+
 def test_each_worker_has_its_share_of_the_cores_and_the_variables():
     script = "echo $OMP_NUM_THREADS $DMLC_ROLE $DMLC_NUM_WORKER $DMLC_NUM_SERVER"
     variables = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
