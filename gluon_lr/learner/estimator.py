@@ -88,11 +88,8 @@ class OneCycleHandler(ParamSchedulerHandler):
     length : int
         Updates of the training, at least 1: its `batches`, or its `epochs` times the length of
         the data loader.
-    div, div_final, pct_start
-        As :func:`gluon_lr.one_cycle` takes them.
-    moms : sequence of three floats, optional
-        Momentum at the start, at the highest rate and at the end. By default (0.95, 0.85, 0.95),
-        but where the optimizer has no momentum, or was made with 0, it keeps to that.
+    div, div_final, pct_start, moms
+        As :meth:`gluon_lr.Learner.fit_one_cycle` takes them.
 
     Raises
     ------

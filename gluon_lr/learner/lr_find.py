@@ -91,12 +91,8 @@ def lr_find(
     ----------
     learner : Learner
         Or an object with `iteration`, `net` and `trainer`.
-    start_lr, end_lr : float
-        Bounds of the rates, above 0.
-    num_it : int
-        Updates, at least 2.
-    stop_div : bool
-        Whether to stop where the smoothed loss is above 4 times its best.
+    start_lr, end_lr, num_it, stop_div
+        As :meth:`gluon_lr.Learner.lr_find` takes them.
     progress : bool
         Whether to show a progress bar.
 
