@@ -75,13 +75,13 @@ def public_modules():
 
 
 def public_names():
-    """Return where each public class and function is defined, by the wing that it is in."""
+    """Return where each public class and function is defined, by the room that it is in."""
     objects = [getattr(gluon_lr, name) for name in gluon_lr.__all__ if name != "__version__"]
-    places = sorted((f"{o.__module__}.{o.__qualname__}" for o in objects), key=_wing)
-    return {wing: list(names) for wing, names in itertools.groupby(places, key=_wing)}
+    places = sorted((f"{o.__module__}.{o.__qualname__}" for o in objects), key=_room)
+    return {room: list(names) for room, names in itertools.groupby(places, key=_room)}
 
 
-def _wing(place):
+def _room(place):
     return ".".join(place.split(".")[:2])
 
 
@@ -90,8 +90,8 @@ def write(app):
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir()
     tables = [
-        TABLE.format(title=wing, underline="-" * len(wing), names=_indented("~" + n for n in names))
-        for wing, names in public_names().items()
+        TABLE.format(title=room, underline="-" * len(room), names=_indented("~" + n for n in names))
+        for room, names in public_names().items()
     ]
     modules = public_modules()
     index = INDEX.format(tables="".join(tables), modules=_entries("gluon_lr", modules))

@@ -4,7 +4,7 @@ Nothing is shown or saved, and matplotlib is imported when used.
 """
 
 import textwrap
-from typing import TYPE_CHECKING, Any, Callable, List, Mapping, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -31,7 +31,9 @@ def plot_rates(rates: Sequence[Tuple[str, np.ndarray]], ax: "Optional[Axes]" = N
     ax = ax or _new_axes()
     for name, lrs in rates:
         ax.plot(np.arange(1, len(lrs) + 1), lrs, label=textwrap.fill(name, 80))
-    return _finished(ax, "iteration", "learning rate", loc="lower left", bbox_to_anchor=(0, 1))
+    above = {"loc": "lower left", "bbox_to_anchor": (0, 1)}
+    named = any(name for name, _ in rates)
+    return _named(ax, "iteration", "learning rate", above if named else None)
 
 
 def plot_search(
@@ -74,7 +76,7 @@ def plot_search(
         ax.axvspan(*ends, color="C3", alpha=0.15, label=label)
     ax.set_xscale("log")
     ax.set_title(title, fontsize="medium")
-    return _finished(ax, "learning rate", "loss")
+    return _named(ax, "learning rate", "loss", {})
 
 
 def plot_smoothed_search(
@@ -89,7 +91,7 @@ def plot_smoothed_search(
     for label, (lr, loss) in dots.items():
         ax.plot(lr, loss, "o", color="red", markersize=8, label=label)
     ax.set_xscale("log")
-    return _finished(ax, "learning rate", "loss, smoothed")
+    return _named(ax, "learning rate", "loss, smoothed", {} if dots else None)
 
 
 def plot_losses(
@@ -121,7 +123,7 @@ def plot_losses(
         ax.plot(count, smoothed[skip_start:], color="C0", label="smoothed")
     if len(validation):
         ax.plot(*zip(*validation), "o-", color="C1", label="validation")
-    return _finished(ax, "iteration", "loss")
+    return _named(ax, "iteration", "loss", {})
 
 
 def plot_hyper_parameters(
@@ -159,7 +161,7 @@ def plot_hyper_parameters(
         for group, line in enumerate(of_groups.T if several else of_groups.T[-1:]):
             label = f"group {group}" if several else None
             ax.plot(np.arange(1, len(line) + 1), line, label=label)
-        _finished(ax, "iteration", key)
+        _named(ax, "iteration", key, {} if several else None)
     for spare in grid.flat[len(keys) :]:
         figure.delaxes(spare)
     return list(grid.flat[: len(keys)])
@@ -178,7 +180,7 @@ def plot_curves(
     for name, (x, y) in curves.items():
         ax.plot(x, y, marker=".", label=name)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    return _finished(ax, xlabel, ylabel, fontsize="medium")
+    return _named(ax, xlabel, ylabel, {"fontsize": None})
 
 
 def _new_axes() -> "Axes":
@@ -188,11 +190,11 @@ def _new_axes() -> "Axes":
     return ax
 
 
-def _finished(ax: "Axes", xlabel: str, ylabel: str, **legend: Any) -> "Axes":
-    """Name both axes, and draw a grid, and a legend where something has a label."""
+def _named(ax: "Axes", xlabel: str, ylabel: str, legend: Optional[Dict[str, Any]]) -> "Axes":
+    """Name both axes, draw a grid, and a legend with these settings; without one for None."""
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
     ax.grid(alpha=0.3)
-    if ax.get_legend_handles_labels()[1]:
+    if legend is not None:
         ax.legend(**{"fontsize": "small", **legend})
     return ax

@@ -1,5 +1,5 @@
 """What users bring: a net of the model zoo, GluonCV's schedules. (Module.fit is tried in
-test_optimizer_contract.py, the Estimator in test_handlers.py.)"""
+test_optimizer_contract.py, the Estimator in learner/test_estimator.py.)"""
 
 import numpy as np
 import pytest

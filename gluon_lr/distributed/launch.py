@@ -161,6 +161,10 @@ def _signals_among(events: "queue.SimpleQueue[_Event]") -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    while not events.empty():
+        event = events.get()
+        if isinstance(event, int):  # it came when all had ended
+            signal.raise_signal(event)
 
 
 def _end_with_parent() -> None:

@@ -11,7 +11,7 @@ from .groups import Group
 Rate = Union[float, slice, Sequence[float]]
 
 _MULTIPLIERS = {"lr": "lr_mult", "wd": "wd_mult"}
-# where the optimizer keeps, by name and index, what of the highest rate or decay each group has
+# where the optimizer keeps each parameter's share of the highest rate or decay, by name and index
 _SHARES = "_gluon_lr_shares"
 
 

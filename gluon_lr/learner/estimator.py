@@ -12,6 +12,7 @@ from ..hyper.policies import MOMS, one_cycle, usual_moms
 from ..hyper.scheduling import ParamScheduler
 from ..schedules.foreign import LRCallable, check_schedule
 from ..training.iteration import IterationLearner
+from ..training.placement import contexts_for
 
 TrainBegin: Any = mx_estimator.TrainBegin
 BatchBegin: Any = mx_estimator.BatchBegin
@@ -106,15 +107,15 @@ class OneCycleHandler(ParamSchedulerHandler):
         pct_start: float = 0.25,
         moms: Optional[Sequence[float]] = None,
     ) -> None:
-        self._usual = moms is None
+        self._by_default = moms is None
         self._curves = one_cycle(lr_max, div, div_final, pct_start, MOMS if moms is None else moms)
         super().__init__(ParamScheduler(self._curves, length=length))
 
     def train_begin(self, estimator: Any, *args: Any, **kwargs: Any) -> None:
         """Begin the cycle."""
-        if self._usual:
-            moved = {"lr", "mom"} if usual_moms(HyperParameters(estimator.trainer)) else {"lr"}
-            self.scheduler.scheds = {name: self._curves[name] for name in sorted(moved)}
+        if self._by_default:
+            moved = usual_moms(HyperParameters(estimator.trainer))
+            self.scheduler.scheds = dict(self._curves) if moved else {"lr": self._curves["lr"]}
         super().train_begin(estimator)
 
 
@@ -135,8 +136,10 @@ class EstimatorLearner(IterationLearner):
 
     Raises
     ------
-    TypeError, ValueError
+    TypeError
         When the data is not iterable.
+    ValueError
+        When the net is on other contexts than the Estimator.
     """
 
     def __init__(self, estimator: Any, train_data: Iterable[Batch], batch_axis: int = 0) -> None:
@@ -144,7 +147,7 @@ class EstimatorLearner(IterationLearner):
         super().__init__(
             estimator.net,
             train_data,
-            contexts_of(estimator),
+            contexts_for(estimator.net, contexts_of(estimator)),
             estimator.loss,
             estimator.trainer,
             split_batches=False,

@@ -81,7 +81,7 @@ class Fitting:
     Parameters
     ----------
     learner : Learner
-        What the callbacks are called with, too.
+        The learner that trains. The callbacks get it.
     fit : Fit
         What to do; it is brought up to date after each update.
     callbacks : list of Callback

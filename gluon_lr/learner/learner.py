@@ -161,7 +161,8 @@ class Learner(IterationLearner):
         contexts = contexts_for(net, ctx)
         made = _optimizer(trainer, optimizer, optimizer_params)
         initialize(net, contexts)
-        trainer = trainer or mx.gluon.Trainer(net.collect_params(), made)
+        if trainer is None:
+            trainer = mx.gluon.Trainer(net.collect_params(), made)
         super().__init__(net, data_loader, contexts, loss, trainer, split_batches)
         self.valid_loader = valid_loader
         self.metrics = metrics

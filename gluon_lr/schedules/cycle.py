@@ -138,12 +138,12 @@ class TriangularSchedule(_SingleCycle):
         )
 
     def _shape(self, position: float) -> float:
-        if position < self.inc_fraction or self.inc_fraction == 1:
+        if position <= self.inc_fraction and self.inc_fraction > 0:
             return self._climb(position)
         return self._descent(position)
 
     def _shapes(self, position: np.ndarray) -> np.ndarray:
-        side = "right" if self.inc_fraction == 1 else "left"
+        side = "right" if self.inc_fraction > 0 else "left"
         return arrays.join(position, self.inc_fraction, side, self._climb, self._descent)
 
     def _climb(self, position: Any) -> Any:

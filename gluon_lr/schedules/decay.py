@@ -134,9 +134,10 @@ class GeometricDecaySchedule(DecaySchedule):
 
 
 class _Stretch:
-    """A flat piece of a curve: `lr` after `low` and up to `high`. The call that made it fills it.
+    """A flat piece of a curve: `lr` after `low` and up to `high`.
 
-    `high` comes last and is read first, so no other thread takes an answer from half of one.
+    The call that makes it writes `high` last, and all read `high` first. So no other thread takes
+    an answer from a half-written one.
     """
 
     __slots__ = ("high", "low", "lr")

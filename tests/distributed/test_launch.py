@@ -1,5 +1,6 @@
 """The launcher: how what it started ends."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -63,6 +64,20 @@ def test_a_signal_that_comes_while_a_process_is_started_is_heard_too():
     os.register_at_fork(after_in_parent=come)  # where Python ignores what is raised
     with pytest.raises(SystemExit, match="143"):
         launch.launch(["sleep", "30"], 1)
+
+
+def test_a_signal_that_comes_when_all_have_ended_is_heard_after_it(monkeypatch):
+    end = launch._all_ended
+
+    @contextlib.contextmanager
+    def interrupted(started):
+        with end(started):
+            yield
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(launch, "_all_ended", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        launch.launch(["true"], 1)
 
 
 def test_each_worker_has_its_share_of_the_cores_and_the_variables():

@@ -134,6 +134,14 @@ def test_the_finder_trains_by_the_batch_processor_of_the_estimator():
     assert losses[4] < losses[0]
 
 
+def test_an_estimator_of_another_context_than_its_net_is_refused():
+    net, loss = make_estimator().net, mx.gluon.loss.SoftmaxCrossEntropyLoss()
+    trainer = mx.gluon.Trainer(net.collect_params(), "sgd")
+    elsewhere = Estimator(net, loss, metric.Accuracy(), None, None, trainer, mx.cpu(1))
+    with pytest.raises(ValueError, match="`ctx` must be where the net is initialised"):
+        EstimatorLearner(elsewhere, make_loader())
+
+
 def test_bad_arguments_are_refused():
     with pytest.raises(TypeError, match="LRScheduleHandler: `schedule` must be a schedule"):
         LRScheduleHandler(0.1)
