@@ -26,9 +26,9 @@ class _RequestError(Exception):
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
-    """Run the command line and return its exit status: 0, or 2 after a bad argument.
+    """Run the command line and return its exit status.
 
-    That of `launch` is its command's.
+    It is 0, 2 after a bad argument and 130 after Ctrl-C; that of `launch` is its command's.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -36,6 +36,9 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     except _RequestError as reason:
         sys.stderr.write(f"gluon-lr {options.command}: {reason}\n")
         return 2
+    except KeyboardInterrupt:
+        sys.last_type = KeyboardInterrupt  # as Python does: a worker then waits for no other
+        return 130
     if isinstance(outcome, int):
         return outcome
     sys.stdout.write(outcome + "\n")

@@ -17,5 +17,5 @@ def run(command, **variables):
     try:
         output, _ = process.communicate(timeout=LONGEST)
     finally:
-        process.kill()  # and Linux its children
+        process.kill()  # and its watcher its children
     return process.returncode, output

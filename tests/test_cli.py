@@ -93,6 +93,24 @@ def test_what_cannot_be_done_is_said_in_one_line(arguments, reason, capsys):
     assert printed.err.count("\n") == 1
 
 
+def test_a_bad_time_to_wait_is_said_in_one_line(monkeypatch, capsys):
+    monkeypatch.setenv("GLUON_LR_TIMEOUT", "abc")
+    assert main(["launch", "--", "true"]) == 2
+    reason = capsys.readouterr().err
+    assert reason.startswith("gluon-lr launch: launch: `GLUON_LR_TIMEOUT` must be a number of sec")
+    assert reason.count("\n") == 1
+
+
+def test_ctrl_c_ends_a_command_without_a_traceback(monkeypatch, capsys):
+    def press(text):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gluon_lr.cli.schedule", press)
+    monkeypatch.setattr(sys, "last_type", None, raising=False)  # set, and put back after the test
+    assert main(["table", STEPS]) == 130
+    assert capsys.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize(
     "arguments", [[], ["plot"], ["table"], ["plot", STEPS, "--iterations", "x"]]
 )

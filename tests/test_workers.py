@@ -172,7 +172,7 @@ def test_a_worker_that_never_comes_ends_the_other_in_time(tmp_path):
     assert "compare DMLC_NUM_WORKER with what was started" in output
 
 
-@pytest.mark.parametrize("seconds", ["soon", "0", "nan"])
+@pytest.mark.parametrize("seconds", ["soon", "", "0", "nan", "1e300"])
 def test_a_bad_time_to_wait(seconds, monkeypatch):
     net = together.make_net()
     net.initialize()

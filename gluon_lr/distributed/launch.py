@@ -1,7 +1,6 @@
 """A scheduler, servers and workers of MXNet's KVStore on this machine, for a trial."""
 
 import contextlib
-import ctypes
 import os
 import queue
 import signal
@@ -9,23 +8,38 @@ import socket
 import subprocess
 import sys
 import threading
-from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
+from pathlib import Path
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 from .. import _check
+from . import watcher
+from .workers import seconds_to_wait
 
 _SERVE = (sys.executable, "-c", "import gluon_lr")  # which serves, by its DMLC_ROLE
-_GRACE = 5.0  # seconds between asking a process to end and ending it
+_WATCH = (sys.executable, "-I", "-S", watcher.__file__)  # by path: it starts in 20 ms
+_GRACE = 5.0  # seconds between asking processes to end and ending them
 _LISTEN = 0.5  # seconds of waiting without an ear for signals
-_PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 
-class _Process(NamedTuple):
+class _End(NamedTuple):
     role: str
     number: int
-    popen: "subprocess.Popen[bytes]"
+    code: int  # of exit, or a signal's below 0
 
 
-_Event = Union[_Process, int]  # a process has ended, or a signal has come
+_Event = Union[_End, int]  # a process has ended, or a signal has come
+_Started = List[Tuple["subprocess.Popen[bytes]", threading.Thread]]  # and who tells its end
 
 
 def launch(
@@ -37,8 +51,9 @@ def launch(
     """Run a command in several workers on this machine, and end all when one of them fails.
 
     The workers meet by MXNet's variables, DMLC_ROLE and so on, through a scheduler and servers
-    that are started too. No process is left behind, whatever happens: when this one is killed,
-    Linux ends the others.
+    that are started too, all of them on the loopback interface. Each is the first process of a
+    session. No process of these sessions is left behind, whatever happens: when this one is
+    killed, a process that watches over them kills the others.
 
     Parameters
     ----------
@@ -59,10 +74,12 @@ def launch(
     Raises
     ------
     TypeError, ValueError
-        On numbers outside their bounds, and an empty command.
+        On numbers outside their bounds, the one in GLUON_LR_TIMEOUT too, and an empty command.
     OSError
-        Where the command cannot be started.
+        Where the command cannot be started, and where there is no Linux.
     """
+    if not Path("/proc/self/stat").exists():
+        raise OSError("launch: needs Linux's /proc, to end all that it starts.")
     if not command or isinstance(command, str):
         constraint = "a program and its arguments, ['python', 'train.py'] say"
         raise ValueError(_check.message("launch", "command", constraint, command))
@@ -71,28 +88,31 @@ def launch(
     common = {
         "OMP_NUM_THREADS": str(max((os.cpu_count() or 1) // workers, 1)),
         **os.environ,
-        "DMLC_INTERFACE": "lo",
+        "DMLC_NODE_HOST": "127.0.0.1",
+        "DMLC_USE_KUBERNETES": "0",  # which would listen to all the world
         "DMLC_PS_ROOT_URI": "127.0.0.1",
         "DMLC_PS_ROOT_PORT": str(_free_port()),
         "DMLC_NUM_WORKER": str(workers),
         "DMLC_NUM_SERVER": str(servers),
         **(env or {}),
     }
+    seconds_to_wait("launch", common)
     roles: List[Tuple[str, int, Sequence[str]]] = [("scheduler", 1, _SERVE)]
     roles += [("server", servers, _SERVE), ("worker", workers, command)]
-    started: List[_Process] = []
+    started: _Started = []
     events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
-    with _signals_among(events), _all_ended(started):
+    with _signals_among(events), _all_ended(started) as announce:
         for role, count, arguments in roles:
             for number in range(count):
                 popen = subprocess.Popen(
                     list(arguments),
                     env={**common, "DMLC_ROLE": role},
                     start_new_session=True,
-                    preexec_fn=_end_with_parent,
+                    preexec_fn=announce,
                 )
-                started.append(_Process(role, number, popen))
-                threading.Thread(target=_tell, args=(started[-1], events), daemon=True).start()
+                telling = (role, number, popen.pid, events)
+                started.append((popen, threading.Thread(target=_tell, args=telling, daemon=True)))
+                started[-1][1].start()
         return _wait(workers, events)
 
 
@@ -107,41 +127,43 @@ def _wait(workers: int, events: "queue.SimpleQueue[_Event]") -> int:
             raise KeyboardInterrupt
         if isinstance(event, int):
             sys.exit(128 + event)
-        role, number, popen = event
-        code = popen.returncode
+        role, number, code = event
         if code != 0:
             how = f"was ended by signal {-code}" if code < 0 else f"failed with exit status {code}"
             sys.stderr.write(f"gluon-lr launch: {role} {number} {how}; the others are ended too.\n")
-            return int(code if code > 0 else 128 - code)
+            return code if code > 0 else 128 - code
         workers -= role == "worker"
     return 0
 
 
-def _tell(process: _Process, events: "queue.SimpleQueue[_Event]") -> None:
-    process.popen.wait()
-    events.put(process)
+def _tell(role: str, number: int, pid: int, events: "queue.SimpleQueue[_Event]") -> None:
+    """Tell of the end of a process, which keeps its number from others: it is not reaped yet."""
+    end: Any = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    exited = end.si_code == os.CLD_EXITED
+    events.put(_End(role, number, end.si_status if exited else -end.si_status))
 
 
 @contextlib.contextmanager
-def _all_ended(started: Sequence[_Process]) -> Iterator[None]:
-    """End, after the block, what is still running, with the processes it has started in turn."""
+def _all_ended(started: _Started) -> Iterator[Callable[[], None]]:
+    """End, after the block, what is still running, with the processes it has started in turn.
+
+    The block has a function that a new process calls, as the first of its session. Only then is
+    it safe from being left behind.
+    """
+    watching: Any = subprocess.Popen(_WATCH, stdin=subprocess.PIPE, start_new_session=True)
+    pipe = watching.stdin.fileno()
     try:
-        yield
+        yield lambda: _announce(pipe)
     finally:
-        for process in started:
-            _signal(process, signal.SIGTERM)
-        for process in started:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.popen.wait(_GRACE)
-        for process in started:
-            _signal(process, signal.SIGKILL)
-            process.popen.wait()
+        watcher.end({popen.pid for popen, _ in started}, _GRACE)
+        watching.communicate(watcher.NO_MORE)
+        for popen, telling in started:
+            telling.join()
+            popen.wait()
 
 
-def _signal(process: _Process, number: int) -> None:
-    """Send a signal to a process and to those it has started."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.popen.pid, number)
+def _announce(pipe: int) -> None:
+    os.write(pipe, b"%d\n" % os.getpid())
 
 
 @contextlib.contextmanager
@@ -150,12 +172,16 @@ def _signals_among(events: "queue.SimpleQueue[_Event]") -> Iterator[None]:
 
     What a handler raises can be lost: Python ignores exceptions in what it calls after a fork.
     """
-    numbers = [signal.SIGTERM, signal.SIGINT]
+    handlers: Dict[int, Any] = {
+        number: lambda number, _: events.put(number) for number in (signal.SIGTERM, signal.SIGINT)
+    }
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        numbers.remove(signal.SIGINT)
+        del handlers[signal.SIGINT]
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:  # Linux would keep no exit status
+        handlers[signal.SIGCHLD] = signal.SIG_DFL
     if threading.current_thread() is not threading.main_thread():
-        numbers.clear()
-    before = {one: signal.signal(one, lambda number, _: events.put(number)) for one in numbers}
+        handlers.clear()
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:
@@ -165,11 +191,6 @@ def _signals_among(events: "queue.SimpleQueue[_Event]") -> Iterator[None]:
         event = events.get()
         if isinstance(event, int):  # it came when all had ended
             signal.raise_signal(event)
-
-
-def _end_with_parent() -> None:
-    """Have Linux kill this process when the one that started it is gone."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _free_port() -> int:

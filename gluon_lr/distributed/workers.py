@@ -7,7 +7,7 @@ import sys
 import threading
 from concurrent.futures import Future, TimeoutError
 from queue import SimpleQueue
-from typing import Any, Callable, Dict, List, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple
 from weakref import proxy
 
 import numpy as np
@@ -48,7 +48,7 @@ class Workers:
 
     def __init__(self, trainer: mx.gluon.Trainer) -> None:
         self._trainer = proxy(trainer)  # which holds this in turn
-        self._timeout = _seconds()
+        self._timeout = seconds_to_wait("Learner", os.environ)
         self._buffers: Dict[int, Any] = {}
         self._calls: SimpleQueue[Tuple[Future[Any], Callable[[], Any]]] = SimpleQueue()
         self._lost = False
@@ -209,13 +209,20 @@ class Workers:
             _exit_at_once()
 
 
-def _seconds() -> float:
-    text = os.environ.get(TIMEOUT, "300")
+def seconds_to_wait(owner: str, variables: Mapping[str, str]) -> float:
+    """Read from environment variables how long workers wait for one another, in seconds.
+
+    Raises
+    ------
+    ValueError
+        Where GLUON_LR_TIMEOUT is no number above 0, or longer than Python can wait.
+    """
+    text = variables.get(TIMEOUT, "300")
     try:
-        return _check.real("Learner", TIMEOUT, float(text), above=0)
+        return _check.real(owner, TIMEOUT, float(text), above=0, maximum=threading.TIMEOUT_MAX)
     except ValueError:
-        constraint = "a number of seconds above 0"
-        raise ValueError(_check.message("Learner", TIMEOUT, constraint, text)) from None
+        constraint = f"a number of seconds above 0, at most {threading.TIMEOUT_MAX:g}"
+        raise ValueError(_check.message(owner, TIMEOUT, constraint, text)) from None
 
 
 def _answer(calls: "SimpleQueue[Tuple[Future[Any], Callable[[], Any]]]") -> None:
