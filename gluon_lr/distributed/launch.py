@@ -27,7 +27,7 @@ from . import watcher
 from .workers import seconds_to_wait
 
 _SERVE = (sys.executable, "-c", "import gluon_lr")  # which serves, by its DMLC_ROLE
-_WATCH = (sys.executable, "-I", "-S", watcher.__file__)  # by path: it starts in 20 ms
+_WATCH = (sys.executable, "-I", "-S", watcher.__file__)  # by path: it starts in 30 ms
 _GRACE = 5.0  # seconds between asking processes to end and ending them
 _LISTEN = 0.5  # seconds of waiting without an ear for signals
 
