@@ -29,7 +29,13 @@ setup(
     packages=find_packages(include=["gluon_lr", "gluon_lr.*"]),
     package_data={"gluon_lr": ["py.typed"]},
     python_requires=">=3.8,<3.13",
-    install_requires=["mxnet>=1.9.1", "matplotlib>=3.5", "tqdm>=4.40", *NUMPY],
+    install_requires=[
+        "mxnet>=1.9.1",
+        "matplotlib>=3.5",
+        "tqdm>=4.40",
+        "safetensors>=0.3",
+        *NUMPY,
+    ],
     extras_require={"demo": DEMO, "docs": DOCS, "test": TEST, "tutorials": TUTORIALS},
     entry_points={"console_scripts": ["gluon-lr = gluon_lr.cli:main"]},
     classifiers=[

@@ -1,0 +1,186 @@
+"""What the data of a file has to look like, and where it does not."""
+
+import reprlib
+from typing import Any, Callable, Sequence
+
+import numpy as np
+
+_LARGEST = float(np.finfo(np.float32).max)
+_SHORT = reprlib.Repr()  # of what may be very deep
+_SHORT.maxdict = _SHORT.maxlist = _SHORT.maxlong = _SHORT.maxstring = 80
+
+
+class Schema:
+    """A kind of values.
+
+    Parameters
+    ----------
+    expected : str
+        What a value has to be, for the messages.
+    fits : callable
+        From a value to whether it is.
+    """
+
+    def __init__(self, expected: str, fits: Callable[[Any], bool]) -> None:
+        self.expected = expected
+        self._fits = fits
+
+    def check(self, value: Any, place: str) -> None:
+        """Raise a ValueError that names the place where `value` is of another kind.
+
+        Parameters
+        ----------
+        value : object
+            What was read: JSON's kinds of values, and arrays.
+        place : str
+            Where it was, ``trainer.fields`` say.
+        """
+        if not self._fits(value):
+            raise astray(place, self.expected, value)
+
+
+class Record(Schema):
+    """A dictionary of given keys, each with a schema of its own."""
+
+    def __init__(self, **fields: Schema) -> None:
+        super().__init__(f"of the keys {', '.join(fields)}", lambda value: isinstance(value, dict))
+        self._fields = fields
+
+    def check(self, value: Any, place: str) -> None:
+        """Raise as :meth:`Schema.check` does."""
+        super().check(value, place)
+        if value.keys() != self._fields.keys():
+            raise astray(place, self.expected, list(value))
+        for name, schema in self._fields.items():
+            schema.check(value[name], f"{place}.{name}" if place else name)
+
+
+class ByName(Schema):
+    """A dictionary of any keys, whose values are of one schema."""
+
+    def __init__(self, schema: Schema) -> None:
+        super().__init__("a dictionary", lambda value: isinstance(value, dict))
+        self._schema = schema
+
+    def check(self, value: Any, place: str) -> None:
+        """Raise as :meth:`Schema.check` does."""
+        super().check(value, place)
+        for name, one in value.items():
+            self._schema.check(one, f"{place}[{name!r}]")
+
+
+class Several(Schema):
+    """A list, whose values are of one schema, and of which there are at least so many."""
+
+    def __init__(self, schema: Schema, at_least: int = 0) -> None:
+        expected = f"a list of at least {at_least}" if at_least else "a list"
+        super().__init__(expected, lambda one: isinstance(one, list) and len(one) >= at_least)
+        self._schema = schema
+
+    def check(self, value: Any, place: str) -> None:
+        """Raise as :meth:`Schema.check` does."""
+        super().check(value, place)
+        for number, one in enumerate(value):
+            self._schema.check(one, f"{place}[{number}]")
+
+
+class Pair(Schema):
+    """A list of two, each with a schema of its own."""
+
+    def __init__(self, first: Schema, second: Schema) -> None:
+        super().__init__("a list of two", lambda one: isinstance(one, list) and len(one) == 2)
+        self._schemas = first, second
+
+    def check(self, value: Any, place: str) -> None:
+        """Raise as :meth:`Schema.check` does."""
+        super().check(value, place)
+        for number, schema in enumerate(self._schemas):
+            schema.check(value[number], f"{place}[{number}]")
+
+
+class Maybe(Schema):
+    """None, or a value of another schema."""
+
+    def __init__(self, schema: Schema) -> None:
+        super().__init__(f"{schema.expected}, or null", lambda value: True)
+        self._schema = schema
+
+    def check(self, value: Any, place: str) -> None:
+        """Raise as :meth:`Schema.check` does."""
+        if value is not None:
+            self._schema.check(value, place)
+
+
+class Plain(Schema):
+    """What JSON has, to a depth of 50, in which each number is one of float32."""
+
+    def __init__(self, depth: int = 50) -> None:
+        super().__init__("less deep", lambda value: depth > 0)
+        self._depth = depth
+
+    def check(self, value: Any, place: str) -> None:
+        """Raise as :meth:`Schema.check` does."""
+        super().check(value, place)
+        inner = Plain(self._depth - 1)
+        if isinstance(value, dict):
+            ByName(inner).check(value, place)
+        elif isinstance(value, list):
+            Several(inner).check(value, place)
+        elif type(value) in (int, float):
+            NUMBER.check(value, place)
+        else:
+            SCALAR.check(value, place)
+
+
+def astray(place: str, expected: str, found: Any) -> ValueError:
+    """Return the error of a file in which something else than expected is at a place."""
+    if isinstance(found, np.ndarray):
+        shown = f"{found.dtype} of shape {found.shape}"
+    elif isinstance(found, Exception):
+        shown = f"an error: {_at_most(str(found).rstrip('.'), 400)}"
+    else:
+        shown = _at_most(_SHORT.repr(found), 80)
+    return ValueError(
+        f"load: `path` must be a checkpoint in which {place or 'all'} is {expected}, got {shown}."
+    )
+
+
+def _at_most(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[:length]}..."
+
+
+def arrays_of(shape: Sequence[int], dtype: Any) -> Schema:
+    """Return the schema of arrays of a shape and a type; a size of 0 or -1 is any."""
+
+    def fits(value: Any) -> bool:
+        if not isinstance(value, np.ndarray) or value.ndim != len(shape):
+            return False
+        sizes = zip(shape, value.shape)
+        return value.dtype == dtype and all(want in (0, -1, size) for want, size in sizes)
+
+    return Schema(f"{np.dtype(dtype)} of shape {tuple(shape)}", fits)
+
+
+def is_number(value: Any) -> bool:
+    """Say whether a value is an int or float that is finite, in float32 too."""
+    return type(value) in (int, float) and abs(value) <= _LARGEST
+
+
+def _is_int64(value: Any) -> bool:
+    return isinstance(value, int) and abs(value) < 2**63
+
+
+ANYTHING = Schema("anything", lambda value: True)
+TEXT = Schema("a text", lambda value: isinstance(value, str))
+FLAG = Schema("true or false", lambda value: isinstance(value, bool))
+COUNT = Schema("a whole number of at least 0", lambda one: type(one) is int and 0 <= one < 2**63)
+POSITIVE = Schema("a whole number of at least 1", lambda one: type(one) is int and 0 < one < 2**63)
+NUMBER = Schema("a finite number", is_number)
+AT_LEAST_0 = Schema("a finite number of at least 0", lambda one: is_number(one) and one >= 0)
+FLOAT = Schema("a number", lambda value: type(value) in (int, float))
+SCALAR = Schema(
+    "a number of 64 bits, a text, true, false or null",
+    lambda one: isinstance(one, (float, str, type(None))) or _is_int64(one),
+)
+ARRAY = Schema("an array", lambda value: isinstance(value, np.ndarray))
+PLAIN = Plain()

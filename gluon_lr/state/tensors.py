@@ -1,0 +1,267 @@
+"""Nested data in a safetensors file, with a digest: never pickled, and read whole or refused.
+
+The arrays are the file's tensors (https://github.com/huggingface/safetensors), named by their
+places in the data: "parameters/0.weight/0". Its metadata is
+
+- format: "gluon_lr checkpoint 2";
+- state: all that is no array, as a JSON text. An array is {"__array__": its name} there, and a
+  float that JSON does not have is {"__float__": "nan"}, "inf" or "-inf";
+- sha256: the SHA-256 digest of both.
+"""
+
+import hashlib
+import json
+import math
+import reprlib
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Mapping, NoReturn, Optional, Tuple
+
+import numpy as np
+import safetensors.numpy
+
+from .. import _check
+from .files import PathLike, write_whole
+
+_LENGTH = 8  # bytes that hold the length of the header
+_LARGEST_HEADER = 100_000_000  # bytes: above, safetensors refuses a file
+_ARRAY, _BFLOAT16_ARRAY, _FLOAT = _TAGS = ("__array__", "__bfloat16__", "__float__")
+_PLAIN = {int, str, bool, type(None)}
+_FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+_DTYPES = [np.dtype(name) for name in ("?", "i1", "<i2", "<i4", "<i8", "u1", "<u2", "<u4", "<u8")]
+_DTYPES += [np.dtype(name) for name in ("<f2", "<f4", "<f8")]
+_BFLOAT16 = np.dtype([("bfloat16", "<u2")])  # as MXNet returns it
+
+
+def save_data(path: PathLike, data: Dict[str, Any], kind: str) -> None:
+    """Write nested data to a file, at once or not at all.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    data : dict
+        Of what JSON can write, NumPy's numbers, and arrays of bool, integers or floats up to 64
+        bits. Keys come back as strings, tuples as lists, NumPy's numbers as Python's.
+    kind : str
+        What the file is, as "checkpoint"; it is in the file and in messages.
+
+    Raises
+    ------
+    TypeError
+        Where something else is in the data.
+    ValueError
+        Where it is too deep or too large, or has keys that the file needs for itself.
+    OSError
+        Where the file cannot be written.
+    """
+    owner = f"save_{kind}"
+    encoder = _Encoder(owner)
+    try:
+        state = json.dumps(encoder.encode(data), allow_nan=False)
+    except RecursionError:
+        constraint, found = "data of fewer levels", "lists or dicts too deep in each other"
+        raise ValueError(_check.message(owner, "more", constraint, found)) from None
+    if len(state) > _LARGEST_HEADER:
+        constraint = f"at most {_LARGEST_HEADER} bytes of JSON beside its arrays"
+        remedy = "Make arrays of long lists of numbers."
+        raise ValueError(_check.message(owner, "more", constraint, len(state), remedy))
+    metadata = {
+        "format": _format(kind),
+        "state": state,
+        "sha256": _digest(state, encoder.arrays),
+    }
+
+    def write(name: str) -> None:
+        if Path(name).is_file():
+            safetensors.numpy.save_file(encoder.arrays, name, metadata=metadata)
+        else:  # which save_file would replace, be it /dev/null
+            Path(name).write_bytes(safetensors.numpy.save(encoder.arrays, metadata=metadata))
+
+    write_whole(path, write)
+
+
+def load_data(path: PathLike, kind: str) -> Dict[str, Any]:
+    """Read a file of :func:`save_data`.
+
+    Raises
+    ------
+    ValueError
+        Where the file is another one, or not whole.
+    OSError
+        Where it cannot be read.
+    """
+    content = Path(path).read_bytes()
+    metadata = _metadata(content)
+    if metadata is None or metadata.get("format") != _format(kind):
+        constraint, remedy = f"a {kind} of gluon_lr", ""
+        if content.startswith(f"gluon_lr {kind} 1\n".encode()):
+            constraint = f"a {kind} of this gluon_lr"
+            remedy = "It is of an older gluon_lr: load it, and save what is in it, with that one."
+        raise ValueError(_check.message("load", "path", constraint, str(path), remedy))
+    state, digest = metadata.get("state"), metadata.get("sha256")
+    arrays = _arrays(content)
+    if arrays is None or not isinstance(state, str) or digest != _digest(state, arrays):
+        constraint = f"a {kind} that is whole"
+        remedy = "It was cut off or changed: its digest is another."
+        raise ValueError(_check.message("load", "path", constraint, str(path), remedy))
+    try:
+        return _decoded(state, arrays)
+    except ValueError as error:
+        constraint = f"a {kind} of gluon_lr"
+        remedy = f"Its digest is right, but {error}."
+        message = _check.message("load", "path", constraint, str(path), remedy)
+        raise ValueError(message) from error
+
+
+def _format(kind: str) -> str:
+    return f"gluon_lr {kind} 2"
+
+
+def _digest(state: str, arrays: Dict[str, np.ndarray]) -> str:
+    digest = hashlib.sha256(state.encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(json.dumps([name, array.dtype.str, array.shape]).encode())
+        digest.update(array.reshape(-1).view(np.uint8).data)  # without a copy
+    return digest.hexdigest()
+
+
+# -- writing -----------------------------------------------------------------------------------
+
+
+class _Encoder:
+    """Turns data into what JSON can write, and takes the arrays out of it."""
+
+    def __init__(self, owner: str) -> None:
+        self._owner = owner
+        self.arrays: Dict[str, np.ndarray] = {}
+
+    def encode(self, value: Any, place: Tuple[str, ...] = ()) -> Any:
+        if isinstance(value, np.generic) and value.dtype.kind in "biuf":
+            value = value.item()
+        if value is None or isinstance(value, (str, int)):
+            return value
+        if isinstance(value, float):
+            return value if math.isfinite(value) else {_FLOAT: float.__repr__(value)}
+        if isinstance(value, (list, tuple)):
+            if _PLAIN.issuperset(map(type, value)):  # quickly: generators have thousands of numbers
+                return list(value)
+            return [self.encode(one, (*place, str(i))) for i, one in enumerate(value)]
+        if isinstance(value, dict):
+            return self._encode_dict(value, place)
+        if isinstance(value, np.ndarray):
+            return self._encode_array(value, place)
+        constraint = "what JSON can write, and NumPy arrays"
+        raise TypeError(self._message(constraint, type(value).__name__, place))
+
+    def _encode_dict(self, value: Dict[Any, Any], place: Tuple[str, ...]) -> Dict[str, Any]:
+        encoded: Dict[str, Any] = {}
+        for key, one in value.items():
+            text = self._key(key, place)
+            if text in _TAGS or text in encoded:
+                constraint = f"dicts without {', '.join(map(repr, _TAGS))} and two keys of one text"
+                raise ValueError(self._message(constraint, text, place))
+            encoded[text] = self.encode(one, (*place, text))
+        return encoded
+
+    def _key(self, key: Any, place: Tuple[str, ...]) -> str:
+        """Return the text that JSON has for a dict's key."""
+        if isinstance(key, str):
+            return key
+        if key is None or isinstance(key, (int, float)):
+            return json.dumps(key)
+        raise TypeError(self._message("dicts with strings as keys", str(key), place))
+
+    def _free_name(self, place: Tuple[str, ...]) -> str:
+        name = "/".join(place).encode("utf-8", "backslashreplace").decode()
+        while name in self.arrays or name == "__metadata__":
+            name += "'"
+        return name
+
+    def _encode_array(self, array: np.ndarray, place: Tuple[str, ...]) -> Dict[str, str]:
+        """Take an array as files have it, little-endian and row by row; a copy if it is not."""
+        name = self._free_name(place)
+        if array.dtype == _BFLOAT16:
+            self.arrays[name] = array.view(np.uint16).astype("<u2", order="C", copy=False)
+            return {_BFLOAT16_ARRAY: name}
+        dtype = array.dtype.newbyteorder("<")
+        if dtype not in _DTYPES:
+            constraint = "arrays of bool, integers or floats of at most 64 bits"
+            raise TypeError(self._message(constraint, str(array.dtype), place))
+        self.arrays[name] = array.astype(dtype, order="C", subok=False, copy=False)
+        return {_ARRAY: name}
+
+    def _message(self, constraint: str, found: str, place: Tuple[str, ...]) -> str:
+        return _check.message(self._owner, "more", constraint, f"{found} in {'/'.join(place)}")
+
+
+# -- reading -----------------------------------------------------------------------------------
+
+
+def _metadata(content: bytes) -> Optional[Dict[str, Any]]:
+    """Return the metadata of a safetensors file; None where it is none, or has none."""
+    length = int.from_bytes(content[:_LENGTH], "little")
+    try:
+        metadata = _from_json(content[_LENGTH : _LENGTH + length], "header", _dict)["__metadata__"]
+    except (KeyError, ValueError):
+        return None
+    return metadata if isinstance(metadata, dict) else None
+
+
+def _arrays(content: bytes) -> Optional[Dict[str, np.ndarray]]:
+    """Return the tensors of a safetensors file; None where they cannot be read."""
+    try:
+        return dict(safetensors.numpy.load(content))
+    except Exception:  # noqa: BLE001 - whatever another version of safetensors raises
+        return None
+
+
+def _decoded(state: str, arrays: Dict[str, np.ndarray]) -> Dict[str, Any]:
+    """Return the data of a file whose digest is right, or a ValueError that tells what is wrong."""
+
+    def decoded(pairs: List[Tuple[str, Any]]) -> Any:
+        key, value = pairs[0] if len(pairs) == 1 else ("", None)
+        if key == _ARRAY:
+            return _look_up(arrays, value, "array")
+        if key == _BFLOAT16_ARRAY:
+            return _bfloat16(_look_up(arrays, value, "array"))
+        if key == _FLOAT:
+            return _look_up(_FLOATS, value, "float")
+        return _dict(pairs)
+
+    return _from_json(state, "state", decoded)
+
+
+def _bfloat16(array: np.ndarray) -> np.ndarray:
+    if array.dtype != np.uint16:
+        raise ValueError(f"an array of bfloat16 has {array.dtype}")
+    return array.view(_BFLOAT16)
+
+
+def _from_json(
+    text: Any, place: str, make: Callable[[List[Tuple[str, Any]]], Any]
+) -> Dict[str, Any]:
+    try:
+        value = json.loads(text, object_pairs_hook=make, parse_constant=_refuse_constant)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"its {place} cannot be read: {error}") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"its {place} is no JSON object")
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _dict(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError(f"a name comes twice among {reprlib.repr([name for name, _ in pairs])}")
+    return made
+
+
+def _look_up(table: Mapping[str, Any], name: Any, what: str) -> Any:
+    if not isinstance(name, str) or name not in table:
+        raise ValueError(f"there is no {what} {reprlib.repr(name)}")
+    return table[name]
