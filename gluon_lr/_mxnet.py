@@ -139,6 +139,31 @@ def lay_out_plainly(array: Any) -> None:
     mx.base.check_call(mx.base._LIB.MXNDArrayGetData(array.handle, ctypes.byref(address)))
 
 
+def write(array: Any, values: np.ndarray) -> None:
+    """Write numbers into an array, be it mx.nd's, mx.np's or one that is stored by rows."""
+    kind = mx.np if isinstance(array, mx.np.ndarray) else mx.nd
+    made = kind.array(values, dtype=values.dtype)
+    (made if array.stype == "default" else made.tostype(array.stype)).copyto(array)
+
+
+def array_of(values: np.ndarray) -> Any:
+    """Return numbers as an array of the kind that parameters have: `npx.set_np()` decides."""
+    kind = mx.np if mx.util.is_np_array() else mx.nd
+    return kind.array(values, dtype=values.dtype)
+
+
+def as_mx_nd(array: Any) -> Any:
+    """Return an array as one of mx.nd's kind, as updaters pass the weights on to optimizers."""
+    return array.as_nd_ndarray() if isinstance(array, mx.np.ndarray) else array
+
+
+def for_metrics(arrays: list[Any]) -> list[Any]:
+    """Return arrays as MXNet's metrics take them: 1.9's do not know mx.np's."""
+    if MXNET_2:
+        return arrays
+    return [as_mx_nd(one) for one in arrays]
+
+
 def untraced() -> ContextManager[Any]:
     """Compute, in a block, aside from the graph that 2.0 makes of a hybrid net at a call."""
     return mx._deferred_compute.context(False) if MXNET_2 else contextlib.nullcontext()
@@ -172,10 +197,13 @@ __all__ = [
     "MXNET_2",
     "Context",
     "amp",
+    "array_of",
+    "as_mx_nd",
     "contexts_of",
     "current_context",
     "draws_indices",
     "estimator",
+    "for_metrics",
     "infer_shapes_anew",
     "lay_out_plainly",
     "metric",
@@ -188,4 +216,5 @@ __all__ = [
     "serve",
     "threads_of",
     "untraced",
+    "write",
 ]

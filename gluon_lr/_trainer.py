@@ -27,6 +27,22 @@ def prepare(trainer: mx.gluon.Trainer) -> None:
     mx.nd.waitall()
 
 
+def hand_states_over(trainer: mx.gluon.Trainer) -> None:
+    """Give a KVStore that is still to be made the states that the trainer has until then."""
+    if "_init_kvstore" in vars(trainer) or trainer._kv_initialized:
+        return
+    make = trainer._init_kvstore
+
+    def make_and_hand_over() -> None:
+        make()
+        store = store_of(trainer)
+        if store is not None:
+            store._updater.states = dict(trainer._updaters[0].states)
+            store._updater.states_synced = dict.fromkeys(store._updater.states, False)
+
+    trainer._init_kvstore = make_and_hand_over
+
+
 def is_distributed(trainer: mx.gluon.Trainer) -> bool:
     """Say whether a trainer has, or is going to make, a KVStore of several processes."""
     return "dist" in _store_type(trainer)

@@ -1,18 +1,19 @@
 """The batches of a data loader, pass after pass, and a way to look ahead without moving on."""
 
-import contextlib
-import copy
 from collections import deque
-from typing import Any, Deque, Dict, Iterable, Iterator, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Deque, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
 from .. import _check
 from .._mxnet import draws_indices, threads_of
 from ..distributed.workers import Workers
-from ..state.generators import GlobalState, states_held_by
-from ..state.transaction import afterwards
+from ..state.generators import GlobalState
+from ..state.interrupts import uninterrupted
+from ..state.memory import Memory
+from ..state.transaction import Kept, Transaction
 from .batch_split import IndexShares, Share, own_part
+from .place import LoaderMemory, Moment, Place
 
 Batch = Tuple[Any, Any]
 
@@ -38,94 +39,123 @@ class Batches:
     def __init__(self, data_loader: Iterable[Batch], workers: Workers, split: bool = True) -> None:
         self._loader = data_loader
         self._workers = workers
-        self._split = split
+        self.split = split
+        self._memory = LoaderMemory(data_loader)
         self._sizes: Deque[Tuple[int, int]] = deque()  # of shares to come, where indices are split
         self._iterator: Optional[Iterator[Batch]] = None
-        self._begun = GlobalState.get()  # the generators at the start of the pass
+        self._begun = self._moment()  # at the start of the pass
         self._drawn = 0  # batches read in this pass
+        self._ended = False  # whether these are all of the pass
         self._ahead: Optional[Place] = None  # to go to before the next batch
         self._kept: Deque[_Draw] = deque()  # read already, and to be given again
         self._given: Optional[int] = None  # how many of these, in a block that keeps the place
 
     def next(self) -> Share:
-        """Return the next batch, or what this worker has of it.
+        """Return the next batch, or what this worker has of it; after the last one the first.
 
         Raises
         ------
         ValueError
             Where the loader yields nothing, or something other than pairs.
         """
-        if self._given is not None:
-            if self._given == len(self._kept):
-                self._kept.append(_Draw(GlobalState.get(), self._read_to_keep(), GlobalState.get()))
-            draw = self._kept[self._given]
-            self._given += 1
-        elif self._kept:
-            draw = self._kept.popleft()
-        else:
-            return self._read()
-        if GlobalState.get() == draw.before:
+        share = self.peek()
+        self.move_on()
+        return share
+
+    def peek(self) -> Share:
+        """Return what :meth:`next` does, and again the same until :meth:`move_on`."""
+        self.catch_up()
+        place = self._given or 0
+        if place == len(self._kept):
+            self._keep(self._read)
+        draw = self._kept[place]
+        if draw.after is not None and GlobalState.get() == draw.before:
             draw.after.put_back()
         return draw.share
 
-    @contextlib.contextmanager
-    def place_kept(self) -> Iterator[None]:
+    def move_on(self) -> None:
+        """Be done with what :meth:`peek` has returned."""
+        if self._given is None:
+            self._kept.popleft()
+        else:
+            self._given += 1
+
+    @uninterrupted
+    def has_more(self) -> bool:
+        """Say whether the pass has another batch, which is read for that."""
+        self.catch_up()
+        if (self._given or 0) < len(self._kept):
+            return True
+        return self._keep(self._read_on if self._drawn else self._read)
+
+    def place_kept(self) -> Transaction:
         """Give the batches of another pass within the block, and go on as before after it.
 
         What can be passed through only once at a time, an iterator, gives the next batches
         instead. They stay in memory and are given again after the block.
         """
         if hasattr(self._loader, "__next__") or threads_of(self._loader) is not None:
-            given = self._given
-            with afterwards(lambda: setattr(self, "_given", given)):
-                self._given = given or 0
-                yield
-            return
-        place = self._iterator, self._sizes, self._begun, self._drawn, self._ahead
-        iterator, generators = self._iterator, states_held_by(self._loader)
+            return _GivenAgain(self)
+        return _AnotherPass(self)
 
-        def go_back() -> None:
-            passing = self._iterator
-            self._iterator, self._sizes, self._begun, self._drawn, self._ahead = place
-            for put_back in generators:
-                put_back()
-            if passing is not iterator:
-                _release(passing)
-
-        with _sampler_kept(self._loader), afterwards(go_back):
-            self._iterator = self._ahead = None
-            yield
-
-    def place(self) -> "Place":
+    def place(self) -> Place:
         """Return the place in the data, to :meth:`go_to` in another process as well."""
         if self._ahead is not None:
             return self._ahead
-        return Place(self._begun, self._drawn - len(self._kept), GlobalState.get())
+        return Place(self._begun, self._drawn, len(self._kept), self._moment())
 
-    def go_to(self, place: "Place") -> None:
+    def check_place(self, place: Place) -> List[str]:
+        """Return the paths of what is at `place` and the loader states otherwise, or has not.
+
+        Raises
+        ------
+        ValueError
+            Where it can be no place of this loader.
+        """
+        astray = self._memory.check(place.begun.loader)
+        if place.now is not None:
+            astray += self._memory.check(place.now.loader)
+        return list(dict.fromkeys(astray))
+
+    def go_to(self, place: Place) -> None:
         """Give next what followed `place`: begin the pass as it was begun, and read up to there.
 
         That is done when the next batch is asked for, or by :meth:`catch_up`; the generators are
-        then those of `place`.
+        then those of `place`. What the script states otherwise by now is left as it is.
         """
         self.close()
         self._ahead = place
 
     def catch_up(self) -> None:
         """Go to the place that was given to :meth:`go_to`."""
-        if self._ahead is not None:
-            place, self._ahead = self._ahead, None
-            place.begun.put_back()
-            for _ in range(place.drawn):
-                self._read()
-            place.now.put_back()
+        place = self._ahead
+        if place is None:
+            return
+        try:
+            if place.begun is self._begun:  # after an error in the pass
+                self._memory.go_back(place.begun.loader)
+            self._put_back(place.begun)
+            for number in range(place.drawn):
+                share = self._read_on() if number else self._read()
+                if share is None:  # the loader has become shorter
+                    break
+                if number >= place.drawn - place.again:
+                    self._kept.append(_Draw(share))
+            self._put_back(place.now)
+            self._ahead = None
+        except BaseException:
+            self.go_to(place)
+            raise
 
     def start_pass(self) -> None:
         """Give next the first batch of a new pass, where the loader has more than one."""
-        if hasattr(self._loader, "__next__"):
+        if self._given is not None:  # what was read is to be given again
+            self._drawn, self._ended = 0, False
+            return
+        if hasattr(self._loader, "__next__") and not self._ended:
             return
         if self._ahead is not None:
-            self._ahead.now.put_back()
+            self._put_back(self._ahead.now)
         self.close()
 
     def close(self) -> None:
@@ -133,32 +163,72 @@ class Batches:
         iterator, self._iterator = self._iterator, None
         self._ahead = None
         self._kept.clear()
+        self._drawn, self._ended = 0, False
         _release(iterator)
         if iterator is not None:
             _start_over(self._loader)
 
+    def _moment(self) -> Moment:
+        return Moment(GlobalState.get(), self._memory.now())
+
+    def _put_back(self, moment: Optional[Moment]) -> None:
+        if moment is not None:
+            self._memory.put_back(moment.loader)
+            moment.generators.put_back()
+
+    def _keep(self, read: Callable[[], Optional[Share]]) -> bool:
+        """Read a batch, if there is one; what is to be given again with the generators around."""
+        before = None if self._given is None else GlobalState.get()
+        share = read()
+        if share is None:
+            return False
+        if before is None:
+            self._kept.append(_Draw(share))
+            return True
+        if threads_of(self._loader) is not None:  # later batches come in the same arrays
+            share = share._replace(data=share.data.copy(), label=share.label.copy())
+        self._kept.append(_Draw(share, before, GlobalState.get()))
+        return True
+
     def _read(self) -> Share:
-        self.catch_up()
-        batch = None if self._iterator is None else next(self._iterator, None)
-        if batch is None:
-            self._draw_alike()
-            self._begun, self._drawn = GlobalState.get(), 0
-            batch = self._begin_pass()
+        """Read the next batch of the pass, or else the first one of a new pass."""
+        share = self._read_on()
+        if share is not None:
+            return share
+        self._draw_alike()
+        self._begun = self._moment()
+        self._drawn, self._ended = 0, False
+        batch = self._or_begin_again(self._begin_pass)
         if batch is None:
             raise empty(self._loader)
+        self._drawn = 1
+        return self._share(*_pair(batch))
+
+    def _read_on(self) -> Optional[Share]:
+        """Read the next batch of the pass; None at its end."""
+        iterator = self._iterator
+        if iterator is None or self._ended:
+            return None
+        batch = self._or_begin_again(lambda: next(iterator, None))
+        if batch is None:
+            self._ended = True
+            return None
         self._drawn += 1
         return self._share(*_pair(batch))
 
-    def _read_to_keep(self) -> Share:
-        share = self._read()
-        if threads_of(self._loader) is None:
-            return share
-        # later batches come in the same arrays
-        return share._replace(data=share.data.copy(), label=share.label.copy())
+    def _or_begin_again(self, read: Callable[[], Optional[Any]]) -> Optional[Any]:
+        """Return what `read` does; after an error, which ends a generator, come to it anew."""
+        # No block of `contextlib`: one that is interrupted as it ends would do this much later.
+        try:
+            return read()
+        except BaseException:
+            if not hasattr(self._loader, "__next__"):
+                self.go_to(Place(self._begun, self._drawn, len(self._kept), None))
+            raise
 
     def _draw_alike(self) -> None:
         """Begin a pass with the generators of the first worker, where they split its batches."""
-        if self._workers.count == 1 or not self._split:
+        if self._workers.count == 1 or not self.split:
             return
         if threads_of(self._loader) is not None:
             constraint = "one that all workers draw alike from"
@@ -177,13 +247,13 @@ class Batches:
         loader: Any = self._loader
         shares = IndexShares(loader._batch_sampler, self._workers)
         self._sizes = shares.sizes
-        with _sampler_exchanged(loader, shares):
+        with _SamplerExchanged(loader, shares):
             self._iterator = iter(loader)
             return next(self._iterator, None)
 
     @property
     def _splits_indices(self) -> bool:
-        return self._split and self._workers.count > 1 and draws_indices(self._loader)
+        return self.split and self._workers.count > 1 and draws_indices(self._loader)
 
     def _share(self, data: Any, label: Any) -> Share:
         if self._splits_indices:
@@ -191,7 +261,7 @@ class Batches:
         samples = len(data)
         if self._workers.count == 1:
             return Share(data, label, samples, samples)
-        if not self._split:
+        if not self.split:
             total = self._workers.sum(np.array([samples]))
             return Share(data, label, samples, int(total[0]))
         own, count = own_part(samples, self._workers)
@@ -235,56 +305,62 @@ def empty(loader: Any) -> ValueError:
     return ValueError(_check.message("Learner", "data_loader", constraint, loader, remedy))
 
 
-class Place(NamedTuple):
-    """A place in the data: the generators where its pass began, the batches since, and now's."""
-
-    begun: GlobalState
-    drawn: int
-    now: GlobalState
-
-    def as_data(self) -> Dict[str, Any]:
-        """Return the place as what `json` can write."""
-        return {"begun": self.begun.as_data(), "drawn": self.drawn, "now": self.now.as_data()}
-
-    @classmethod
-    def from_data(cls, data: Dict[str, Any]) -> "Place":
-        """Return the place that :meth:`as_data` wrote."""
-        begun, now = (GlobalState.from_data(data[name]) for name in ("begun", "now"))
-        return cls(begun, data["drawn"], now)
-
-
 class _Draw(NamedTuple):
-    """A batch, and the global generators before and after it was drawn."""
+    """A batch, and the global generators before and after it was drawn, where that counts."""
 
-    before: GlobalState
     share: Share
-    after: GlobalState
+    before: Optional[GlobalState] = None
+    after: Optional[GlobalState] = None
 
 
-@contextlib.contextmanager
-def _sampler_kept(loader: Any) -> Iterator[None]:
-    """Let a DataLoader draw by a copy of its sampler: `last_batch='rollover'` remembers."""
-    if not draws_indices(loader):
-        yield
-        return
-    sampler = loader._batch_sampler
-    try:
-        passing = copy.deepcopy(sampler, {id(loader._dataset): loader._dataset})
-    except TypeError:  # one of a user's, which holds a generator or a lock
-        passing = sampler
-    with _sampler_exchanged(loader, passing):
-        yield
+class _AnotherPass(Kept):
+    """A block in which another pass is made, of a loader that remembers nothing of it after."""
+
+    def __init__(self, batches: Batches) -> None:
+        names = ("_iterator", "_sizes", "_begun", "_drawn", "_ended", "_ahead", "_kept", "_given")
+        super().__init__(batches, *names)
+        self._batches = batches
+
+    def take(self) -> None:
+        super().take()
+        self._put_back_memory = Memory(self._batches._loader).keep()
+
+    def begin(self) -> None:
+        batches = self._batches
+        batches._iterator = batches._ahead = batches._given = None
+        batches._drawn, batches._ended, batches._kept = 0, False, deque()
+
+    def put_back(self) -> None:
+        passing = self._batches._iterator
+        if passing is not self._values["_iterator"]:
+            _release(passing)
+        super().put_back()
+        self._put_back_memory()
 
 
-@contextlib.contextmanager
-def _sampler_exchanged(loader: Any, other: Any) -> Iterator[None]:
-    """Let a DataLoader draw by another sampler in the block."""
+class _GivenAgain(Kept):
+    """A block whose batches come again after it."""
+
+    def __init__(self, batches: Batches) -> None:
+        super().__init__(batches, "_given")
+        self._batches = batches
+
+    def begin(self) -> None:
+        self._batches._given = self._batches._given or 0
+
+
+class _SamplerExchanged(Kept):
+    """A block in which a DataLoader draws by another sampler."""
+
     # A copy of the loader would end the worker processes it shares when it is deleted, so it
     # is the private attribute that is exchanged.
-    sampler = loader._batch_sampler
-    with afterwards(lambda: setattr(loader, "_batch_sampler", sampler)):
-        loader._batch_sampler = other
-        yield
+
+    def __init__(self, loader: Any, other: Any) -> None:
+        super().__init__(loader, "_batch_sampler")
+        self._other = other
+
+    def begin(self) -> None:
+        self._owner._batch_sampler = self._other
 
 
 def _start_over(loader: Any) -> None:

@@ -13,7 +13,7 @@ from ..data.batches import check_loader
 from ..distributed.workers import Workers
 from ..state.generators import GlobalState
 from ..state.snapshot import preserved
-from ..state.transaction import afterwards
+from ..state.transaction import afterwards, backstop
 from ..training.iteration import PendingLoss
 from .result import LRFinderResult, StopReason
 from .stopping import (
@@ -143,8 +143,9 @@ class LRFinder:
         total = len(rates) * repeats * (2 if refine else 1)
         hidden = not (progress and workers.is_first)
         bar = tqdm(total=total, desc="Finding a learning rate", disable=hidden)
-        place_kept = getattr(self.learner, "place_kept", contextlib.nullcontext)
-        with bar, afterwards(GlobalState.get().put_back), place_kept():
+        generators = afterwards(GlobalState.get().put_back)
+        place = getattr(self.learner, "place_kept", contextlib.nullcontext)()
+        with bar, generators, backstop(generators), place, backstop(place):
             held = None if validation is None else list(validation)
             search = _Search(self.learner, stop, diverged, held, seed, bar)
             result = search.repeated(rates, repeats)
@@ -202,7 +203,7 @@ class _Search:
 
     def _preserved_sweep(self, rates: Sequence[float]) -> LRFinderResult:
         trainer = self._learner.trainer
-        with preserved(self._learner.net, trainer, self._seed):
+        with preserved(self._learner.net, trainer, self._seed) as again, again:
             trainer.optimizer.lr_scheduler = None
             return self._sweep(rates)
 

@@ -84,6 +84,10 @@ class Annealer:
     def __init__(self, start: Any, end: Any) -> None:
         self.start = self._number("start", start)
         self.end = self._number("end", end)
+        shapes = np.shape(self.start), np.shape(self.end)
+        if all(shapes) and shapes[0] != shapes[1]:
+            constraint = f"a number, or of the shape of `start`, {shapes[0]}"
+            raise ValueError(_check.message(type(self).__name__, "end", constraint, end))
 
     def __call__(self, pos: Any) -> Any:
         """Return the value at `pos`."""
@@ -364,7 +368,7 @@ def _number_or_array(owner: str, argument: str, value: Any) -> Any:
     if isinstance(value, (list, tuple, np.ndarray)) and np.ndim(value) > 0:
         try:
             array = np.array(value, dtype=np.float64)
-        except (TypeError, ValueError):
+        except (OverflowError, TypeError, ValueError):
             array = np.array(np.nan)
         if not np.isfinite(array).all():
             constraint = "a finite number or an array of them"

@@ -104,6 +104,10 @@ class HyperParameters:
             raise ValueError(_check.message("HyperParameters", "name", constraint, name))
         return attribute
 
+    def has(self, name: str) -> bool:
+        """Say whether the optimizer has a hyper-parameter of this name."""
+        return name in self.names
+
     def __getitem__(self, name: str) -> List[float]:
         attribute = self.attribute(name)
         optimizer = self.trainer.optimizer

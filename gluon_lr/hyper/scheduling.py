@@ -168,8 +168,15 @@ class ParamScheduler:
         for name, by_group in values.items():
             hypers.assign(name, by_group)
         if self.momentum_correction:
-            self._correct_momentum(hypers, n, values["lr"])
+            self._correct_momentum(hypers, n)
         self._counter = _trainer.UpdateCounter(hypers.trainer, start=n - 1)
+
+    def go_on_from(self, values: Mapping[str, List[float]]) -> None:
+        """Give the trainer the values that its last update was made with, by name and group."""
+        if self._hypers is not None:
+            for name in self.scheds:
+                self._hypers.assign(name, values[name])
+            self._rates = values.get("lr")
 
     def put_back(self) -> None:
         """Give the trainer the values it had before the first step."""
@@ -203,7 +210,8 @@ class ParamScheduler:
         length = "" if self.length is None else f", length={self.length}"
         return f"ParamScheduler({self.scheds!r}{length})"
 
-    def _correct_momentum(self, hypers: HyperParameters, n: int, rates: List[float]) -> None:
+    def _correct_momentum(self, hypers: HyperParameters, n: int) -> None:
+        rates = hypers["lr"]
         before, self._rates = self._rates, rates
         if before is None and n > 1:
             before = hypers.by_group("lr", self.at(n - 1)["lr"])

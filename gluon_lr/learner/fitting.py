@@ -2,19 +2,34 @@
 
 import contextlib
 import time
-from typing import Any, Dict, Iterator, Mapping, Optional, Sequence
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence
 
 import numpy as np
 from tqdm.auto import tqdm
 
+from ..data.batches import Batches
 from ..hyper import annealing
 from ..hyper.scheduling import Curves, ParamScheduler
+from ..state import schema
 from ..state.generators import GlobalState
-from ..state.interrupts import Hold, interrupts_held_by
-from ..state.transaction import afterwards
-from ..training.iteration import IterationLearner
+from ..state.interrupts import uninterrupted
+from ..state.memory import Memory
+from ..state.transaction import Transaction, afterwards
 from .callbacks import Callback, CancelFitException
 from .recorder import Recorder
+
+_FIT = schema.Record(
+    n_epoch=schema.POSITIVE,
+    iterations_per_epoch=schema.POSITIVE,
+    by_passes=schema.FLAG,
+    scheds=schema.ByName(schema.ANYTHING),
+    frozen_to=schema.Maybe(schema.COUNT),
+    epochs_ended=schema.COUNT,
+    in_epoch=schema.COUNT,
+    in_pass=schema.FLAG,
+    skipped=schema.COUNT,
+    begun=schema.FLAG,
+)
 
 
 class Fit:
@@ -26,6 +41,9 @@ class Fit:
         Epochs.
     iterations_per_epoch : int
         Batches in each.
+    by_passes : bool
+        Whether an epoch is a pass through the data, however long that is. Then
+        `iterations_per_epoch` is the length of the pass that is expected now.
     scheds : dict
         Curves by hyper-parameter, over all of it.
     frozen_to : int, optional
@@ -38,28 +56,43 @@ class Fit:
         self,
         n_epoch: int,
         iterations_per_epoch: int,
+        by_passes: bool,
         scheds: Mapping[str, Curves],
         frozen_to: Optional[int] = None,
         start_epoch: int = 0,
     ) -> None:
         self.n_epoch = n_epoch
         self.iterations_per_epoch = iterations_per_epoch
+        self.by_passes = by_passes
         self.scheds = dict(scheds)
         self.frozen_to = frozen_to
-        self.iteration = start_epoch * iterations_per_epoch  # batches trained on
-        self.updates = self.iteration  # of these, those that AMP did not skip
         self.epochs_ended = start_epoch
+        self.in_epoch = 0  # batches trained on since then
+        self.in_pass = False  # whether the pass of this epoch has begun
+        self.skipped = 0  # updates that AMP did not make
         self.begun = False
 
     @property
+    def in_the_data(self) -> bool:
+        """Whether it goes on in the middle of the data, and not with a new pass."""
+        return self.begun and (self.in_pass or not self.by_passes)
+
+    @property
     def length(self) -> int:
-        """Batches in all epochs."""
+        """Batches in all epochs, if all are as long as the present one."""
         return self.n_epoch * self.iterations_per_epoch
 
     @property
-    def at_epoch_end(self) -> bool:
-        """Whether all batches of an epoch were trained on, and it has not been ended."""
-        return self.iteration == (self.epochs_ended + 1) * self.iterations_per_epoch
+    def done(self) -> int:
+        """Batches trained on, if all epochs were as long as the present one."""
+        in_epoch = min(self.in_epoch, self.iterations_per_epoch)
+        return self.epochs_ended * self.iterations_per_epoch + in_epoch
+
+    @property
+    def next_update(self) -> int:
+        """The number of the next update on curves of this :attr:`length`, from 1."""
+        last_of_epoch = (self.epochs_ended + 1) * self.iterations_per_epoch
+        return max(min(self.done + 1, last_of_epoch) - self.skipped, 1)
 
     def as_data(self) -> Dict[str, Any]:
         """Return it as what `json` can write; a user's own curves become None."""
@@ -67,11 +100,18 @@ class Fit:
         return {**vars(self), "scheds": scheds}
 
     @classmethod
-    def from_data(cls, data: Dict[str, Any]) -> "Fit":
-        """Return the fit that :meth:`as_data` wrote."""
-        fit = cls(0, 0, {})
+    def from_data(cls, data: Any, place: str) -> "Fit":
+        """Return the fit that :meth:`as_data` wrote, or raise a ValueError that names the place."""
+        _FIT.check(data, place)
+        if data["epochs_ended"] > data["n_epoch"]:
+            expected = f"at most n_epoch, {data['n_epoch']}"
+            raise schema.astray(f"{place}.epochs_ended", expected, data["epochs_ended"])
+        fit = cls(1, 1, False, {})
         vars(fit).update(data)
-        fit.scheds = {name: _from_data(curves) for name, curves in data["scheds"].items()}
+        fit.scheds = {
+            name: _from_data(curves, f"{place}.scheds[{name!r}]")
+            for name, curves in data["scheds"].items()
+        }
         return fit
 
 
@@ -82,6 +122,8 @@ class Fitting:
     ----------
     learner : Learner
         The learner that trains. The callbacks get it.
+    batches : Batches
+        What it trains on.
     fit : Fit
         What to do; it is brought up to date after each update.
     callbacks : list of Callback
@@ -94,37 +136,46 @@ class Fitting:
 
     def __init__(
         self,
-        learner: IterationLearner,
+        learner: Any,
+        batches: Batches,
         fit: Fit,
         callbacks: Sequence[Callback],
         scheduler: ParamScheduler,
         recorder: Recorder,
     ) -> None:
         self._learner = learner
+        self._batches = batches
         self._fit = fit
         self._callbacks = callbacks
         self._scheduler = scheduler
         self._recorder = recorder
-        self._hold = Hold()
         self._lr_scheduler = learner.trainer.optimizer.lr_scheduler
+        self._at: Optional[int] = None  # the update whose values the trainer has
 
     def run(self, progress: bool) -> None:
         """Train to the end, or to where a callback cancels, and put the hyper-parameters back."""
         fit = self._fit
         hidden = not (progress and self._learner.workers.is_first)
-        bar = tqdm(total=fit.length, initial=fit.iteration, disable=hidden)
-        with bar, interrupts_held_by() as self._hold, afterwards(self._put_back):
+        bar = tqdm(total=fit.length, initial=fit.done, disable=hidden)
+        with bar, afterwards(self._put_back) as again, again:
             self._take_lr_scheduler()
             self._scheduler.bind(self._learner.trainer)
+            self._go_on()
             self._train(bar)
 
-    @contextlib.contextmanager
-    def at_rest(self) -> Iterator[None]:
-        """Put the trainer's own hyper-parameters back for the block."""
-        self._put_back()
-        yield
+    def at_rest(self) -> Transaction:
+        """Return a block in which the trainer has its own hyper-parameters."""
+        return _AtRest(self._put_back, self._go_on)
+
+    def before_step(self) -> None:
+        """Give the trainer the values of its next update."""
+        self._at = self._fit.next_update
+        self._scheduler.step(self._at)
+
+    def _go_on(self) -> None:
         self._take_lr_scheduler()
-        self._scheduler.step(max(self._fit.updates, 1))
+        if len(self._recorder):
+            self._scheduler.go_on_from(self._recorder.last_hps)
 
     def _train(self, bar: tqdm) -> None:
         with contextlib.suppress(CancelFitException):
@@ -136,43 +187,65 @@ class Fitting:
     def _train_epoch(self, bar: tqdm) -> None:
         fit = self._fit
         start = time.perf_counter()
-        if fit.iteration == fit.epochs_ended * fit.iterations_per_epoch:
+        self._expect_a_pass(bar)
+        if fit.in_epoch == 0:
             self._call("before_epoch")
-        while not fit.at_epoch_end:
+        while self._expects_more:
             self._call("before_batch")
-            with self._hold:
-                self._update()
+            if not self._update():
+                break
             self._call("after_batch")
-            if bar.update():
+            if bar.update(fit.done - bar.n):
                 self._show(bar)
         self._end_epoch(start)
+        bar.update(fit.done - bar.n)
         self._show(bar)
         self._call("after_epoch")
 
-    def _update(self) -> None:
+    def _expect_a_pass(self, bar: tqdm) -> None:
+        """Ask the loader how long the pass will be that this epoch is."""
         fit = self._fit
-        self._scheduler.step(fit.updates + 1)
+        if fit.by_passes and not fit.in_pass:
+            self._batches.start_pass()
+            fit.iterations_per_epoch = self._learner.iterations_per_epoch
+            fit.in_pass = True
+            bar.total, bar.n = fit.length, fit.done
+        self._scheduler.length = fit.length
+
+    @property
+    def _expects_more(self) -> bool:
+        fit = self._fit
+        ends = fit.in_epoch >= fit.iterations_per_epoch
+        return not ends or (fit.by_passes and self._batches.has_more())
+
+    @uninterrupted
+    def _update(self) -> bool:
+        """Train on the next batch, if there is one in this epoch."""
+        fit = self._fit
+        if fit.by_passes and not self._batches.has_more():
+            return False
         self._learner.enqueue()
-        fit.iteration += 1
-        fit.updates = self._scheduler.position
+        fit.in_epoch += 1
+        fit.skipped += self._scheduler.position < (self._at or 0)
+        return True
 
     def _end_epoch(self, start: float) -> None:
         """Validate and record; where that is interrupted, it is done again, from the same place."""
-        fit, ended, generators = self._fit, self._fit.epochs_ended, GlobalState.get()
-        try:
-            losses = self._recorder.last_losses(fit.iterations_per_epoch)
+        fit = self._fit
+        with _UnlessEnded(fit, self._learner.valid_loader) as again, again:
+            losses = self._recorder.last_losses(fit.in_epoch)
             values = {"train_loss": float(np.mean(losses))}
             self._learner.average_running_statistics()
             if self._learner.valid_loader is not None:
                 values.update(self._learner.workers.means(self._learner.validate()))
-            seconds = time.perf_counter() - start
-            with self._hold:
-                self._recorder.end_epoch(epoch=ended, **values, time=seconds)
-                fit.epochs_ended += 1
-        except BaseException:
-            if fit.epochs_ended == ended:
-                generators.put_back()
-            raise
+            self._epoch_ended(epoch=fit.epochs_ended, **values, time=time.perf_counter() - start)
+
+    @uninterrupted
+    def _epoch_ended(self, **values: Any) -> None:
+        self._recorder.end_epoch(**values)
+        self._fit.epochs_ended += 1
+        self._fit.in_epoch = 0
+        self._fit.in_pass = False
 
     def _show(self, bar: tqdm) -> None:
         recorder = self._recorder
@@ -197,6 +270,38 @@ class Fitting:
             getattr(callback, event)(self._learner)
 
 
+class _AtRest(Transaction):
+    """A block in which a fit's curves rest."""
+
+    def __init__(self, rest: Callable[[], None], go_on: Callable[[], None]) -> None:
+        self._rest = rest
+        self._go_on = go_on
+
+    def begin(self) -> None:
+        self._rest()
+
+    def put_back(self) -> None:
+        self._go_on()
+
+
+class _UnlessEnded(Transaction):
+    """A block at the end of an epoch, after which generators are put back if it goes on."""
+
+    def __init__(self, fit: Fit, valid_loader: Any) -> None:
+        self._fit = fit
+        self._valid_loader = valid_loader
+
+    def take(self) -> None:
+        self._ended = self._fit.epochs_ended
+        self._generators = GlobalState.get()
+        self._put_back_memory = Memory(self._valid_loader).keep()
+
+    def put_back(self) -> None:
+        if self._fit.epochs_ended == self._ended:
+            self._put_back_memory()
+            self._generators.put_back()
+
+
 def _as_data(curves: Curves) -> Any:
     try:
         if isinstance(curves, (list, tuple)):
@@ -206,9 +311,13 @@ def _as_data(curves: Curves) -> Any:
         return None
 
 
-def _from_data(data: Any) -> Any:
+def _from_data(data: Any, place: str) -> Any:
+    if isinstance(data, list):
+        return [_from_data(one, f"{place}[{number}]") for number, one in enumerate(data)]
     if data is None:
         return None
-    if isinstance(data, list):
-        return [annealing.from_config(one) for one in data]
-    return annealing.from_config(data)
+    schema.PLAIN.check(data, place)
+    try:
+        return annealing.from_config(data)
+    except (TypeError, ValueError) as error:
+        raise schema.astray(place, "the config of a curve", error) from None

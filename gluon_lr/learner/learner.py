@@ -6,7 +6,6 @@ from typing import (
     Callable,
     Dict,
     Iterable,
-    Iterator,
     List,
     Mapping,
     Optional,
@@ -18,7 +17,8 @@ from typing import (
 from .. import _check
 from .._mxnet import mx
 from .._trainer import parameters_of
-from ..data.batches import Batch, Place, check_loader, empty
+from ..data.batches import Batch, check_loader, empty
+from ..data.place import LoaderMemory
 from ..hyper.annealing import SchedNo
 from ..hyper.group_rates import Rate, group_rates
 from ..hyper.groups import Freezer, parameter_groups
@@ -33,22 +33,25 @@ from ..hyper.policies import (
 from ..hyper.scheduling import Curves, ParamScheduler
 from ..state.checkpoint import (
     PathLike,
-    apply_checkpoint,
+    Reading,
     load_params,
     load_states,
-    read_checkpoint,
     save_checkpoint,
     save_params,
     save_states,
+    tell,
 )
-from ..state.interrupts import interrupts_held_by
-from ..state.transaction import afterwards
+from ..state.interrupts import uninterrupted
+from ..state.memory import Memory
+from ..state.trainer import names_of, statement_of
+from ..state.transaction import Kept, Together, Transaction, afterwards, backstop
 from ..training.iteration import IterationLearner, PendingLoss, metric_of
 from ..training.placement import Context, contexts_for, initialize
 from .callbacks import Callback
 from .fitting import Fit, Fitting
 from .lr_find import SuggestedLRs, lr_find
 from .recorder import Recorder
+from .run import Run, data_of
 
 Callbacks = Union[Callback, ParamScheduler, Sequence[Union[Callback, ParamScheduler]], None]
 
@@ -173,6 +176,8 @@ class Learner(IterationLearner):
         self._freezer = Freezer(self.groups)
         self._fits: List[Fit] = []  # still to be done
         self._fitting: Optional[Fitting] = None
+        self._valid = LoaderMemory(valid_loader)
+        statement_of(self.trainer)
 
     @property
     def iterations_per_epoch(self) -> int:
@@ -385,6 +390,7 @@ class Learner(IterationLearner):
         RuntimeError
             Where no fit was interrupted, or its curves were functions that are in no file.
         """
+        self._check_no_fit("resume")
         if not self._fits:
             raise RuntimeError("Learner: no fit was interrupted, so there is none to resume.")
         lost = [name for fit in self._fits for name, curve in fit.scheds.items() if curve is None]
@@ -395,7 +401,7 @@ class Learner(IterationLearner):
             )
         callbacks = _callbacks("resume", cbs)[0]
         self.prepare()
-        if self._fits[0].begun:
+        if self._fits[0].in_the_data:
             self._batches.catch_up()
         self._run(callbacks)
 
@@ -467,7 +473,7 @@ class Learner(IterationLearner):
             On an argument outside its bounds.
         """
         hypers = HyperParameters(self.trainer, self.groups)
-        with afterwards(hypers.put_back):
+        with afterwards(hypers.put_back) as again, again:
             if wd is not None:
                 hypers["wd"] = wd
             result = lr_find(self, start_lr, end_lr, num_it, stop_div, self.progress)
@@ -488,51 +494,51 @@ class Learner(IterationLearner):
         ValueError, OSError
             As :func:`gluon_lr.save_checkpoint`.
         """
-        more = {
-            "fits": [fit.as_data() for fit in self._fits],
-            "groups": len(self.groups),
-            "frozen_to": self._freezer.frozen_to,
-            "recorder": self.recorder.as_data(),
-            "place": self._batches.place().as_data(),
-        }
         at_rest = contextlib.nullcontext() if self._fitting is None else self._fitting.at_rest()
-        with at_rest:
-            save_checkpoint(path, self.net, self.trainer, more)
+        with at_rest, backstop(at_rest):
+            run = data_of(
+                self._fits,
+                self._group_names,
+                self._freezer,
+                self.recorder,
+                self._batches,
+                self._valid_memory,
+            )
+            save_checkpoint(path, self.net, self.trainer, run)
 
     def load(self, path: PathLike) -> None:
         """Read a file of :meth:`save`; after an error nothing has changed.
 
         Training goes on, with :meth:`resume` or :meth:`iteration`, as it would have: the next
         batch begins the pass anew and reads up to the place, for which the loader has to be made
-        as it was. MXNet's own generators, which dropout draws from, cannot be saved.
+        as it was. What this script states otherwise than the one that wrote the file, a rate, a
+        momentum or a schedule, holds, and a warning names both. MXNet's own generators, which
+        dropout draws from, cannot be saved.
 
         Raises
         ------
         ValueError
-            Where the file is not whole, or of another net, optimizer or number of groups.
+            Where the file is not whole, or of another net, optimizer or groups.
         OSError
             Where there is no such file.
         RuntimeError
             During a fit.
         """
-        if self._fitting is not None:
-            raise RuntimeError("Learner: a fit is at work; load before or after it.")
-        data = read_checkpoint(path)
-        more = data["more"]
-        groups = more.get("groups") if isinstance(more, dict) else None
-        if groups != len(self.groups):
-            constraint = f"a file of Learner.save of as many parameter groups, {len(self.groups)}"
-            value = f"{path}, of {groups or 'none'}"
-            raise ValueError(_check.message("load", "path", constraint, value))
-        fits = [Fit.from_data(fit) for fit in more["fits"]]
-        place = Place.from_data(more["place"])
-        with interrupts_held_by() as hold, hold:
-            apply_checkpoint(data, self.net, self.trainer)
-            self._freezer.freeze_to(more["frozen_to"])
-            self._fits = fits
-            self.recorder = Recorder(self.trainer, self.groups)
-            self.recorder.take_data(more["recorder"])
-            self._batches.go_to(place)
+        self._check_no_fit("load")
+        reading = Reading(path, self.net, self.trainer)
+        hypers = HyperParameters(self.trainer, self.groups)
+        run = Run(reading.more, path, hypers, self._group_names, self._batches, self._valid_memory)
+        tell(reading.differences + run.differences)
+        self._go_to(reading, run)
+
+    @uninterrupted
+    def _go_to(self, reading: Reading, run: Run) -> None:
+        reading.apply()
+        self._freezer.freeze_to(run.frozen_to)
+        self._fits = run.fits
+        self.recorder = run.recorder
+        self._batches.go_to(run.place)
+        self._valid_memory.put_back(run.valid)
 
     def save_params(self, path: PathLike) -> None:
         """Write the parameters to a file as ``net.save_parameters`` does, whole or not at all."""
@@ -559,33 +565,50 @@ class Learner(IterationLearner):
         ------
         ValueError
             Where the file is not whole, or of another optimizer.
+        RuntimeError
+            During a fit.
         """
+        self._check_no_fit("load_states")
         load_states(path, self.net, self.trainer)
 
-    @contextlib.contextmanager
-    def no_bar(self) -> Iterator[None]:
+    def no_bar(self) -> Transaction:
         """Show no progress bars within the block."""
-        shown = self.progress
-        with afterwards(lambda: setattr(self, "progress", shown)):
-            self.progress = False
-            yield
+        return _NoBar(self)
 
-    @contextlib.contextmanager
-    def place_kept(self) -> Iterator[None]:
-        """Keep the place in the data, and the recorder, for the block.
+    def place_kept(self) -> Transaction:
+        """Keep the place in the data, the recorder and an interrupted fit for the block.
 
         Go on, after it, with the batch that would have come without it. Within the block come
         the batches of another pass. Together with :func:`gluon_lr.preserved` it leaves no trace:
         ``with preserved(learner.net, learner.trainer), learner.place_kept(): ...``
 
-        The random generators that the loader, its sampler and its dataset hold are put back
-        too, but not those of worker processes. Where the loader is an iterator, which has only
-        one pass, the block takes its next batches; they stay in memory and come again after it.
+        What the loader, its sampler and its dataset remember, random generators among it, is put
+        back too, and so is that of `valid_loader`; but not that of worker processes. Where the
+        loader is an iterator, which has only one pass, the block takes its next batches; they
+        stay in memory and come again after it.
         """
-        recorder = self.recorder
-        with super().place_kept(), afterwards(lambda: setattr(self, "recorder", recorder)):
-            self.recorder = Recorder(self.trainer, self.groups)
-            yield
+        frozen_to = self._freezer.frozen_to
+        unfrozen = afterwards(lambda: self._freezer.freeze_to(frozen_to))
+        return Together(super().place_kept(), unfrozen, _RunKept(self))
+
+    @property
+    def _group_names(self) -> List[List[str]]:
+        names = dict(zip(map(id, parameters_of(self.trainer)), names_of(self.net, self.trainer)))
+        return [[names[id(parameter)] for parameter in group] for group in self.groups]
+
+    @property
+    def _valid_memory(self) -> LoaderMemory:
+        if self._valid.loader is not self.valid_loader:  # another one by now
+            self._valid = LoaderMemory(self.valid_loader)
+        return self._valid
+
+    def _check_no_fit(self, action: str) -> None:
+        if self._fitting is not None:
+            raise RuntimeError(f"Learner: a fit is at work; {action} before or after it.")
+
+    def _stepping(self) -> None:
+        if self._fitting is not None:
+            self._fitting.before_step()
 
     def _stepped(self, loss: PendingLoss) -> None:
         self.recorder.record(loss)
@@ -630,6 +653,7 @@ class Learner(IterationLearner):
         start_epoch: int = 0,
         frozen_to: Optional[int] = None,
     ) -> Fit:
+        self._check_no_fit(owner)
         n_epoch = _check.integer(owner, "n_epoch", n_epoch, 1)
         start_epoch = _check.integer(owner, "start_epoch", start_epoch, 0)
         if start_epoch >= n_epoch:
@@ -653,7 +677,8 @@ class Learner(IterationLearner):
         ParamScheduler(scheds).check(HyperParameters(self.trainer, self.groups))
         iterations = self.iterations_per_epoch
         self.prepare()
-        return Fit(n_epoch, self.workers.of_first(iterations), scheds, frozen_to, start_epoch)
+        iterations = self.workers.of_first(iterations)
+        return Fit(n_epoch, iterations, self._fits_by_passes, scheds, frozen_to, start_epoch)
 
     def _start(self, fits: List[Fit], cbs: Callbacks) -> None:
         self._fits = fits
@@ -662,14 +687,19 @@ class Learner(IterationLearner):
     def _run(self, callbacks: List[Callback]) -> None:
         while self._fits:
             fit = self._fits[0]
-            with interrupts_held_by() as hold, hold:
-                self._begin(fit)
-            self._fitting = Fitting(self, fit, callbacks, self._scheduler_of(fit), self.recorder)
-            try:
-                self._fitting.run(self.progress)
-            finally:
-                self._fitting = None
+            self._begin(fit)
+            scheduler = self._scheduler_of(fit)
+            fitting = Fitting(self, self._batches, fit, callbacks, scheduler, self.recorder)
+            with Kept(self, "_fitting") as again, again:
+                self._fitting = fitting
+                fitting.run(self.progress)
             self._fits.pop(0)
+
+    @property
+    def _fits_by_passes(self) -> bool:
+        """Whether an epoch is a pass: not where it has a length, nor where workers differ in it."""
+        alone = self.workers.count == 1 or self._batches.split
+        return self._iterations_per_epoch is None and alone
 
     def _scheduler_of(self, fit: Fit) -> ParamScheduler:
         correction = self.momentum_correction and "lr" in fit.scheds
@@ -677,6 +707,7 @@ class Learner(IterationLearner):
             fit.scheds, length=fit.length, groups=self.groups, momentum_correction=correction
         )
 
+    @uninterrupted
     def _begin(self, fit: Fit) -> None:
         if fit.frozen_to is not None:
             self._freezer.freeze_to(fit.frozen_to)
@@ -686,6 +717,40 @@ class Learner(IterationLearner):
             self.recorder = Recorder(self.trainer, self.groups, list(fit.scheds))
             self.recorder.search = search
             self._batches.start_pass()
+
+
+class _RunKept(Kept):
+    """A block with a recorder of its own, after which an interrupted fit can be resumed.
+
+    The validation data remember nothing of it.
+    """
+
+    def __init__(self, learner: Learner) -> None:
+        super().__init__(learner, "recorder", "_fits", "_fitting")
+
+    def take(self) -> None:
+        super().take()
+        self._put_back_memory = Memory(self._owner.valid_loader).keep()
+
+    def put_back(self) -> None:
+        super().put_back()
+        self._put_back_memory()
+
+    def begin(self) -> None:
+        learner = self._owner
+        learner.recorder = Recorder(learner.trainer, learner.groups)
+        learner._fits = []
+        learner._fitting = None
+
+
+class _NoBar(Kept):
+    """A block without progress bars."""
+
+    def __init__(self, learner: Learner) -> None:
+        super().__init__(learner, "progress")
+
+    def begin(self) -> None:
+        self._owner.progress = False
 
 
 def _optimizer(

@@ -14,12 +14,20 @@ from .._mxnet import mx
 from ..finder.result import LRFinderResult
 from ..finder.suggest import exponential_mean
 from ..hyper.parameters import FASTAI_NAMES, HyperParameters
+from ..state import schema
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LATE = 2  # updates after which a loss is read
 Value = Union[int, float]
+
+_DATA = schema.Record(
+    losses=schema.ARRAY,
+    hps=schema.ByName(schema.ARRAY),
+    epochs=schema.Several(schema.ByName(schema.SCALAR)),
+    ends=schema.Several(schema.COUNT),
+)
 
 
 class Recorder:
@@ -128,6 +136,12 @@ class Recorder:
         return {key: np.array(values).reshape(-1, groups) for key, values in self._values.items()}
 
     @property
+    def last_hps(self) -> Dict[str, List[float]]:
+        """For each hyper-parameter its values at the last update, by group; none before that."""
+        groups = len(self._hypers.groups)
+        return {key: values[-groups:].tolist() for key, values in self._values.items()}
+
+    @property
     def min_grad_lr(self) -> Optional[float]:
         """The rate at which the last search's loss fell most steeply, as fastai 1 has it."""
         return self._searched().suggestions["min_grad"]
@@ -230,8 +244,11 @@ class Recorder:
         return text.getvalue()
 
     def to_json(self) -> str:
-        """Return all of it as JSON: 'losses', 'hps' by group, 'epochs'."""
-        return json.dumps(self.as_data(), default=np.ndarray.tolist)
+        """Return all of it as JSON: 'losses', 'hps' by group, 'epochs'.
+
+        Numbers that are not finite are the texts nan, inf and -inf.
+        """
+        return json.dumps(_written(self.as_data()))
 
     def as_data(self) -> Dict[str, Any]:
         """Return all of it as numbers, lists, dictionaries and arrays."""
@@ -242,10 +259,27 @@ class Recorder:
             "ends": self._ends,
         }
 
-    def take_data(self, data: Dict[str, Any]) -> None:
-        """Hold what :meth:`as_data` returned, in place of what there is."""
-        self._values = {key: array("d", np.ravel(rows)) for key, rows in data["hps"].items()}
-        self.keys = list(self._values)
+    def take_data(self, data: Any, place: str = "recorder") -> None:
+        """Hold what :meth:`as_data` returned, in place of what there is.
+
+        Raises
+        ------
+        ValueError
+            Where it is no such data; the message names what in `place` is not.
+        """
+        _DATA.check(data, place)
+        updates, groups = len(data["losses"]), len(self._hypers.groups)
+        schema.arrays_of((updates,), np.float64).check(data["losses"], f"{place}.losses")
+        for key, rows in data["hps"].items():
+            schema.arrays_of((updates, groups), np.float64).check(rows, f"{place}.hps[{key!r}]")
+        if len(data["ends"]) != len(data["epochs"]):
+            expected = f"{len(data['epochs'])} numbers, one for each of the epochs"
+            raise schema.astray(f"{place}.ends", expected, data["ends"])
+        unknown = np.full((updates, groups), np.nan)  # to another MXNet's optimizer, say
+        self.keys = list(dict.fromkeys([*self.keys, *filter(self._hypers.has, data["hps"])]))
+        self._values = {
+            key: array("d", np.ravel(data["hps"].get(key, unknown))) for key in self.keys
+        }
         self._losses = np.asarray(data["losses"]).tolist()
         self._known = len(self._losses)
         self.epochs = [dict(epoch) for epoch in data["epochs"]]
@@ -286,6 +320,19 @@ class Recorder:
         if self.search is None:
             raise RuntimeError("Recorder: no search to tell about yet; call learner.lr_find().")
         return self.search
+
+
+def _written(value: Any) -> Any:
+    """Return data as what JSON has: lists for arrays, texts for numbers that are not finite."""
+    if isinstance(value, dict):
+        return {name: _written(one) for name, one in value.items()}
+    if isinstance(value, np.ndarray):
+        return _written(value.tolist())
+    if isinstance(value, list):
+        return [_written(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
 
 
 def _cell(name: str, value: Optional[Value]) -> str:

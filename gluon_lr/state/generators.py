@@ -1,14 +1,37 @@
 """The random generators that Python and NumPy draw from, and those that an object holds."""
 
+import functools
+import math
 import random
-from types import FunctionType, ModuleType
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Set
+from typing import Any, Dict, NamedTuple
 
 import numpy as np
 
-from .._mxnet import mx
+from .. import _check
+from . import schema
 
-_LEAVES = (type, ModuleType, FunctionType, mx.gluon.Block)
+_GLOBAL = (random._inst, np.random.mtrand._rand)
+# what NumPy does not check itself: it would read outside of its arrays
+_LARGEST = {
+    "pos": 624,
+    "buffer_pos": 4,
+    "has_gauss": 1,
+    "has_uint32": 1,
+    "uinteger": 2**32 - 1,
+    "state": 2**128 - 1,
+    "inc": 2**128 - 1,
+}
+_BIT_GENERATORS = {
+    name: getattr(np.random, name) for name in ("MT19937", "PCG64", "Philox", "SFC64")
+}
+_WORD = schema.Schema(
+    "a whole number of 32 bits", lambda one: type(one) is int and 0 <= one < 2**32
+)
+_DATA = schema.Record(
+    python=schema.Several(schema.ANYTHING, at_least=3),
+    numpy=schema.Several(schema.ANYTHING, at_least=4),
+    numpy_key=schema.Several(_WORD, at_least=624),
+)
 
 
 class GlobalState(NamedTuple):
@@ -37,38 +60,117 @@ class GlobalState(NamedTuple):
         return {"python": self.python, "numpy": self.numpy, "numpy_key": key}
 
     @classmethod
-    def from_data(cls, data: Dict[str, Any]) -> "GlobalState":
-        """Return the state that :meth:`as_data` wrote."""
-        version, internal, gauss = data["python"]
-        key = np.array(data["numpy_key"], dtype=np.uint32).tobytes()
-        return cls((version, tuple(internal), gauss), tuple(data["numpy"]), key)
+    def from_data(cls, data: Any, place: str = "generators") -> "GlobalState":
+        """Return what :meth:`as_data` wrote, or raise a ValueError that names the place."""
+        _DATA.check(data, place)
+        key = np.array(data["numpy_key"], dtype=np.uint32)
+        try:
+            version, internal, gauss = data["python"]
+            random.Random().setstate((version, tuple(internal), gauss))
+            name, position, has_gauss, cached = data["numpy"]
+            state = {"key": key, "pos": position}
+            parts = {"bit_generator": name, "state": state, "has_gauss": has_gauss, "gauss": cached}
+            check_state(np.random.RandomState(), parts)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise schema.astray(place, "of these generators", error) from None
+        return cls((version, tuple(internal), gauss), tuple(data["numpy"]), key.tobytes())
 
 
-def states_held_by(owner: Any) -> List[Callable[[], None]]:
-    """Take the states of the generators in the attributes of `owner`, and of those in turn.
+def is_generator(value: Any) -> bool:
+    """Say whether a value is a random generator, other than the two of a :class:`GlobalState`."""
+    kind: Any = type(value)
+    return can_be_generator(kind) and not any(value is one for one in _GLOBAL)
 
-    Calling each of what is returned puts one back.
+
+@functools.lru_cache(maxsize=1000)
+def can_be_generator(kind: Any) -> bool:
+    """Say whether the objects of a class are random generators with a state."""
+    kinds = (random.Random, np.random.RandomState, np.random.Generator)
+    return issubclass(kind, kinds) and not issubclass(kind, random.SystemRandom)
+
+
+def state_of(generator: Any) -> Dict[str, Any]:
+    """Return a generator's state as what `json` can write, and arrays.
+
+    Parameters
+    ----------
+    generator : random.Random, numpy.random.RandomState or numpy.random.Generator
+        It does not change.
     """
-    return [_put_back(generator) for generator in _held_by(owner, set())]
-
-
-def _held_by(owner: Any, seen: Set[int]) -> Iterator[Any]:
-    if id(owner) in seen or isinstance(owner, _LEAVES):
-        return
-    seen.add(id(owner))
-    if isinstance(owner, (random.Random, np.random.RandomState, np.random.Generator)):
-        yield owner
-        return
-    for value in list(getattr(owner, "__dict__", {}).values()):
-        yield from _held_by(value, seen)
-
-
-def _put_back(generator: Any) -> Callable[[], None]:
-    if isinstance(generator, random.Random):
-        python = generator.getstate()
-        return lambda: generator.setstate(python)
+    if isinstance(generator, np.random.Generator):
+        return dict(generator.bit_generator.state)
     if isinstance(generator, np.random.RandomState):
-        legacy = generator.get_state()
-        return lambda: generator.set_state(legacy)
-    state = generator.bit_generator.state
-    return lambda: setattr(generator.bit_generator, "state", state)
+        return dict(generator.get_state(legacy=False))
+    _, internal, gauss = random.Random.getstate(generator)
+    *key, position = internal
+    return {
+        "bit_generator": "random.Random",
+        "state": {"key": np.array(key, dtype=np.uint32), "pos": position},
+        "has_gauss": int(gauss is not None),
+        "gauss": 0.0 if gauss is None else gauss,
+    }
+
+
+def put_state(generator: Any, state: Any) -> None:
+    """Make a generator go on from a state that :func:`state_of` returned.
+
+    Raises
+    ------
+    ValueError
+        Where it is of a generator of another kind, or no state.
+    """
+    check_state(generator, state)
+    if isinstance(generator, np.random.Generator):
+        generator.bit_generator.state = state
+    elif isinstance(generator, np.random.RandomState):
+        generator.set_state(state)
+    else:
+        internal = (*state["state"]["key"].tolist(), state["state"]["pos"])
+        gauss = state["gauss"] if state["has_gauss"] else None
+        random.Random.setstate(generator, (random.Random.VERSION, internal, gauss))
+
+
+def made_from(state: Any) -> Any:
+    """Return a new generator that goes on from a state that :func:`state_of` returned.
+
+    Raises
+    ------
+    ValueError
+        Where it is no state.
+    """
+    kind = state.get("bit_generator") if isinstance(state, dict) else None
+    if kind == "random.Random":
+        generator: Any = random.Random()
+    elif kind in _BIT_GENERATORS:
+        with_gauss = "has_gauss" in state
+        generator = (np.random.RandomState if with_gauss else np.random.Generator)(
+            _BIT_GENERATORS[kind]()
+        )
+    else:
+        constraint = "the state of a random generator"
+        raise ValueError(_check.message("made_from", "state", constraint, type(state)))
+    put_state(generator, state)
+    return generator
+
+
+def check_state(generator: Any, state: Any) -> None:
+    """Raise a ValueError where :func:`put_state` would."""
+    own = state_of(generator)
+    if not _alike(own, state):
+        constraint = f"the state of a generator of {own['bit_generator']}"
+        raise ValueError(_check.message("put_state", "state", constraint, type(state)))
+
+
+def _alike(own: Any, other: Any, name: str = "") -> bool:
+    """Say whether a part of a state is of the kind, the size and within the bounds of one's own."""
+    if type(own) is not type(other):
+        return False
+    if isinstance(own, dict):
+        return own.keys() == other.keys() and all(_alike(own[k], other[k], k) for k in own)
+    if isinstance(own, np.ndarray):
+        return (own.shape, own.dtype) == (other.shape, other.dtype)
+    if isinstance(own, float):
+        return math.isfinite(other)
+    if isinstance(own, int):
+        return 0 <= other <= _LARGEST.get(name, _LARGEST["state"])
+    return bool(own == other)

@@ -1,39 +1,40 @@
-"""The exact state of a net and its trainer, held in memory and put back."""
+"""The exact state of nets and their trainers, held in memory and put back."""
 
-import contextlib
 import copy
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 from .. import _check, _trainer
 from .._mxnet import contexts_of, infer_shapes_anew, mx, number_without_gaps, untraced
 from .generators import GlobalState
-from .transaction import afterwards
+from .transaction import Transaction
 
 _BY_REFERENCE = ("lr_scheduler", "param_dict")
+_STATED = ("grad_req", "lr_mult", "wd_mult")  # what a script states of a parameter
+
+Nets = Union[mx.gluon.Block, Sequence[mx.gluon.Block]]
+Trainers = Union[mx.gluon.Trainer, Sequence[mx.gluon.Trainer]]
 
 
-@contextlib.contextmanager
-def preserved(
-    net: mx.gluon.Block, trainer: mx.gluon.Trainer, seed: Optional[int] = None
-) -> Iterator[None]:
-    """Put net and trainer back, at the end of the block, as they were at its start.
+def preserved(net: Nets, trainer: Trainers, seed: Optional[int] = None) -> Transaction:
+    """Put nets and trainers back, at the end of the block, as they were at its start.
 
-    That is: parameters, running statistics and gradients on every context, optimizer states
-    and attributes (rate, counts, rescale_grad), the scheduler and what it remembers, the
-    weights in a local KVStore, the scale of a mixed-precision loss, and the generators of
-    Python and of NumPy. `trainer.optimizer`, its scheduler and all arrays stay the same
-    objects. Also after an exception or Ctrl-C in the block. Nothing is written to disk. A
-    parameter that waits for its shape keeps the first values it gets in the block.
+    That is: parameters, running statistics and gradients on every context, with their
+    `grad_req`, `lr_mult` and `wd_mult`; optimizer states and attributes (rate, counts,
+    rescale_grad), the scheduler and what it remembers, the weights in a local KVStore, the scale
+    of a mixed-precision loss, and the generators of Python and of NumPy. `trainer.optimizer`,
+    its scheduler and all arrays stay the same objects. Also after an exception or Ctrl-C, which
+    waits until all is put back. Nothing is written to disk. A parameter that waits for its shape
+    keeps the first values it gets in the block.
 
     MXNet's random generators, which dropout draws from, cannot be read: they can only be set
     to a `seed`. :meth:`gluon_lr.Learner.place_kept` keeps the place in the data.
 
     Parameters
     ----------
-    net : mx.gluon.Block
+    net : mx.gluon.Block or list of mx.gluon.Block
         Initialised.
-    trainer : mx.gluon.Trainer
-        The trainer of its parameters.
+    trainer : mx.gluon.Trainer or list of mx.gluon.Trainer
+        The trainers of their parameters: ``preserved([net_d, net_g], [trainer_d, trainer_g])``.
     seed : int, optional
         What to seed MXNet's generators with, at the start of the block and at its end, so that
         training goes on as after `mx.random.seed(seed)`. A parameter that waits for its shape
@@ -44,8 +45,9 @@ def preserved(
     RuntimeError
         Where a parameter is not initialised.
     TypeError, ValueError
-        Where the seed is not an integer of at least 0; where the servers of a distributed
-        KVStore update the weights.
+        Where the seed is not an integer of at least 0; where there is something else than nets
+        and trainers; where an optimizer or its scheduler holds what cannot be copied; where the
+        servers of a distributed KVStore update the weights.
 
     >>> import mxnet as mx
     >>> net = mx.gluon.nn.Dense(1, in_units=1)
@@ -59,24 +61,141 @@ def preserved(
     """
     if seed is not None:
         seed = _check.integer("preserved", "seed", seed, 0)
-    _trainer.check_updates_here("preserved", trainer)
-    snapshot = _Snapshot(net, trainer, seed)
-    with afterwards(snapshot.restore):
-        snapshot.begin()
-        yield
+    nets = _several("net", net, mx.gluon.Block)
+    trainers = _several("trainer", trainer, mx.gluon.Trainer)
+    for one in trainers:
+        _trainer.check_updates_here("preserved", one)
+    return _Preserved(nets, trainers, seed)
 
 
-class _Snapshot:
-    """A copy of everything a training iteration changes."""
+def _several(argument: str, given: Any, kind: type) -> List[Any]:
+    several = list(given) if isinstance(given, (list, tuple)) else [given]
+    if not several or not all(isinstance(one, kind) for one in several):
+        constraint = f"an mx.gluon.{kind.__name__} or a list of them"
+        raise TypeError(_check.message("preserved", argument, constraint, given))
+    return several
 
-    # Gluon has no public name for a Parameter's arrays by context, for arrays stored by rows,
-    # nor for the moment a parameter gets its first values: those stand in this class alone.
 
-    def __init__(self, net: mx.gluon.Block, trainer: mx.gluon.Trainer, seed: Optional[int]) -> None:
-        self._net = net
+class _Preserved(Transaction):
+    """Everything that a training iteration changes."""
+
+    def __init__(
+        self, nets: List[mx.gluon.Block], trainers: List[mx.gluon.Trainer], seed: Optional[int]
+    ) -> None:
+        self._nets = nets
+        self._trainers = trainers
         self._seed = seed
+
+    def take(self) -> None:
         self._generators = GlobalState.get()
         self._mode = mx.autograd.is_recording(), mx.autograd.is_training()
+        parameters = [one for net in self._nets for one in net.collect_params().values()]
+        parameters += [one for trainer in self._trainers for one in trainer._params]
+        kept = [_Parameter(one, self._seed is not None) for one in dict.fromkeys(parameters)]
+        self._parameters = kept
+        self._optimizers = [_Optimizer(trainer) for trainer in self._trainers]
+
+    def begin(self) -> None:
+        for parameter in self._parameters:
+            parameter.begin()
+        if self._seed is not None:
+            mx.random.seed(self._seed)
+
+    def put_back(self) -> None:
+        mx.autograd.set_recording(False)  # Ctrl-C in `record()` itself may leave it on
+        for parameter in self._parameters:
+            parameter.put_back()
+        if any(parameter.waits for parameter in self._parameters):
+            for net in self._nets:
+                infer_shapes_anew(net)
+        for optimizer in self._optimizers:
+            optimizer.put_back()
+        self._generators.put_back()
+        if self._seed is not None:
+            mx.random.seed(self._seed)
+        recording, training = self._mode
+        mx.autograd.set_recording(recording)
+        mx.autograd.set_training(training)
+
+
+class _Parameter:
+    """A parameter with its arrays, or what it waits with for its shape."""
+
+    # Gluon has no public name for a Parameter's arrays by context, nor for the moment in which
+    # it gets its first values: those stand in this class alone.
+
+    def __init__(self, parameter: mx.gluon.Parameter, goes_on_waiting: bool) -> None:
+        contexts_of(parameter)  # an error where it is not initialised
+        self._parameter = parameter
+        self._goes_on_waiting = goes_on_waiting
+        self._waited = parameter.shape, parameter._deferred_init
+        self._stated = {name: getattr(parameter, name) for name in _STATED}
+        self._fields: Dict[str, Any] = {}
+        self._arrays: List[Tuple[mx.nd.NDArray, mx.nd.NDArray]] = []
+        self._fresh: List[Tuple[mx.nd.NDArray, bool]] = []
+        if not parameter._deferred_init:
+            self._take()
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for its shape now."""
+        return bool(self._parameter._deferred_init)
+
+    def begin(self) -> None:
+        """Keep the first values that a waiting parameter gets."""
+        if not self.waits:
+            return
+        finish = self._parameter._finish_deferred_init
+
+        def finish_and_take() -> None:
+            waited = self.waits
+            finish()
+            if waited:
+                with untraced():
+                    self._take()
+
+        self._parameter._finish_deferred_init = finish_and_take
+
+    def put_back(self) -> None:
+        parameter = self._parameter
+        shape, initialisation = self._waited
+        # without values, where Ctrl-C came while it got them
+        if initialisation and (self._goes_on_waiting or not self._fields):
+            parameter._data = parameter._grad = None
+            parameter._shape, parameter._deferred_init = shape, initialisation
+            parameter._var = None  # of a hybrid net's graph: it has the shape
+        else:
+            self._put_back_fields()
+            for array, saved in self._arrays:
+                saved.copyto(array)
+            for array, fresh in self._fresh:
+                array._fresh_grad = fresh
+        vars(parameter).pop("_finish_deferred_init", None)
+        for name, value in self._stated.items():
+            setattr(parameter, name, value)
+
+    def _take(self) -> None:
+        parameter = self._parameter
+        self._fields = {name: one for name, one in vars(parameter).items() if name != "_var"}
+        weights, gradients = parameter._data, parameter._grad or []
+        self._arrays = [(array, array.copy()) for array in weights + gradients]
+        if gradients:  # whether backward has run since the last step
+            self._fresh = [(array, array._fresh_grad) for array in weights]
+
+    def _put_back_fields(self) -> None:
+        """Give it its own arrays again: a new `grad_req` or context brings others."""
+        parameter, fields = self._parameter, self._fields
+        others = any(vars(parameter)[name] is not fields[name] for name in ("_data", "_grad"))
+        vars(parameter).update(fields)
+        if others:
+            gradients = parameter._grad or [one.copy() for one in parameter._data]  # not used
+            mx.autograd.mark_variables(parameter._data, gradients, parameter.grad_req)
+
+
+class _Optimizer:
+    """A trainer's optimizer with its scheduler and states, and the weights in its KVStore."""
+
+    def __init__(self, trainer: mx.gluon.Trainer) -> None:
         number_without_gaps(trainer)
         self._trainer = trainer
         self._scale = trainer._scale
@@ -84,20 +203,8 @@ class _Snapshot:
         self._scaler_fields = _copied_fields(self._scaler)
         self._optimizer = trainer.optimizer
         self._scheduler = self._optimizer.lr_scheduler
-        self._optimizer_fields = _copied_fields(self._optimizer)
+        self._fields = _copied_fields(self._optimizer)
         self._scheduler_fields = _copied_fields(self._scheduler)
-
-        self._arrays: List[Tuple[mx.nd.NDArray, mx.nd.NDArray]] = []
-        self._fresh: List[Tuple[mx.nd.NDArray, bool]] = []
-        self._waiting: List[Tuple[mx.gluon.Parameter, Any, Any]] = []
-        parameters = {id(p): p for p in [*net.collect_params().values(), *trainer._params]}
-        for parameter in parameters.values():
-            contexts_of(parameter)  # an error where it is not initialised
-            if parameter._deferred_init:
-                self._waiting.append((parameter, parameter.shape, parameter._deferred_init))
-            else:
-                self._take(parameter)
-
         self._kvstore_is_new = not trainer._kv_initialized and _is_local(trainer)
         if not self._kvstore_is_new:
             _trainer.prepare(trainer)
@@ -108,71 +215,30 @@ class _Snapshot:
             (updater, dict(updater.states), dict(updater.states_synced))
             for updater in _trainer.updaters_of(trainer)
         ]
-        for _, states, _ in self._states:
-            kept = _trainer.arrays_in(states.values())
-            self._arrays += [(array, array.copy()) for array in kept]
+        self._arrays = [
+            (array, array.copy())
+            for _, states, _ in self._states
+            for array in _trainer.arrays_in(states.values())
+        ]
 
-    def begin(self) -> None:
-        for parameter, _, _ in self._waiting:
-            self._take_when_it_has_values(parameter)
-        if self._seed is not None:
-            mx.random.seed(self._seed)
-
-    def restore(self) -> None:
-        mx.autograd.set_recording(False)  # Ctrl-C in `record()` itself may leave it on
-        for parameter, shape, initialisation in self._waiting:
-            vars(parameter).pop("_finish_deferred_init", None)
-            # without values, where Ctrl-C came while it got them
-            if self._seed is not None or parameter._data is None:
-                parameter._data = parameter._grad = None
-                parameter._shape, parameter._deferred_init = shape, initialisation
-                parameter._var = None  # of a hybrid net's graph: it has the shape
-        if any(parameter._deferred_init for parameter, _, _ in self._waiting):
-            infer_shapes_anew(self._net)
-        for array, saved in self._arrays:
-            saved.copyto(array)
-        for array, fresh in self._fresh:
-            array._fresh_grad = fresh
+    def put_back(self) -> None:
         if self._kvstore_is_new:
             # Making it broadcasts one context's running statistics to the others, so it has
             # to be made where it would have been: at the first step.
             self._trainer._reset_kvstore()
         if self._kvstore is not None:
             _trainer.write_to_store(self._kvstore, self._stored, self._store_updater)
+        for array, saved in self._arrays:
+            saved.copyto(array)
         for updater, states, synced in self._states:
             updater.states, updater.states_synced = dict(states), dict(synced)
             updater.optimizer = self._optimizer
         self._trainer._optimizer = self._optimizer  # load_states() makes another
         self._trainer._scale = self._scale
         _replace_fields(self._scaler, self._scaler_fields)
-        _replace_fields(self._optimizer, self._optimizer_fields)
+        _replace_fields(self._optimizer, self._fields)
         self._optimizer.lr_scheduler = self._scheduler
         _replace_fields(self._scheduler, self._scheduler_fields)
-        self._generators.put_back()
-        if self._seed is not None:
-            mx.random.seed(self._seed)
-        recording, training = self._mode
-        mx.autograd.set_recording(recording)
-        mx.autograd.set_training(training)
-
-    def _take(self, parameter: mx.gluon.Parameter) -> None:
-        weights = parameter._data
-        gradients = parameter._grad or []
-        self._arrays += [(array, array.copy()) for array in weights + gradients]
-        if gradients:  # whether backward has run since the last step
-            self._fresh += [(array, array._fresh_grad) for array in weights]
-
-    def _take_when_it_has_values(self, parameter: mx.gluon.Parameter) -> None:
-        finish = parameter._finish_deferred_init
-
-        def finish_and_take() -> None:
-            waited = parameter._deferred_init
-            finish()
-            if waited:
-                with untraced():
-                    self._take(parameter)
-
-        parameter._finish_deferred_init = finish_and_take
 
     def _pull_stored_weights(self) -> List[Tuple[int, mx.nd.NDArray]]:
         if self._kvstore is None:
@@ -196,7 +262,14 @@ def _is_local(trainer: mx.gluon.Trainer) -> bool:
 def _copied_fields(target: Any) -> Dict[str, Any]:
     """Copy the attributes in one go, so that two that share a dict share its copy."""
     fields = getattr(target, "__dict__", {})
-    return copy.deepcopy({k: v for k, v in fields.items() if k not in _BY_REFERENCE})
+    try:
+        return copy.deepcopy({k: v for k, v in fields.items() if k not in _BY_REFERENCE})
+    except TypeError as error:
+        constraint = "one whose optimizer and scheduler can be copied"
+        value = f"{type(target).__name__}: {error}"
+        remedy = "Keep what cannot be copied (a lock, a file, a generator) outside of it."
+        message = _check.message("preserved", "trainer", constraint, value, remedy)
+        raise TypeError(message) from error
 
 
 def _replace_fields(target: Any, saved: Dict[str, Any]) -> None:

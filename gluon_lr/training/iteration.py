@@ -1,13 +1,11 @@
 """A net, its data and its trainer: one iteration at a time, and what needs nothing else."""
 
-import contextlib
 from types import TracebackType
 from typing import (
     Any,
     Callable,
     Dict,
     Iterable,
-    Iterator,
     List,
     Optional,
     Type,
@@ -17,13 +15,14 @@ from typing import (
 import numpy as np
 
 from .. import _check
-from .._mxnet import amp, metric, mx, nd
+from .._mxnet import amp, for_metrics, metric, mx, nd
 from .._trainer import loss_scaler_of
 from ..data.batch_split import Share, over_contexts
 from ..data.batches import Batch, Batches, one_pass
 from ..distributed.workers import Workers
 from ..state.generators import GlobalState
-from ..state.transaction import afterwards
+from ..state.interrupts import uninterrupted
+from ..state.transaction import Kept, Together, Transaction, afterwards
 from .placement import Context
 
 Self = TypeVar("Self", bound="IterationLearner")
@@ -136,10 +135,12 @@ class IterationLearner:
         """
         return float(self.enqueue(lr, take_step))
 
+    @uninterrupted
     def enqueue(self, lr: Optional[float] = None, take_step: bool = True) -> PendingLoss:
         """Do as :meth:`iteration` does, but without waiting for what MXNet computes meanwhile.
 
-        Reading each loss an iteration or two late keeps MXNet's engine busy.
+        Reading each loss an iteration or two late keeps MXNet's engine busy. After an error the
+        next call takes the same batch again.
 
         Returns
         -------
@@ -158,6 +159,7 @@ class IterationLearner:
         loss = self._mean(self._backward(share), share)
         if take_step:
             self._step(share.total, lr, loss)
+        self._batches.move_on()
         self._last = loss
         return loss
 
@@ -218,7 +220,7 @@ class IterationLearner:
             labels = self._split(label)[:own]
             outputs = [self.net(x) for x in self._split(data)[:own]]
             losses += [self.loss(output, label) for output, label in zip(outputs, labels)]
-            measured.update(labels, outputs)
+            measured.update(for_metrics(labels), for_metrics(outputs))
         return {"valid_loss": float(PendingLoss(losses)), **dict(measured.get_name_value())}
 
     def average_running_statistics(self) -> None:
@@ -238,12 +240,9 @@ class IterationLearner:
                 for array in parameter.list_data():
                     array[:] = self.workers.mean(self.workers.read(array))
 
-    @contextlib.contextmanager
-    def place_kept(self) -> Iterator[None]:
+    def place_kept(self) -> Transaction:
         """Go on, after the block, with the batch that would have come without it."""
-        last = self._last
-        with self._batches.place_kept(), afterwards(lambda: setattr(self, "_last", last)):
-            yield
+        return Together(self._batches.place_kept(), Kept(self, "_last"))
 
     def close(self) -> None:
         """Give up the place in the data, and the workers that read ahead of it."""
@@ -270,7 +269,7 @@ class IterationLearner:
     def _next_share(self) -> Share:
         if self._closed:
             raise RuntimeError("Learner: closed; build a new one to go on training.")
-        return self._batches.next()
+        return self._batches.peek()
 
     def _find_shapes(self) -> None:
         """Run the net on what comes next, for the parameters that wait for their shapes."""
@@ -305,6 +304,7 @@ class IterationLearner:
         return PendingLoss([self.workers.mean_loss(losses, share.total)], self.workers.read)
 
     def _step(self, samples: int, lr: Optional[float], loss: PendingLoss) -> None:
+        self._stepping()
         if lr is None:
             self.trainer.step(samples)
             self._stepped(loss)
@@ -320,6 +320,9 @@ class IterationLearner:
             optimizer.lr_scheduler = scheduler
             if scheduler is not None:
                 optimizer.lr = own_lr
+
+    def _stepping(self) -> None:
+        """Prepare for a step, whose gradients are there."""
 
     def _stepped(self, loss: PendingLoss) -> None:
         """Take note of a step, while the trainer still has what it was made with."""

@@ -1,5 +1,6 @@
 """Saving during a fit."""
 
+from pathlib import Path
 from typing import Any, Optional
 
 from ... import _check
@@ -14,7 +15,7 @@ class CheckpointCallback(Callback):
     Parameters
     ----------
     path : str or path
-        The file.
+        The file; a relative one counts from the directory of now, whatever comes.
     iterations : int, optional
         Save after so many updates, at least 1. By default after each epoch.
 
@@ -25,7 +26,7 @@ class CheckpointCallback(Callback):
     """
 
     def __init__(self, path: Any, iterations: Optional[int] = None) -> None:
-        self.path = path
+        self.path = Path(path).absolute()
         self.iterations = iterations
         if iterations is not None:
             _check.integer(type(self).__name__, "iterations", iterations, 1)

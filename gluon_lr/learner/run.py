@@ -1,0 +1,123 @@
+"""What a Learner does, beside its net and trainer, as data: its fits, recorder and place."""
+
+from typing import Any, Dict, List, Optional, Sequence
+
+from .. import _check
+from ..data.batches import Batches
+from ..data.place import LoaderMemory, Place, Remembered
+from ..hyper.groups import Freezer
+from ..hyper.parameters import HyperParameters
+from ..hyper.scheduling import ParamScheduler
+from ..state import schema
+from .fitting import Fit
+from .recorder import Recorder
+
+Names = List[List[str]]
+
+_GROUPS = schema.Maybe(schema.Several(schema.Several(schema.TEXT)))
+_RUN = schema.Record(
+    fits=schema.Several(schema.ANYTHING),
+    groups=_GROUPS,
+    frozen_to=schema.COUNT,
+    recorder=schema.ANYTHING,
+    place=schema.ANYTHING,
+    valid=schema.ANYTHING,
+)
+
+
+def data_of(
+    fits: Sequence[Fit],
+    groups: Names,
+    freezer: Freezer,
+    recorder: Recorder,
+    batches: Batches,
+    valid: LoaderMemory,
+) -> Dict[str, Any]:
+    """Return what a Learner does as data; `groups` are the names of its groups' parameters."""
+    return {
+        "fits": [fit.as_data() for fit in fits],
+        "groups": groups,
+        "frozen_to": freezer.frozen_to,
+        "recorder": recorder.as_data(),
+        "place": batches.place().as_data(),
+        "valid": valid.now().as_data(),
+    }
+
+
+class Run:
+    """What :func:`data_of` returned, read and checked.
+
+    Parameters
+    ----------
+    data : object
+        That.
+    path : str or path
+        The file it was in.
+    hypers : HyperParameters
+        Those of the trainer, with the Learner's groups.
+    groups, batches, valid
+        As :func:`data_of` takes them.
+
+    Attributes
+    ----------
+    fits, frozen_to, recorder, place
+        What the Learner is to have.
+    valid : Remembered
+        What the loader of its validation data is to remember.
+    differences : list of str
+        What this script states otherwise than the one that wrote the data.
+
+    Raises
+    ------
+    ValueError
+        Where it is data of another Learner, or none.
+    """
+
+    def __init__(
+        self,
+        data: Any,
+        path: Any,
+        hypers: HyperParameters,
+        groups: Names,
+        batches: Batches,
+        valid: LoaderMemory,
+    ) -> None:
+        saved = data.get("groups") if isinstance(data, dict) else None
+        _GROUPS.check(saved, "more.groups")
+        if saved != groups:
+            constraint = f"a file of Learner.save of these parameter groups, {_shown(groups)}"
+            value = f"{path}, of {_shown(saved)}"
+            raise ValueError(_check.message("load", "path", constraint, value))
+        _RUN.check(data, "more")
+        if data["frozen_to"] >= len(groups):
+            raise schema.astray("more.frozen_to", f"below {len(groups)}", data["frozen_to"])
+        self.frozen_to = data["frozen_to"]
+        self.fits = [
+            self._fit(fit, hypers, f"more.fits[{number}]")
+            for number, fit in enumerate(data["fits"])
+        ]
+        self.recorder = Recorder(hypers.trainer, hypers.groups)
+        self.recorder.take_data(data["recorder"], "more.recorder")
+        self.place = Place.from_data(data["place"], "more.place")
+        self.valid = Remembered.from_data(data["valid"], "more.valid")
+        try:
+            astray = [f"data_loader{path}" for path in batches.check_place(self.place)]
+            astray += [f"valid_loader{path}" for path in valid.check(self.valid)]
+        except ValueError as error:
+            raise schema.astray("more", "of these loaders", error) from None
+        self.differences = [f"{path} is as this script has made it" for path in astray]
+
+    def _fit(self, data: Any, hypers: HyperParameters, place: str) -> Fit:
+        fit = Fit.from_data(data, place)
+        if fit.frozen_to is not None and fit.frozen_to >= len(hypers.groups):
+            raise schema.astray(f"{place}.frozen_to", f"below {len(hypers.groups)}", fit.frozen_to)
+        known = {name: curves for name, curves in fit.scheds.items() if curves is not None}
+        try:
+            ParamScheduler(known).check(hypers)
+        except (TypeError, ValueError) as error:
+            raise schema.astray(f"{place}.scheds", "of this trainer's", error) from None
+        return fit
+
+
+def _shown(groups: Optional[Names]) -> str:
+    return "none" if groups is None else " | ".join(map(", ".join, groups))[:300]

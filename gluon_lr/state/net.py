@@ -1,0 +1,147 @@
+"""The parameters of a net as data."""
+
+from collections import Counter
+from typing import Any, Dict, Iterable, List
+
+import numpy as np
+
+from .. import _check, _trainer
+from .._mxnet import array_of, mx, named_parameters, write
+from . import schema
+
+PARAMETERS = schema.ByName(schema.Maybe(schema.Several(schema.ARRAY, at_least=1)))
+GRADIENTS = schema.ByName(
+    schema.Record(values=schema.Several(schema.ARRAY, at_least=1), fresh=schema.FLAG)
+)
+
+
+def parameters_of(net: mx.gluon.Block) -> Dict[str, Any]:
+    """Return the values of each parameter, on each context or, where all are the same, on one.
+
+    None stands for a parameter that waits for its shape.
+    """
+    return {
+        name: None if parameter._data is None else _distinct(parameter._data)
+        for name, parameter in named_parameters(net).items()
+    }
+
+
+def gradients_of(net: mx.gluon.Block) -> Dict[str, Any]:
+    """Return the gradients that are added up over several backward passes, on each context."""
+    return {
+        name: {
+            "values": [array.asnumpy() for array in parameter._grad],
+            "fresh": all(array._fresh_grad for array in parameter._data),
+        }
+        for name, parameter in _adding(net).items()
+    }
+
+
+def check(parameters: Dict[str, Any], gradients: Dict[str, Any], net: mx.gluon.Block) -> None:
+    """Raise a ValueError where these are not of this net."""
+    own = named_parameters(net)
+    if own.keys() != parameters.keys():
+        found = unlike(own, parameters)
+        raise ValueError(_check.message("load", "path", "a file of this net", found))
+    for name, parameter in own.items():
+        values = parameters[name]
+        if values is None:
+            continue
+        shape = values[0].shape if parameter.shape is None else parameter.shape
+        kind = schema.Several(schema.arrays_of(shape, parameter.dtype))
+        kind.check(values, f"parameters[{name!r}]")
+        kind = schema.Several(schema.arrays_of(values[0].shape, parameter.dtype))
+        kind.check(values, f"parameters[{name!r}]")
+    for name, gradient in gradients.items():
+        place = f"gradients[{name!r}]"
+        if name not in own or parameters[name] is None:
+            raise schema.astray(place, "left out: there is no such parameter", "one")
+        kind = schema.Several(schema.arrays_of(parameters[name][0].shape, own[name].dtype))
+        kind.check(gradient["values"], f"{place}.values")
+
+
+def finish_shapes(parameters: Dict[str, Any], net: mx.gluon.Block) -> None:
+    """Give arrays to the parameters that wait for their shapes."""
+    for name, parameter in named_parameters(net).items():
+        if parameter._data is None and parameters[name] is not None:
+            values = parameters[name][0]
+            parameter.shape = values.shape
+            parameter.set_data(array_of(values))
+            parameter._finish_deferred_init()
+
+
+def apply(
+    parameters: Dict[str, Any],
+    gradients: Dict[str, Any],
+    net: mx.gluon.Block,
+    trainer: mx.gluon.Trainer,
+) -> None:
+    """Write what was checked into a net, and into the KVStore that has its weights too."""
+    apply_parameters(parameters, net, trainer)
+    for name, parameter in _adding(net).items():
+        saved = gradients.get(name, {"values": [], "fresh": False})
+        for array, values in zip(parameter._grad, _shared_out(parameter._grad, saved["values"])):
+            write(array, values)
+        for array in parameter._data:
+            array._fresh_grad = saved["fresh"]
+
+
+def apply_parameters(
+    parameters: Dict[str, Any], net: mx.gluon.Block, trainer: mx.gluon.Trainer
+) -> None:
+    """Write values that were checked into a net, and into the KVStore that has them too."""
+    for name, parameter in named_parameters(net).items():
+        if parameters[name] is not None:
+            values = _for_each(parameter._data, parameters[name])
+            for array, of_context in zip(parameter._data, values):
+                write(array, of_context)
+    store = _trainer.store_of(trainer)
+    if store is not None:
+        _trainer.write_to_store(
+            store,
+            [(i, one._data[0]) for i, one in enumerate(_trainer.parameters_of(trainer))],
+            store._updater,
+        )
+
+
+def unlike(own: Iterable[str], saved: Iterable[str]) -> str:
+    """Return, as a text, what a file with the names `saved` lacks and has too much."""
+    missing, unknown = Counter(list(own)), Counter(list(saved))
+    without, beyond = (sorted(one.elements()) for one in (missing - unknown, unknown - missing))
+    return f"one without {few(without)} and with {few(beyond)}"
+
+
+def few(names: List[str]) -> str:
+    """Return the first of some names as a text."""
+    return ", ".join(names[:5]) + (" ..." if names[5:] else "") if names else "nothing"
+
+
+def _adding(net: mx.gluon.Block) -> Dict[str, mx.gluon.Parameter]:
+    return {
+        name: parameter
+        for name, parameter in named_parameters(net).items()
+        if parameter.grad_req == "add" and parameter._grad is not None
+    }
+
+
+def _distinct(arrays: List[mx.nd.NDArray]) -> List[np.ndarray]:
+    values = [array.asnumpy() for array in arrays]
+    same = all(one.tobytes() == values[0].tobytes() for one in values[1:])
+    return values[:1] if same else values
+
+
+def _for_each(places: List[Any], saved: List[np.ndarray]) -> List[np.ndarray]:
+    """Return the saved values for each context: its own, or on another number their mean."""
+    if len(saved) == len(places):
+        return saved
+    mean = np.mean(saved, axis=0).astype(saved[0].dtype)
+    return [mean] * len(places)
+
+
+def _shared_out(places: List[Any], saved: List[np.ndarray]) -> List[np.ndarray]:
+    """Return the saved gradients for each context: its own, or on another number their sum once."""
+    if len(saved) == len(places):
+        return saved
+    zero = np.zeros(places[0].shape, places[0].dtype)
+    total = np.sum(saved, axis=0).astype(zero.dtype) if saved else zero
+    return [total] + [zero] * (len(places) - 1)

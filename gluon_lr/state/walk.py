@@ -1,0 +1,216 @@
+"""A walk through all that can be reached from an object, to what holds values there."""
+
+import functools
+import os
+import random
+import sys
+import sysconfig
+import weakref
+from collections import deque
+from enum import Enum
+from pathlib import Path
+from types import (
+    BuiltinMethodType,
+    CodeType,
+    FunctionType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+)
+from typing import Any, Deque, Dict, Iterator, List, Optional, Set, Tuple
+
+from .._mxnet import mx
+from . import plain
+from .generators import can_be_generator, is_generator
+from .holders import ClassNames, Fixed, Holder, Items, Names, Slots
+
+_PACKAGE = __name__.split(".")[0]
+_OUTSIDE = {"_ctypes", "_io", "_queue", "_socket", "_thread", "_weakref", "concurrent", "ctypes"}
+_OUTSIDE |= {"io", "logging", "multiprocessing", "queue", "socket", "threading", "weakref"}
+_NOT_WALKED = (
+    Enum,
+    ModuleType,
+    mx.nd.NDArray,
+    mx.gluon.Parameter,
+    getattr(mx.gluon, "ParameterDict", mx.gluon.Parameter),
+    mx.gluon.Trainer,
+    mx.optimizer.Optimizer,
+)
+_PARTS = {
+    FunctionType: ("__defaults__", "__kwdefaults__"),
+    MethodType: ("__self__", "__func__"),
+    BuiltinMethodType: ("__self__",),
+    classmethod: ("__func__",),
+    staticmethod: ("__func__",),
+    property: ("fget", "fset", "fdel"),
+    functools.partial: ("func", "args", "keywords"),
+}
+_LIBRARIES = tuple(
+    str(directory) + os.sep
+    for directory in (
+        *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+        Path(mx.__file__).parent,
+        Path(__file__).parent.parent,
+    )
+)
+with mx.name.NameManager():  # the numbers of a user's blocks stay as they are
+    _NAMES_OF_BLOCKS = frozenset(vars(mx.gluon.HybridBlock()))
+_GLOBAL = ".__globals__[{!r}]"
+
+
+class Walk:
+    """A walk through all that can be reached from an object: each once, the nearest first.
+
+    Parameters
+    ----------
+    root : object
+        It has the empty path.
+
+    Attributes
+    ----------
+    holders : list of Holder
+        What holds values.
+    generators : list of (str or None, object)
+        The random generators, each after its path.
+    """
+
+    def __init__(self, root: Any) -> None:
+        self.holders: List[Holder] = []
+        self.generators: List[Tuple[Optional[str], Any]] = []
+        self._seen: Dict[int, Any] = {}  # the objects themselves: an id is one's own in life alone
+        self._globals: Set[Tuple[int, str]] = set()  # by the user's modules
+        self._libraries: Set[int] = set()
+        self._ahead: Deque[Tuple[Optional[str], Any]] = deque()
+        self._visit(Fixed("", {"": root}))
+        while self._ahead:
+            self._arrive(*self._ahead.popleft())
+
+    def _arrive(self, path: Optional[str], value: Any) -> None:
+        if id(value) in self._seen:
+            return
+        self._seen[id(value)] = value
+        if is_generator(value):
+            self.generators.append((path, value))
+        for holder in self._holders_of(path, value):
+            self._visit(holder)
+
+    def _visit(self, holder: Holder) -> None:
+        self.holders.append(holder)
+        for key, value in holder.read().items():
+            if type(value) not in plain.ATOMS and not holder.remembers(value):
+                self._ahead.append((holder.path_of(key), value))
+
+    def _holders_of(self, path: Optional[str], value: Any) -> Iterator[Holder]:
+        kind: Any = type(value)
+        if isinstance(value, type):
+            yield from self._of_class(path, value)
+        elif isinstance(value, FunctionType):
+            yield from self._of_function(path, value)
+        elif not _is_left_out(kind):
+            yield from _parts_of(path, value)
+            yield from _of_instance(path, value)
+            self._ahead.append((path and f"{path}.__class__", kind))
+
+    def _of_class(self, path: Optional[str], owner: type) -> Iterator[Holder]:
+        module = sys.modules.get(owner.__module__)
+        if module is None or _is_users(vars(module)):
+            yield ClassNames(path, owner)
+        else:
+            yield from self._of_library(path, vars(module))
+        bases = enumerate(owner.__bases__)
+        yield Fixed(path, {f".__bases__[{i}]": base for i, base in bases})
+
+    def _of_function(self, path: Optional[str], function: FunctionType) -> Iterator[Holder]:
+        code, namespace = function.__code__, function.__globals__
+        cells = zip(code.co_freevars, function.__closure__ or ())
+        slots = {f".__closure__[{name}]": (one, "cell_contents") for name, one in cells}
+        if slots:
+            yield Slots(path, slots)
+        yield Names(path, vars(function))
+        if not _is_users(namespace):
+            yield from self._of_library(path, namespace)
+            return
+        yield from _parts_of(path, function)
+        new = dict.fromkeys(n for n in _names_in(code) if (id(namespace), n) not in self._globals)
+        self._globals.update((id(namespace), name) for name in new)
+        if new:
+            yield Names(path, namespace, new, form=_GLOBAL)
+
+    def _of_library(self, path: Optional[str], namespace: Dict[str, Any]) -> Iterator[Holder]:
+        """Yield the generators among the globals of a library's module, the first time."""
+        if id(namespace) not in self._libraries:
+            self._libraries.add(id(namespace))
+            items = list(namespace.items())
+            if any(map(can_be_generator, set(map(type, namespace.values())))):
+                found = {name: one for name, one in items if is_generator(one)}
+                yield Fixed(path, {_GLOBAL.format(name): one for name, one in found.items()})
+
+
+def _parts_of(path: Optional[str], value: Any) -> Iterator[Holder]:
+    """Yield what Python's own kinds of functions and descriptors hold, and what containers do."""
+    for kind, names in _PARTS.items():
+        if isinstance(value, kind):
+            yield Fixed(path, {f".{name}": getattr(value, name) for name in names})
+    if isinstance(value, (list, dict, deque)):
+        yield Items(path, value)
+    elif isinstance(value, (tuple, set, frozenset)):
+        yield Fixed.of_items(path, value)
+
+
+def _of_instance(path: Optional[str], value: Any) -> Iterator[Holder]:
+    kind: Any = type(value)
+    without = {"gauss_next"} if isinstance(value, random.Random) else frozenset()
+    if isinstance(value, mx.gluon.Block):
+        without = _NAMES_OF_BLOCKS
+        yield Fixed(path, dict(_children_of(value)))
+    namespace = getattr(value, "__dict__", None)
+    if type(namespace) is dict:
+        yield Names(path, namespace, without=without)
+    slots = _slots_of(kind)
+    if slots:
+        yield Slots(path, {f".{name}": (value, name) for name in slots})
+
+
+def _children_of(block: mx.gluon.Block) -> Iterator[Tuple[str, Any]]:
+    for name, child in block._children.items():
+        yield f"._children[{name!r}]", child() if isinstance(child, weakref.ref) else child
+
+
+@functools.lru_cache(maxsize=1000)
+def _slots_of(kind: Any) -> Tuple[str, ...]:
+    """Return the names in the `__slots__` of a class and of its bases."""
+    attributes: Dict[str, Any] = {}
+    for base in reversed(kind.__mro__):
+        attributes.update(vars(base))
+    return tuple(
+        name
+        for name, one in attributes.items()
+        if isinstance(one, MemberDescriptorType) and "__slots__" in vars(one.__objclass__)
+    )
+
+
+@functools.lru_cache(maxsize=1000)
+def _is_left_out(kind: Any) -> bool:
+    """Say whether objects of a class are neither walked nor touched."""
+    modules = [base.__module__.split(".")[:2] for base in kind.__mro__]
+    return issubclass(kind, _NOT_WALKED) or any(
+        names[0] in _OUTSIDE or (names[0] == _PACKAGE and names[1:] != ["data"])
+        for names in modules
+    )
+
+
+def _is_users(namespace: Dict[str, Any]) -> bool:
+    """Say whether a module is the user's own, and no library."""
+    file = namespace.get("__file__")
+    if file is None:
+        return namespace.get("__spec__") is None  # a notebook, and nothing that is built in
+    packaged = "site-packages" in file or "dist-packages" in file
+    return not packaged and not file.startswith(_LIBRARIES) and not file.endswith((".so", ".pyd"))
+
+
+def _names_in(code: CodeType) -> Iterator[str]:
+    """Yield the names of globals in a function and in those within it, and of attributes too."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names_in(constant)
