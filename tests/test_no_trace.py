@@ -369,5 +369,5 @@ def test_ctrl_c_while_it_puts_back(ctx):
         learner = make(ctx=ctx)
         train(learner, 3)
         with pytest.raises(KeyboardInterrupt):
-            interrupted(lambda learner=learner: find(learner, num_iter=4), place, "restore")
+            interrupted(lambda learner=learner: find(learner, num_iter=4), place, "_end")
         assert_the_same(after_training(learner), expected)

@@ -112,12 +112,14 @@ def test_tables_as_csv_read_back_to_the_same_numbers():
         recorder.to_csv("iterations")
 
 
-def test_json_has_all_of_it_and_goes_back():
+def test_json_has_all_of_it_and_its_data_goes_back():
     recorder = recorded(groups=True)
     data = json.loads(recorder.to_json())
     assert data["epochs"] == recorder.epochs
+    assert data["losses"] == recorder.losses.tolist()
+    assert data["hps"]["mom"] == recorder.group_hps["mom"].tolist()
     again = recorded(groups=True, updates=4)
-    again.take_data(data)
+    again.take_data(recorder.as_data())
     np.testing.assert_array_equal(again.losses, recorder.losses)
     np.testing.assert_array_equal(again.group_hps["mom"], recorder.group_hps["mom"])
     again.record(0.5)

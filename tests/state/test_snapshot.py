@@ -1,13 +1,14 @@
 """After `preserved`, training goes on bit for bit as if the block had never run."""
 
 import random
+import threading
 
 import numpy as np
 import pytest
 from conftest import ONE, TWO, Scale, assert_same_arrays, make_learner, stated, weights
 
 from gluon_lr import FactorScheduler, preserved
-from gluon_lr._mxnet import mx, nd
+from gluon_lr._mxnet import MXNET_2, mx, nd
 
 OPTIMIZERS = [
     ("sgd", {"learning_rate": 0.1, "momentum": 0.9, "wd": 0.01}),
@@ -302,3 +303,94 @@ def test_a_recording_that_ctrl_c_left_on_is_turned_off():
         raise KeyboardInterrupt
     assert not mx.autograd.is_recording()
     assert not mx.autograd.is_training()
+
+
+@pytest.mark.parametrize("ctx", [ONE, TWO])
+def test_what_a_script_states_of_parameters_is_put_back(ctx):
+    straight, disturbed = (make_learner(ctx, learning_rate=0.1) for _ in range(2))
+    train(straight, 2)
+    train(disturbed, 2)
+    weight, gamma = disturbed.net[0].weight, disturbed.net[1].gamma
+    weight.lr_mult, weight.wd_mult = 0.5, 2.0
+    arrays = [*map(id, weight.list_data() + weight.list_grad())]
+    with preserved(disturbed.net, disturbed.trainer):
+        weight.lr_mult = weight.wd_mult = 7.0
+        weight.grad_req, gamma.grad_req = "null", "add"
+        train(disturbed, 4)  # a whole pass over the data
+        if ctx == ONE and not MXNET_2:
+            gamma.reset_ctx(mx.cpu(3))
+    assert (weight.lr_mult, weight.wd_mult) == (0.5, 2.0)
+    assert (weight.grad_req, gamma.grad_req) == ("write", "write")
+    assert [*map(id, weight.list_data() + weight.list_grad())] == arrays
+    weight.lr_mult = weight.wd_mult = 1.0
+    assert train(disturbed, 6) == train(straight, 6)
+    assert_same_arrays(weights(disturbed), weights(straight))
+
+
+def test_a_frozen_parameter_stays_frozen_and_its_gradient_is_not_used():
+    straight, disturbed = (make_learner(learning_rate=0.1) for _ in range(2))
+    for learner in (straight, disturbed):
+        train(learner, 1)
+        learner.net[0].weight.grad_req = "null"
+    with preserved(disturbed.net, disturbed.trainer):
+        disturbed.net[0].weight.grad_req = "write"
+        train(disturbed, 4)  # a whole pass over the data
+    assert disturbed.net[0].weight.grad_req == "null"
+    assert train(disturbed, 4) == train(straight, 4)
+    assert_same_arrays(weights(disturbed), weights(straight))
+
+
+def adversaries():
+    """Make two nets with a trainer each, of which one trains on what the other makes."""
+    mx.random.seed(4)
+    nets = [mx.gluon.nn.Dense(3, in_units=3), mx.gluon.nn.Dense(1, in_units=3)]
+    for net in nets:
+        net.initialize(mx.init.Xavier())
+    settings = [("adam", {"learning_rate": 0.05}), ("sgd", {"learning_rate": 0.1, "momentum": 0.9})]
+    return nets, [mx.gluon.Trainer(n.collect_params(), *s) for n, s in zip(nets, settings)]
+
+
+def duel(nets, trainers, times):
+    generator, critic = nets
+    for _ in range(times):
+        for trainer, sign in zip(trainers, (-1, 1)):
+            with mx.autograd.record():
+                loss = sign * critic(generator(nd.ones((4, 3)))).sum()
+            loss.backward()
+            trainer.step(4)
+    return [array for net in nets for array in values(net)]
+
+
+def test_several_nets_and_trainers():
+    straight, disturbed = adversaries(), adversaries()
+    duel(*straight, 2)
+    duel(*disturbed, 2)
+    with preserved(*disturbed):
+        duel(*disturbed, 3)
+    assert_same_arrays(duel(*disturbed, 3), duel(*straight, 3))
+
+
+@pytest.mark.parametrize(
+    ("net", "trainer", "message"),
+    [
+        ([], "own", r"`net` must be an mx\.gluon\.Block or a list of them, got \[\]"),
+        ("own", 7, r"`trainer` must be an mx\.gluon\.Trainer or a list of them, got 7"),
+        ("own", ["sgd"], "`trainer` must be an mx"),
+    ],
+)
+def test_what_is_no_net_and_no_trainer_is_refused(net, trainer, message):
+    learner = make_learner()
+    own = {"own": learner.net}.get(net, net) if isinstance(net, str) else net
+    with pytest.raises(TypeError, match=message):
+        preserved(own, learner.trainer if trainer == "own" else trainer)
+
+
+@pytest.mark.parametrize("where", ["optimizer", "scheduler"])
+def test_an_optimizer_that_cannot_be_copied_is_told_so(where):
+    learner = learner_with(ONE, "sgd", {"lr_scheduler": FactorScheduler(2)}, None)
+    optimizer = learner.trainer.optimizer
+    owner = optimizer if where == "optimizer" else optimizer.lr_scheduler
+    owner.lock = threading.Lock()
+    message = rf"preserved: `trainer` must be .* copied, got .{type(owner).__name__}: .*lock"
+    with pytest.raises(TypeError, match=message), preserved(learner.net, learner.trainer):
+        raise AssertionError("the block must not run")

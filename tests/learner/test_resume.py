@@ -1,0 +1,341 @@
+"""A fit that ends early goes on in another learner as if it had not, whatever its data remember."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import loaders
+import numpy as np
+import pytest
+from conftest import assert_same_arrays, weights
+from fits import assert_same_state
+from loaders import (
+    BATCH_SIZE,
+    DATA,
+    LOADERS,
+    SAMPLES,
+    OwnGenerator,
+    OwnLoader,
+    ended,
+    gluon_data,
+    make,
+    straight,
+    train,
+)
+
+from gluon_lr import Callback, CheckpointCallback, Learner, LRFinder, preserved
+
+
+class Stop(Callback):
+    """Press Ctrl-C at an event."""
+
+    def __init__(self, event, left):
+        self.left = left
+        setattr(self, event, self.count)
+
+    def count(self, learner):
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+class StopInValidation(Callback):
+    """Press Ctrl-C at the end of the second validation."""
+
+    def before_fit(self, learner):
+        calls = []
+
+        def validate():
+            values = type(learner).validate(learner)
+            calls.append(values)
+            if len(calls) == 2:
+                raise KeyboardInterrupt
+            return values
+
+        learner.validate = validate
+
+
+STOPS = {  # and after how many updates the fit is saved
+    "in pass 1": (lambda: Stop("after_batch", 2), 2),
+    "before a batch of pass 2": (lambda: Stop("before_batch", 8), 3),
+    "in pass 3": (lambda: Stop("after_batch", 14), 7),
+    "at the end of pass 1": (lambda: Stop("after_batch", 5), 5),
+    "in validation": (StopInValidation, 5),
+    "after an epoch": (lambda: Stop("after_epoch", 1), None),
+}
+
+
+def stopped(name, at):
+    """Return a learner whose fit was stopped, and is in the file "run"."""
+    stop, iterations = STOPS[at]
+    learner = make(name)
+    with pytest.raises(KeyboardInterrupt):
+        train(learner, [CheckpointCallback("run", iterations), stop()])
+    return learner
+
+
+SOME = [  # two stops of each loader, each stop with many of them
+    (name, list(STOPS)[(number + add) % len(STOPS)])
+    for number, name in enumerate(LOADERS)
+    for add in (0, 3)
+]
+
+
+@pytest.mark.parametrize(("name", "stop"), SOME)
+def test_a_stopped_fit_goes_on_here_and_in_another_learner(name, stop):
+    here = stopped(name, stop)
+    here.resume()
+    assert_same_state(ended(here), straight(name))
+    other = make(name)
+    other.load("run")
+    other.resume()
+    assert_same_state(ended(other), straight(name))
+
+
+READ = [name for name in LOADERS if name not in ("list of batches", "threads")]
+
+
+@pytest.mark.parametrize("number", [2, 9])
+@pytest.mark.parametrize("name", READ)  # MXNet ends its threads after an error
+def test_after_an_error_of_the_loader_the_same_batch_comes(name, number):
+    reads_batches = isinstance(LOADERS[name](), OwnLoader)
+    learner = make(name, failures=[number if reads_batches else number * BATCH_SIZE])
+    with pytest.raises(OSError, match="cannot read"):
+        train(learner)
+    learner.resume()
+    assert_same_state(ended(learner), straight(name))
+
+
+MADE_AT_ONCE = [name for name in LOADERS if "lazy" not in name]
+
+
+@pytest.mark.parametrize("name", MADE_AT_ONCE)
+def test_a_learner_that_has_trained_goes_back_to_a_file(name):
+    learner = make(name)
+    learner.save("fresh")
+    learner.iteration(0.1)
+    learner.save("run")
+    train(learner)
+    for path in ("run", "fresh"):
+        learner.load(path)
+    train(learner)
+    assert_same_state(ended(learner), straight(name))
+
+
+@pytest.mark.parametrize(
+    ("name", "attribute"), [("lazy", "indices"), ("lazy generator", "generator")]
+)
+def test_what_a_loader_has_made_since_the_file_is_said(name, attribute):
+    learner = make(name)
+    learner.save("fresh")
+    learner.iteration(0.1)
+    with pytest.warns(UserWarning, match=f"_sampler.{attribute} is as this script has made it"):
+        learner.load("fresh")
+
+
+ELSEWHERE = ["own generator", "rollover", "globals", "lazy generator", "own loader"]
+SCRIPT = """
+import sys
+import numpy as np
+from conftest import weights
+from loaders import make
+
+for name in sys.argv[1:]:
+    learner = make(name)
+    learner.load(name + ".checkpoint")
+    learner.resume()
+    np.savez(name + ".npz", *weights(learner), learner.recorder.losses)
+"""
+
+
+def test_a_stopped_fit_goes_on_in_another_process():
+    for name in ELSEWHERE:
+        stopped(name, "in pass 3")
+        os.replace("run", name + ".checkpoint")
+    subprocess.run([sys.executable, "-c", SCRIPT, *ELSEWHERE], check=True, env=with_tests())
+    for name in ELSEWHERE:
+        with np.load(name + ".npz") as end:
+            arrays, losses = straight(name)[:2]
+            found = [end[key] for key in end.files]
+            assert_same_arrays(found[:-1], arrays[: len(found) - 1])
+            np.testing.assert_array_equal(found[-1], losses[0])
+
+
+def with_tests():
+    """Return the environment of a process that can import the modules of the tests."""
+    tests = str(Path(loaders.__file__).parent)
+    path = os.pathsep.join([tests, *filter(None, [os.environ.get("PYTHONPATH")])])
+    return {**os.environ, "PYTHONPATH": path}
+
+
+KILLED = """
+import os, sys
+import numpy as np
+from conftest import weights
+from gluon_lr import Callback, CheckpointCallback
+from loaders import make
+
+class Tell(Callback):
+    def after_batch(self, learner):
+        print(len(learner.recorder), flush=True)
+
+learner, callbacks = make("rollover, own generator"), [CheckpointCallback("run", 1), Tell()]
+if os.path.exists("run"):
+    learner.load("run")
+    learner.resume(cbs=callbacks)
+else:
+    learner.fit_one_cycle(10, 0.1, cbs=callbacks)
+np.savez("end.npz", *weights(learner), learner.recorder.losses)
+"""
+
+
+def test_killed_twice_it_ends_as_if_it_had_not_been():
+    command = [sys.executable, "-c", KILLED]
+    for updates in (17, 45):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=with_tests())
+        while int(process.stdout.readline()) < updates:
+            assert process.poll() is None
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    assert not Path("end.npz").exists()
+    subprocess.run(command, check=True, env=with_tests(), stdout=subprocess.DEVNULL)
+    uninterrupted = make("rollover, own generator")
+    uninterrupted.fit_one_cycle(10, 0.1)
+    with np.load("end.npz") as end:
+        expected = [*weights(uninterrupted), uninterrupted.recorder.losses]
+        assert_same_arrays([end[key] for key in end.files], expected)
+
+
+# -- what the script states otherwise ----------------------------------------------------------
+
+
+class Epoch(OwnGenerator):
+    """Yields batches of `batch_size`, in another order each `epoch`."""
+
+    def __init__(self, batch_size, **attributes):
+        self.epoch, self.batch_size = 0, batch_size
+        vars(self).update(attributes)
+
+    def __iter__(self):
+        self.epoch += 1
+        order = np.random.RandomState(self.epoch).permutation(SAMPLES).tolist()
+        size = self.batch_size
+        return (order[i : i + size] for i in range(0, SAMPLES, size))
+
+    def __len__(self):
+        return -(-SAMPLES // self.batch_size)
+
+
+def by_epoch(*arguments, **attributes):
+    loader = gluon_data.DataLoader(DATA, batch_sampler=Epoch(*arguments, **attributes))
+    return make("own generator", loader=loader)
+
+
+def warnings_of_loading(learner):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        learner.load("run")
+    return [str(one.message) for one in caught if one.category is UserWarning]
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_what_the_script_states_holds_and_what_the_loader_remembers_is_taken(moved):
+    saved = by_epoch(8)
+    for _ in range(7):  # of three batches a pass
+        saved.iteration(0.1)
+    if moved:
+        saved.data_loader._batch_sampler.batch_size = 10
+    saved.save("run")
+    loaded = by_epoch(5)
+    told = warnings_of_loading(loaded)
+    assert len(told) == moved
+    assert all("holds: data_loader._batch_sampler.batch_size is as this" in one for one in told)
+    loaded.iteration(0.1)
+    sampler = loaded.data_loader._batch_sampler
+    assert (sampler.batch_size, sampler.epoch) == (5, 3)
+
+
+def test_what_is_carried_over_means_nothing_to_batches_of_another_size():
+    learners = []
+    for batch_size in (12, 6):
+        made = by_epoch(8)
+        loader = gluon_data.DataLoader(DATA, batch_size, last_batch="rollover")
+        learners.append(Learner(made.net, loader, trainer=made.trainer))
+    saved, loaded = learners
+    saved.fit(1, 0.1)
+    assert len(saved.data_loader._batch_sampler._prev) == 8
+    saved.save("run")
+    (told,) = warnings_of_loading(loaded)
+    assert "holds: data_loader._batch_sampler._prev is as this script has made it" in told
+    assert loaded.iteration(0.1) > 0
+
+
+@pytest.mark.parametrize("own", [[], ["generator", "other"]])
+def test_a_loader_with_other_generators_than_the_files_is_told_of(own):
+    saved = by_epoch(8, generator=np.random.RandomState(1))
+    saved.iteration(0.1)
+    saved.save("run")
+    loaded = by_epoch(8, **{name: np.random.RandomState(2) for name in own})
+    (told,) = warnings_of_loading(loaded)
+    assert f"_batch_sampler.{'other' if own else 'generator'} is as this script" in told
+    assert loaded.iteration(0.1) > 0
+
+
+def test_a_generator_of_another_kind_is_refused_and_nothing_changes():
+    saved = by_epoch(8, generator=np.random.RandomState(1))
+    saved.iteration(0.1)
+    saved.save("run")
+    loaded = by_epoch(8, generator=random.Random(1))
+    before = weights(loaded)
+    with pytest.raises(ValueError, match=r"state of a Random at '\._batch_sampler\.generator'"):
+        loaded.load("run")
+    assert_same_arrays(weights(loaded), before)
+
+
+# -- searches ----------------------------------------------------------------------------------
+
+
+class Searches(Callback):
+    """Search before the first batch, in the middle of passes and between them."""
+
+    def search(self, learner):
+        LRFinder(learner).find(num_iter=8, progress=False)
+
+    before_fit = after_epoch = search
+
+    def after_batch(self, learner):
+        if len(learner.recorder) in (3, 7, 14):
+            self.search(learner)
+
+
+@pytest.mark.parametrize("name", list(LOADERS)[::2])
+def test_a_search_takes_nothing_from_a_fit(name):
+    learner = make(name)
+    LRFinder(learner).find(num_iter=8, progress=False)
+    train(learner, Searches())
+    assert_same_state(ended(learner), straight(name))
+
+
+@pytest.mark.parametrize("name", list(LOADERS)[1::2])
+def test_a_search_between_loading_and_resuming_takes_nothing(name):
+    stopped(name, "in pass 3")
+    loaded = make(name)
+    loaded.load("run")
+    LRFinder(loaded).find(num_iter=8, repeats=2, refine=True, progress=False)
+    loaded.lr_find(num_it=8, show_plot=False)
+    loaded.resume()
+    assert_same_state(ended(loaded), straight(name))
+
+
+@pytest.mark.parametrize("name", list(LOADERS)[::3])
+def test_a_fit_on_trial_takes_nothing_from_one_that_was_stopped(name):
+    learner = stopped(name, "in pass 3")
+    with preserved(learner.net, learner.trainer), learner.place_kept():
+        learner.fit_flat_cos(2, 0.2)
+        assert len(learner.recorder.epochs) == 2
+    learner.resume()
+    assert_same_state(ended(learner), straight(name))
