@@ -57,7 +57,9 @@ def measure(name: str) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "run"
         saves = [EPOCHS * UPDATES * ratio for ratio in ratios(lambda: learner.save(path), bare)]
+        loads = [EPOCHS * UPDATES * ratio for ratio in ratios(lambda: learner.load(path), bare)]
     yield compared(f"{name}: to write a checkpoint", "bare update", saves)
+    yield compared(f"{name}: to read a checkpoint", "bare update", loads)
 
 
 def measure_frozen() -> Iterator[Row]:
