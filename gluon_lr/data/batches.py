@@ -6,10 +6,10 @@ from typing import Any, Callable, Deque, Iterable, Iterator, List, NamedTuple, O
 import numpy as np
 
 from .. import _check
+from .._interrupts import uninterrupted
 from .._mxnet import draws_indices, threads_of
 from ..distributed.workers import Workers
 from ..state.generators import GlobalState
-from ..state.interrupts import uninterrupted
 from ..state.memory import Memory
 from ..state.transaction import Kept, Transaction
 from .batch_split import IndexShares, Share, own_part

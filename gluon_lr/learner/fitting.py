@@ -7,12 +7,12 @@ from typing import Any, Callable, Dict, Mapping, Optional, Sequence
 import numpy as np
 from tqdm.auto import tqdm
 
+from .._interrupts import uninterrupted
 from ..data.batches import Batches
 from ..hyper import annealing
 from ..hyper.scheduling import Curves, ParamScheduler
 from ..state import schema
 from ..state.generators import GlobalState
-from ..state.interrupts import uninterrupted
 from ..state.memory import Memory
 from ..state.transaction import Transaction, afterwards
 from .callbacks import Callback, CancelFitException

@@ -15,6 +15,7 @@ from typing import (
 )
 
 from .. import _check
+from .._interrupts import uninterrupted
 from .._mxnet import mx
 from .._trainer import parameters_of
 from ..data.batches import Batch, check_loader, empty
@@ -41,7 +42,6 @@ from ..state.checkpoint import (
     save_states,
     tell,
 )
-from ..state.interrupts import uninterrupted
 from ..state.memory import Memory
 from ..state.trainer import names_of, statement_of
 from ..state.transaction import Kept, Together, Transaction, afterwards, backstop

@@ -4,12 +4,12 @@ import os
 from typing import Any, Dict, List
 
 from .. import _check, _trainer
+from .._interrupts import uninterrupted
 from .._mxnet import mx, nd
 from ..distributed.workers import Workers
 from . import net as nets
 from . import schema
 from .files import PathLike, write_whole
-from .interrupts import uninterrupted
 from .tensors import load_data, save_data
 from .trainer import TRAINER, Return, data_of, names_of
 

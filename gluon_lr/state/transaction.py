@@ -5,7 +5,7 @@ import sys
 from types import FrameType, TracebackType
 from typing import Any, Callable, ContextManager, Optional, Type, TypeVar
 
-from .interrupts import can_listen, listen, raise_held, stop_listening, to_its_end
+from .._interrupts import can_listen, listen, raise_held, stop_listening, to_its_end
 
 Self = TypeVar("Self", bound="Transaction")
 

@@ -15,13 +15,13 @@ from typing import (
 import numpy as np
 
 from .. import _check
+from .._interrupts import uninterrupted
 from .._mxnet import amp, for_metrics, metric, mx, nd
 from .._trainer import loss_scaler_of
 from ..data.batch_split import Share, over_contexts
 from ..data.batches import Batch, Batches, one_pass
 from ..distributed.workers import Workers
 from ..state.generators import GlobalState
-from ..state.interrupts import uninterrupted
 from ..state.transaction import Kept, Together, Transaction, afterwards
 from .placement import Context
 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from gluon_lr.state.interrupts import uninterrupted
+from gluon_lr._interrupts import uninterrupted
 from gluon_lr.state.transaction import Kept, Together, Transaction, afterwards, backstop
 
 
