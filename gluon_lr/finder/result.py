@@ -187,7 +187,7 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
     def _as_data(self) -> Dict[str, Any]:
         return {
             "lrs": self.lrs.tolist(),
-            "losses": [_written(loss) for loss in self.losses.tolist()],
+            "losses": [written_number(loss) for loss in self.losses.tolist()],
             "reason": self.reason.name,
             "num_iter": self.num_iter,
             "runs": [run._as_data() for run in self.runs],
@@ -242,5 +242,6 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
         )
 
 
-def _written(number: float) -> Union[float, str]:
+def written_number(number: float) -> Union[float, str]:
+    """Return a number as JSON has it: one that is not finite as the text nan, inf or -inf."""
     return number if math.isfinite(number) else str(number)

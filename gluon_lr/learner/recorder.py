@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import _check, plotting
 from .._mxnet import mx
-from ..finder.result import LRFinderResult
+from ..finder.result import LRFinderResult, written_number
 from ..finder.suggest import exponential_mean
 from ..hyper.parameters import FASTAI_NAMES, HyperParameters
 from ..state import schema
@@ -330,9 +330,7 @@ def _written(value: Any) -> Any:
         return _written(value.tolist())
     if isinstance(value, list):
         return [_written(one) for one in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value
+    return written_number(value) if isinstance(value, float) else value
 
 
 def _cell(name: str, value: Optional[Value]) -> str:
