@@ -27,8 +27,8 @@ _LARGEST_HEADER = 100_000_000  # bytes: above, safetensors refuses a file
 _ARRAY, _BFLOAT16_ARRAY, _FLOAT = _TAGS = ("__array__", "__bfloat16__", "__float__")
 _PLAIN = {int, str, bool, type(None)}
 _FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
-_DTYPES = [np.dtype(name) for name in ("?", "i1", "<i2", "<i4", "<i8", "u1", "<u2", "<u4", "<u8")]
-_DTYPES += [np.dtype(name) for name in ("<f2", "<f4", "<f8")]
+_INTEGERS = ("?", "i1", "<i2", "<i4", "<i8", "u1", "<u2", "<u4", "<u8")
+_DTYPES = {np.dtype(name) for name in (*_INTEGERS, "<f2", "<f4", "<f8")}
 _BFLOAT16 = np.dtype([("bfloat16", "<u2")])  # as MXNet returns it
 
 
@@ -118,10 +118,10 @@ def _format(kind: str) -> str:
 
 
 def _digest(state: str, arrays: Dict[str, np.ndarray]) -> str:
-    digest = hashlib.sha256(state.encode())
-    for name in sorted(arrays):
-        array = arrays[name]
-        digest.update(json.dumps([name, array.dtype.str, array.shape]).encode())
+    named = sorted(arrays.items())
+    header = [(name, array.dtype.str, array.shape) for name, array in named]
+    digest = hashlib.sha256(f"{state}{json.dumps(header)}".encode())
+    for _, array in named:
         digest.update(array.reshape(-1).view(np.uint8).data)  # without a copy
     return digest.hexdigest()
 
@@ -137,9 +137,11 @@ class _Encoder:
         self.arrays: Dict[str, np.ndarray] = {}
 
     def encode(self, value: Any, place: Tuple[str, ...] = ()) -> Any:
+        if type(value) in _PLAIN:
+            return value
         if isinstance(value, np.generic) and value.dtype.kind in "biuf":
             value = value.item()
-        if value is None or isinstance(value, (str, int)):
+        if isinstance(value, (str, int)):
             return value
         if isinstance(value, float):
             return value if math.isfinite(value) else {_FLOAT: float.__repr__(value)}

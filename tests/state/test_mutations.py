@@ -306,7 +306,7 @@ def test_a_file_with_one_place_changed_is_refused_by_it_or_read_whole(kind):
     changes = Forge("good").changes()
     sample = random.Random(7).sample(changes, IN_CI)
     outcomes = [outcome(learner, good, *change) for change in sample]
-    assert min(map(outcomes.count, ("refused", "loaded"))) > 10
+    assert set(outcomes) == {"refused", "loaded"}
 
 
 def trained_by(optimizer, half):

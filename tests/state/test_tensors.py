@@ -297,10 +297,10 @@ def test_a_file_with_any_byte_changed_is_refused():
 
 def digest_of(state, arrays):
     """Return the digest that a file of these should have."""
-    digest = hashlib.sha256(state.encode())
-    for name, array in sorted(arrays.items()):
-        digest.update(json.dumps([name, array.dtype.str, array.shape]).encode() + array.tobytes())
-    return digest.hexdigest()
+    named = sorted(arrays.items())
+    header = json.dumps([[name, array.dtype.str, array.shape] for name, array in named])
+    content = b"".join(array.tobytes() for _, array in named)
+    return hashlib.sha256(state.encode() + header.encode() + content).hexdigest()
 
 
 def sealed(header, rest):
