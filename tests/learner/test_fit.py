@@ -4,12 +4,9 @@ import itertools
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
-from pathlib import Path
 
-import fits
 import numpy as np
 import pytest
 from conftest import ONE, TWO, assert_same_arrays, make_dataset, weights
@@ -166,52 +163,6 @@ def test_iterations_go_on_from_a_checkpoint_too():
     loaded.load("run")
     assert [loaded.iteration(0.1) for _ in range(5)] == losses[6:]
     assert_same_arrays(weights(loaded), weights(straight))
-
-
-SCRIPT = """
-import os, sys
-sys.path.insert(0, {tests!r})
-from fits import make_learner
-from gluon_lr import Callback, CheckpointCallback
-import numpy as np
-
-class Tell(Callback):
-    def after_batch(self, learner):
-        print(len(learner.recorder), flush=True)
-
-learner = make_learner()
-callback = [CheckpointCallback("run.checkpoint", iterations=1), Tell()]
-if os.path.exists("run.checkpoint"):
-    learner.load("run.checkpoint")
-    learner.resume(cbs=callback)
-else:
-    learner.fit_one_cycle(60, 0.1, cbs=callback)
-np.savez("final.npz", *[p.data().asnumpy() for p in learner.net.collect_params().values()])
-"""
-
-
-def test_killed_and_started_again_it_ends_as_if_it_had_not_been():
-    Path("script.py").write_text(SCRIPT.format(tests=str(Path(fits.__file__).parent)))
-    command = [sys.executable, "script.py"]
-    for updates in (30, 100):
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        while int(process.stdout.readline()) < updates:
-            assert process.poll() is None
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-    assert not Path("final.npz").exists()
-    assert position("run.checkpoint") < 240
-    subprocess.run(command, check=True)
-    straight = make_learner()
-    straight.fit_one_cycle(60, 0.1)
-    with np.load("final.npz") as final:
-        assert_same_arrays([final[name] for name in final.files], weights(straight))
-
-
-def position(path):
-    learner = make_learner()
-    learner.load(path)
-    return len(learner.recorder)
 
 
 def lines_of(call, press_at=None):
