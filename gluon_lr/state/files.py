@@ -90,8 +90,10 @@ def _write_and_move(
             other = _lock(partial, stat.S_IMODE(given.st_mode))
             if other is None:
                 return False
-            os.close(lock)
-            lock = other
+            try:
+                os.dup2(other, lock, inheritable=False)
+            finally:
+                os.close(other)
         _finish(partial, old)
         os.replace(partial, target)
         return True

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from interruptions import Interrupted, pressed, raised
 
 from gluon_lr.state import files
 from gluon_lr.state.files import write_whole
@@ -342,18 +343,34 @@ def test_without_locks_no_partial_file_is_removed(monkeypatch):
     assert sorted(os.listdir()) == [f".run.{HEX}.partial", "run"]
 
 
-def test_write_may_put_another_file_in_the_place_of_its_own():
-    def write(name):
-        put("other", b"new")
-        os.replace("other", name)
+def replacing(name):
+    """Write as safetensors does: into a file of its own, which it then moves there."""
+    put("other", b"new")
+    os.replace("other", name)
 
+
+def test_write_may_put_another_file_in_the_place_of_its_own():
     put("run").chmod(0o640)
-    write_whole("run", write)
+    write_whole("run", replacing)
     assert Path("run").read_bytes() == b"new"
     assert stat.S_IMODE(os.stat("run").st_mode) == 0o640
     with pytest.raises(FileNotFoundError):
         write_whole("run", os.unlink)
     assert os.listdir() == ["run"]
+
+
+@pytest.mark.parametrize("interrupt", [raised, pressed])
+@pytest.mark.parametrize("write", [writing(b"new"), replacing])
+def test_interrupted_anywhere_it_is_ctrl_c_and_one_of_the_two(write, interrupt):
+    put("run")
+    call = Interrupted(lambda: write_whole("run", write), "write_whole")
+    found = set()
+    for place in call.places():
+        put("run")
+        assert call.at(place, interrupt)
+        assert os.listdir() == ["run"]
+        found.add(Path("run").read_bytes())
+    assert found == {b"old", b"new"}
 
 
 def test_who_reads_while_others_write_reads_a_whole_file():
