@@ -5,12 +5,25 @@ import random
 import numpy as np
 from conftest import ONE, assert_same_arrays, make_dataset, stated, weights
 
-from gluon_lr import ContinuousBatchSampler, Learner
+from gluon_lr import Callback, ContinuousBatchSampler, Learner
 from gluon_lr._mxnet import mx, nd
 
 nn = mx.gluon.nn
 gluon_data = mx.gluon.data
 BATCHES = 4
+
+
+class StopAfter(Callback):
+    """Press Ctrl-C at the n-th call of an event, in all fits together."""
+
+    def __init__(self, calls, event="after_batch"):
+        self.left = calls
+        setattr(self, event, self._count)
+
+    def _count(self, learner):
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
 
 
 def make_learner(ctx=ONE, optimizer="sgd", data="shuffled", update_on_kvstore=None, **more):

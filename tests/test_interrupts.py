@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import searching
 from conftest import ONE, TWO, assert_same_arrays, stated, weights
+from fits import StopAfter
 from interruptions import Interrupted, pressed, raised
 from test_no_trace import BATCH_SIZE, all_state, make_data, sequential
 
@@ -68,23 +69,11 @@ def make(ctx=ONE, update_on_kvstore=None, **more):
     return learner
 
 
-class Interrupting(Callback):
-    """Interrupts a fit after its n-th update."""
-
-    def __init__(self, at):
-        self.left = at
-
-    def after_batch(self, learner):
-        self.left -= 1
-        if self.left == 0:
-            raise KeyboardInterrupt
-
-
 def in_a_fit(updates=3, **settings):
     """Return a learner with a fit that was interrupted."""
     learner = make(**settings)
     with pytest.raises(KeyboardInterrupt):
-        learner.fit_one_cycle(2, 0.1, cbs=Interrupting(updates))
+        learner.fit_one_cycle(2, 0.1, cbs=StopAfter(updates))
     return learner
 
 

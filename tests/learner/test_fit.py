@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 from conftest import ONE, TWO, assert_same_arrays, make_dataset, weights
-from fits import BATCHES, assert_same_state, make_learner, state
+from fits import BATCHES, StopAfter, assert_same_state, make_learner, state
 
 from gluon_lr import (
     Callback,
@@ -95,18 +95,6 @@ def test_a_saved_fit_goes_on_in_another_process_as_if_it_had_not_ended(fit, sett
         np.random.rand(5)  # what comes before the next batch has no say in it
         loaded.resume()
         assert_same_state(state(loaded), expected)
-
-
-class StopAfter(Callback):
-    """Press Ctrl-C after so many updates of all fits."""
-
-    def __init__(self, updates):
-        self.updates = updates
-
-    def after_batch(self, learner):
-        self.updates -= 1
-        if self.updates == 0:
-            raise KeyboardInterrupt
 
 
 class Seed(Callback):
@@ -304,23 +292,12 @@ def test_one_that_was_killed_before_it_stopped_stops_when_it_is_resumed():
     assert len(straight.recorder.epochs) == 3
     killed = make_learner()
     with pytest.raises(KeyboardInterrupt):
-        killed.fit(9, 0.1, cbs=[CheckpointCallback("run"), KillAfter(3), stopping])
+        killed.fit(9, 0.1, cbs=[CheckpointCallback("run"), StopAfter(3, "after_epoch"), stopping])
     loaded = make_learner()
     loaded.load("run")
     loaded.resume(cbs=stopping)
     assert len(loaded.recorder.epochs) == 3
     assert_same_arrays(weights(loaded), weights(straight))
-
-
-class KillAfter(Callback):
-    """Press Ctrl-C after so many epochs."""
-
-    def __init__(self, epochs):
-        self.epochs = epochs
-
-    def after_epoch(self, learner):
-        if len(learner.recorder.epochs) == self.epochs:
-            raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import loaders
 import numpy as np
 import pytest
 from conftest import assert_same_arrays, weights
-from fits import assert_same_state
+from fits import StopAfter, assert_same_state
 from loaders import (
     BATCH_SIZE,
     DATA,
@@ -28,19 +28,6 @@ from loaders import (
 )
 
 from gluon_lr import Callback, CheckpointCallback, Learner, LRFinder, preserved
-
-
-class Stop(Callback):
-    """Press Ctrl-C at an event."""
-
-    def __init__(self, event, left):
-        self.left = left
-        setattr(self, event, self.count)
-
-    def count(self, learner):
-        self.left -= 1
-        if self.left == 0:
-            raise KeyboardInterrupt
 
 
 class StopInValidation(Callback):
@@ -60,12 +47,12 @@ class StopInValidation(Callback):
 
 
 STOPS = {  # and after how many updates the fit is saved
-    "in pass 1": (lambda: Stop("after_batch", 2), 2),
-    "before a batch of pass 2": (lambda: Stop("before_batch", 8), 3),
-    "in pass 3": (lambda: Stop("after_batch", 14), 7),
-    "at the end of pass 1": (lambda: Stop("after_batch", 5), 5),
+    "in pass 1": (lambda: StopAfter(2), 2),
+    "before a batch of pass 2": (lambda: StopAfter(8, "before_batch"), 3),
+    "in pass 3": (lambda: StopAfter(14), 7),
+    "at the end of pass 1": (lambda: StopAfter(5), 5),
     "in validation": (StopInValidation, 5),
-    "after an epoch": (lambda: Stop("after_epoch", 1), None),
+    "after an epoch": (lambda: StopAfter(1, "after_epoch"), None),
 }
 
 
