@@ -104,10 +104,7 @@ def _write_and_move(
 def _create_locked(partial: Path, old: Optional[os.stat_result]) -> int:
     """Make an empty file, which is locked as long as its writer lives and has it open."""
     mode = 0o666 if old is None else stat.S_IMODE(old.st_mode) | stat.S_IRUSR | stat.S_IWUSR
-    file = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
-    with contextlib.suppress(OSError):  # a file system without locks
-        fcntl.flock(file, fcntl.LOCK_EX)
-    return file
+    return _locked(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode))
 
 
 def _lock(partial: Path, mode: int) -> Optional[int]:
@@ -116,16 +113,20 @@ def _lock(partial: Path, mode: int) -> Optional[int]:
     Return None where another writer has taken it for one of the dead.
     """
     try:
-        file = os.open(partial, os.O_RDWR)
+        file = _locked(os.open(partial, os.O_RDWR))
     except FileNotFoundError:
         return None
-    with contextlib.suppress(OSError):  # a file system without locks
-        fcntl.flock(file, fcntl.LOCK_EX)
     os.fchmod(file, mode)
     if partial.exists():
         return file
     os.close(file)
     return None
+
+
+def _locked(file: int) -> int:
+    with contextlib.suppress(OSError):  # a file system without locks
+        fcntl.flock(file, fcntl.LOCK_EX)
+    return file
 
 
 def _finish(partial: Path, old: Optional[os.stat_result]) -> None:
