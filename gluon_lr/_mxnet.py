@@ -164,6 +164,15 @@ def for_metrics(arrays: list[Any]) -> list[Any]:
     return [as_mx_nd(one) for one in arrays]
 
 
+def is_recorded(array: Any) -> bool:
+    """Say whether autograd has recorded how an array was computed, from what has a gradient."""
+    symbol = mx.base.SymbolHandle()
+    if mx.base._LIB.MXAutogradGetSymbol(array.handle, ctypes.byref(symbol)):
+        return False
+    mx.symbol.Symbol(symbol)  # frees it
+    return True
+
+
 def untraced() -> ContextManager[Any]:
     """Compute, in a block, aside from the graph that 2.0 makes of a hybrid net at a call."""
     return mx._deferred_compute.context(False) if MXNET_2 else contextlib.nullcontext()
@@ -205,6 +214,7 @@ __all__ = [
     "estimator",
     "for_metrics",
     "infer_shapes_anew",
+    "is_recorded",
     "lay_out_plainly",
     "metric",
     "momentum_in",

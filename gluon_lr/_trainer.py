@@ -136,6 +136,11 @@ def loss_scaler_of(trainer: mx.gluon.Trainer) -> Optional[Any]:
     return getattr(trainer, "_amp_loss_scaler", None)
 
 
+def scale_of(trainer: mx.gluon.Trainer) -> float:
+    """Return what a trainer multiplies gradients with, beside dividing them in its step."""
+    return float(trainer._scale)
+
+
 class UpdateCounter:
     """Counts the real updates of a trainer: those that AMP skips are none.
 

@@ -1,27 +1,29 @@
 """The parts of a batch: over the workers, and over the contexts of each."""
 
 from collections import deque
-from typing import Any, Deque, Iterator, List, NamedTuple, Tuple
+from typing import Any, Deque, Dict, Iterator, List, NamedTuple, Sequence, Tuple
 
+from .. import _check
 from .._mxnet import mx
 from ..distributed.workers import Workers
+from .structure import Batch, arrays_in, is_array, kind_of, mapped, parts_of, with_parts
+
+Path = Tuple[int, ...]
 
 
 class Share(NamedTuple):
     """What one worker has of a batch: all of it, where it is alone.
 
     Where a batch has fewer samples than there are workers, some borrow a sample of another, and
-    have 0 `samples` of their own. `total` is those of all workers.
+    `is_own` is false.
     """
 
-    data: Any
-    label: Any
-    samples: int
-    total: int
+    batch: Batch
+    is_own: bool = True
 
 
 class IndexShares:
-    """A batch sampler of one worker's part of each batch, and the sizes of what it yielded.
+    """A batch sampler of one worker's part of each batch.
 
     Parameters
     ----------
@@ -32,39 +34,179 @@ class IndexShares:
 
     Attributes
     ----------
-    sizes : deque of (int, int)
-        Samples of the part and of the whole batch, for each that was not asked for yet.
+    own : deque of bool
+        Whether the samples are the worker's own, for each batch that was not asked for yet.
     """
 
     def __init__(self, batch_sampler: Any, workers: Workers) -> None:
         self._batch_sampler = batch_sampler
         self._workers = workers
-        self.sizes: Deque[Tuple[int, int]] = deque()
+        self.own: Deque[bool] = deque()
 
     def __iter__(self) -> Iterator[List[Any]]:
         for batch in self._batch_sampler:
             indices = list(batch)
-            own, count = own_part(len(indices), self._workers)
-            self.sizes.append((count, len(indices)))
-            yield indices[own]
+            part, is_own = own_part(len(indices), self._workers)
+            self.own.append(is_own)
+            yield indices[part]
 
     def __len__(self) -> int:
         return len(self._batch_sampler)
 
 
-def own_part(samples: int, workers: Workers) -> Tuple[slice, int]:
-    """Return which of a batch's samples this worker reads, and how many count as its own."""
+def own_part(samples: int, workers: Workers) -> Tuple[slice, bool]:
+    """Return which of a batch's samples this worker reads, and whether they are its own."""
     low, high = (samples * rank // workers.count for rank in (workers.rank, workers.rank + 1))
     if low == high:
-        return slice(0, 1), 0
-    return slice(low, high), high - low
+        return slice(0, 1), False
+    return slice(low, high), True
 
 
-def over_contexts(part: Any, contexts: List[mx.Context]) -> List[Any]:
-    """Split an array over contexts; where there are too few samples, the last borrow the first."""
-    samples = len(part)
-    load = mx.gluon.utils.split_and_load
-    if samples >= len(contexts):
-        return list(load(part, contexts, even_split=False))
-    numbers = [*range(samples), *[0] * (len(contexts) - samples)]
-    return [load(part[n : n + 1], [context])[0] for n, context in zip(numbers, contexts)]
+class BatchSplit:
+    """A batch of any structure, cut into parts of its samples.
+
+    Every array is cut along its batch axis, or along its last one where it has fewer axes. A
+    list of arrays of unequal size, one a sample, is cut itself. What is no array goes along
+    whole, and so does an array without axes.
+
+    Parameters
+    ----------
+    batch_axis : int
+        Along which axis the samples lie.
+    """
+
+    def __init__(self, batch_axis: int = 0) -> None:
+        self._axis = batch_axis
+        self._by_sample: Dict[Path, bool] = {}  # what each list within a batch was found to be
+
+    def samples(self, batch: Batch) -> int:
+        """Return how many samples a batch has.
+
+        Raises
+        ------
+        ValueError
+            Where its arrays do not agree.
+        """
+        lists = dict(_lists_in(batch))
+        inside = {id(array) for one in lists.values() for array in one}
+        lengths = {
+            self._length(array)
+            for array in arrays_in(batch)
+            if array.ndim and id(array) not in inside
+        }
+        found = lengths or self._lengths_of(lists)
+        if len(found) != 1:
+            raise _not_alike(batch, sorted(found))
+        (samples,) = found
+        for path, one in lists.items():
+            is_sure = path in self._by_sample or not lengths
+            self._by_sample[path] = self._is_by_sample(path, one, samples, is_sure)
+        return samples
+
+    def part(self, batch: Batch, samples: slice) -> Batch:
+        """Return the part of a batch that some of its samples are; after :meth:`samples`."""
+        return self._part(batch, samples, ())
+
+    def over_contexts(
+        self, batch: Batch, contexts: Sequence[mx.Context]
+    ) -> Tuple[List[Batch], int]:
+        """Split a batch over contexts; where there are too few samples, the last borrow the first.
+
+        Returns
+        -------
+        list of batches, int
+            A part on each context, and how many of these are its own.
+        """
+        if len(contexts) == 1:
+            return [on_context(batch, contexts[0])], 1
+        samples = self.samples(batch)
+        if samples >= len(contexts):
+            each, more = divmod(samples, len(contexts))
+            ends = [n * each + min(n, more) for n in range(len(contexts) + 1)]
+        else:
+            ends = list(range(samples + 1))
+        slices = [slice(low, high) for low, high in zip(ends, ends[1:])]
+        own = len(slices)
+        slices += [slice(0, 1)] * (len(contexts) - own)
+        parts = [
+            on_context(self.part(batch, one), context) for one, context in zip(slices, contexts)
+        ]
+        return parts, own
+
+    def _length(self, array: Any) -> int:
+        return int(array.shape[min(self._axis, array.ndim - 1)])
+
+    def _lengths_of(self, lists: Dict[Path, List[Any]]) -> "set[int]":
+        """Return how many samples there are by lists alone: by their arrays, or by themselves."""
+        known_by_sample = any(self._by_sample.get(path) for path in lists)
+        arrays = {self._length(array) for one in lists.values() for array in one if array.ndim}
+        if len(arrays) == 1 and not known_by_sample:
+            return arrays
+        return {len(one) for one in lists.values()}
+
+    def _is_by_sample(self, path: Path, arrays: List[Any], samples: int, is_sure: bool) -> bool:
+        by_sample = len(arrays) == samples
+        by_array = all(array.ndim and self._length(array) == samples for array in arrays)
+        if by_sample and by_array:
+            if not is_sure:
+                raise _ambiguous(arrays)
+            return self._by_sample.get(path, False)
+        if not by_sample and not by_array:
+            raise _not_alike(arrays, sorted({samples, len(arrays)}))
+        return by_sample
+
+    def _part(self, part: Any, samples: slice, path: Path) -> Any:
+        if is_array(part):
+            return self._slice(part, samples)
+        if self._by_sample.get(path) and _is_list_of_arrays(part):
+            return part[samples]
+        parts = enumerate(parts_of(part))
+        return with_parts(part, [self._part(one, samples, (*path, n)) for n, one in parts])
+
+    def _slice(self, array: Any, samples: slice) -> Any:
+        if not array.ndim:
+            return array
+        axis = min(self._axis, array.ndim - 1)
+        return array[(slice(None),) * axis + (samples,)] if axis else array[samples]
+
+
+def on_context(batch: Batch, context: mx.Context) -> Batch:
+    """Return a batch with its arrays on a context."""
+
+    def move(array: Any) -> Any:
+        if isinstance(array, mx.nd.NDArray):
+            return array.as_in_context(context)
+        kind = mx.np if mx.util.is_np_array() else mx.nd
+        return kind.array(array, ctx=context)
+
+    return mapped(move, batch)
+
+
+def _lists_in(part: Any, path: Path = ()) -> Iterator[Tuple[Path, List[Any]]]:
+    """Yield the lists of arrays within a batch; the batch itself is none."""
+    for number, one in enumerate(parts_of(part)):
+        place = (*path, number)
+        if _is_list_of_arrays(one) and not isinstance(part, mx.io.DataBatch):
+            yield place, one
+        else:
+            yield from _lists_in(one, place)
+
+
+def _is_list_of_arrays(part: Any) -> bool:
+    return type(part) is list and bool(part) and all(map(is_array, part))
+
+
+def _not_alike(batch: Batch, lengths: List[int]) -> ValueError:
+    shown = f"{kind_of(batch)}, so {', '.join(map(str, lengths)) or 'no'} samples"
+    constraint = "batches of arrays with as many samples each, to be split"
+    remedy = (
+        "Name the axis of the samples by batch_axis; keep what is not by sample out of the "
+        "batch, or make it no array; or train on one context."
+    )
+    return ValueError(_check.message("Learner", "data_loader", constraint, shown, remedy))
+
+
+def _ambiguous(arrays: List[Any]) -> ValueError:
+    constraint = "batches in which a list is either of several arrays or of one array a sample"
+    remedy = "Make several arrays a tuple, or begin with a batch of another size."
+    return ValueError(_check.message("Learner", "data_loader", constraint, kind_of(arrays), remedy))

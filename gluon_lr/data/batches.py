@@ -1,9 +1,7 @@
 """The batches of a data loader, pass after pass, and a way to look ahead without moving on."""
 
 from collections import deque
-from typing import Any, Callable, Deque, Iterable, Iterator, List, NamedTuple, Optional, Tuple
-
-import numpy as np
+from typing import Any, Callable, Deque, Iterable, Iterator, List, NamedTuple, Optional
 
 from .. import _check
 from .._interrupts import uninterrupted
@@ -12,16 +10,14 @@ from ..distributed.workers import Workers
 from ..state.generators import GlobalState
 from ..state.memory import Memory
 from ..state.transaction import Kept, Transaction
-from .batch_split import IndexShares, Share, own_part
+from .batch_split import BatchSplit, IndexShares, Share, own_part
+from .data_iter import DataIterPasses, passes_of
 from .place import LoaderMemory, Moment, Place
-
-Batch = Tuple[Any, Any]
-
-_PAIRS = "an iterable of (data, label) pairs"
+from .structure import Batch, mapped
 
 
 class Batches:
-    """The (data, label) pairs of a data loader, which is started again at its end.
+    """The batches of a data loader, which is started again at its end.
 
     Several workers split each batch. They draw alike: each pass begins with the generators of
     the first worker. A DataLoader reads a worker's own samples alone.
@@ -29,19 +25,29 @@ class Batches:
     Parameters
     ----------
     data_loader : iterable
-        Yields (data, label) pairs in every pass.
+        Yields batches of any structure in every pass.
     workers : Workers
         Who share the batches.
     split : bool
         Whether they split each batch; otherwise it is the worker's own already.
+    batch_split : BatchSplit, optional
+        How a batch is cut.
     """
 
-    def __init__(self, data_loader: Iterable[Batch], workers: Workers, split: bool = True) -> None:
-        self._loader = data_loader
+    def __init__(
+        self,
+        data_loader: Iterable[Batch],
+        workers: Workers,
+        split: bool = True,
+        batch_split: Optional[BatchSplit] = None,
+    ) -> None:
+        batch_split = batch_split or BatchSplit()
+        self._loader = passes_of(data_loader, batch_split)
         self._workers = workers
         self.split = split
-        self._memory = LoaderMemory(data_loader)
-        self._sizes: Deque[Tuple[int, int]] = deque()  # of shares to come, where indices are split
+        self._split = batch_split
+        self._memory = LoaderMemory(self._loader)
+        self._own: Deque[bool] = deque()  # of shares to come, where indices are split
         self._iterator: Optional[Iterator[Batch]] = None
         self._begun = self._moment()  # at the start of the pass
         self._drawn = 0  # batches read in this pass
@@ -50,13 +56,17 @@ class Batches:
         self._kept: Deque[_Draw] = deque()  # read already, and to be given again
         self._given: Optional[int] = None  # how many of these, in a block that keeps the place
 
+    def __len__(self) -> int:
+        """Return the batches of a pass; a TypeError where the loader does not tell them."""
+        return len(self._loader)  # type: ignore[arg-type]
+
     def next(self) -> Share:
         """Return the next batch, or what this worker has of it; after the last one the first.
 
         Raises
         ------
         ValueError
-            Where the loader yields nothing, or something other than pairs.
+            Where the loader yields nothing.
         """
         share = self.peek()
         self.move_on()
@@ -91,10 +101,10 @@ class Batches:
     def place_kept(self) -> Transaction:
         """Give the batches of another pass within the block, and go on as before after it.
 
-        What can be passed through only once at a time, an iterator, gives the next batches
-        instead. They stay in memory and are given again after the block.
+        What can be passed through only once at a time, an iterator or a DataIter, gives the next
+        batches instead. They stay in memory and are given again after the block.
         """
-        if hasattr(self._loader, "__next__") or threads_of(self._loader) is not None:
+        if hasattr(self._loader, "__next__") or self._has_one_pass:
             return _GivenAgain(self)
         return _AnotherPass(self)
 
@@ -185,8 +195,8 @@ class Batches:
         if before is None:
             self._kept.append(_Draw(share))
             return True
-        if threads_of(self._loader) is not None:  # later batches come in the same arrays
-            share = share._replace(data=share.data.copy(), label=share.label.copy())
+        if self._has_one_pass:  # later batches may come in the same arrays
+            share = share._replace(batch=mapped(lambda array: array.copy(), share.batch))
         self._kept.append(_Draw(share, before, GlobalState.get()))
         return True
 
@@ -202,7 +212,7 @@ class Batches:
         if batch is None:
             raise empty(self._loader)
         self._drawn = 1
-        return self._share(*_pair(batch))
+        return self._share(batch)
 
     def _read_on(self) -> Optional[Share]:
         """Read the next batch of the pass; None at its end."""
@@ -214,7 +224,7 @@ class Batches:
             self._ended = True
             return None
         self._drawn += 1
-        return self._share(*_pair(batch))
+        return self._share(batch)
 
     def _or_begin_again(self, read: Callable[[], Optional[Any]]) -> Optional[Any]:
         """Return what `read` does; after an error, which ends a generator, come to it anew."""
@@ -246,7 +256,7 @@ class Batches:
             return next(self._iterator, None)
         loader: Any = self._loader
         shares = IndexShares(loader._batch_sampler, self._workers)
-        self._sizes = shares.sizes
+        self._own = shares.own
         with _SamplerExchanged(loader, shares):
             self._iterator = iter(loader)
             return next(self._iterator, None)
@@ -255,47 +265,41 @@ class Batches:
     def _splits_indices(self) -> bool:
         return self.split and self._workers.count > 1 and draws_indices(self._loader)
 
-    def _share(self, data: Any, label: Any) -> Share:
+    @property
+    def _has_one_pass(self) -> bool:
+        """Whether a second pass would take the first one's batches."""
+        return isinstance(self._loader, DataIterPasses) or threads_of(self._loader) is not None
+
+    def _share(self, batch: Batch) -> Share:
         if self._splits_indices:
-            return Share(data, label, *self._sizes.popleft())
-        samples = len(data)
-        if self._workers.count == 1:
-            return Share(data, label, samples, samples)
-        if not self.split:
-            total = self._workers.sum(np.array([samples]))
-            return Share(data, label, samples, int(total[0]))
-        own, count = own_part(samples, self._workers)
-        return Share(data[own], label[own], count, samples)
+            return Share(batch, self._own.popleft())
+        if self._workers.count == 1 or not self.split:
+            return Share(batch)
+        part, is_own = own_part(self._split.samples(batch), self._workers)
+        return Share(self._split.part(batch, part), is_own)
 
 
-def one_pass(data_loader: Iterable[Batch]) -> Iterator[Batch]:
-    """Yield the (data, label) pairs of one pass.
+def one_pass(data_loader: Iterable[Batch], batch_split: BatchSplit) -> Iterator[Batch]:
+    """Yield the batches of one pass.
 
     Raises
     ------
     ValueError
-        Where the loader yields nothing, or something other than pairs.
+        Where the loader yields nothing.
     """
-    batch = None
+    nothing = True
     _start_over(data_loader)
-    for batch in data_loader:
-        yield _pair(batch)
-    if batch is None:
+    for batch in passes_of(data_loader, batch_split):
+        nothing = False
+        yield batch
+    if nothing:
         raise empty(data_loader)
 
 
 def check_loader(owner: str, argument: str, loader: Any) -> None:
     """Raise a TypeError where `loader` cannot be iterated over."""
     if not hasattr(loader, "__iter__"):
-        raise TypeError(_check.message(owner, argument, _PAIRS, loader))
-
-
-def _pair(batch: Any) -> Batch:
-    sequence = isinstance(batch, (tuple, list))
-    if not sequence or len(batch) != 2:
-        parts = [type(part).__name__ for part in batch] if sequence else type(batch)
-        raise ValueError(_check.message("Learner", "data_loader", _PAIRS, parts))
-    return batch[0], batch[1]
+        raise TypeError(_check.message(owner, argument, "an iterable of batches", loader))
 
 
 def empty(loader: Any) -> ValueError:
@@ -317,7 +321,7 @@ class _AnotherPass(Kept):
     """A block in which another pass is made, of a loader that remembers nothing of it after."""
 
     def __init__(self, batches: Batches) -> None:
-        names = ("_iterator", "_sizes", "_begun", "_drawn", "_ended", "_ahead", "_kept", "_given")
+        names = ("_iterator", "_own", "_begun", "_drawn", "_ended", "_ahead", "_kept", "_given")
         super().__init__(batches, *names)
         self._batches = batches
 

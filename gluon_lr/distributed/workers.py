@@ -136,19 +136,19 @@ class Workers:
         each = self.mean(np.array(list(values.values())))
         return dict(zip(values, each.tolist()))
 
-    def mean_loss(self, losses: Sequence[Any], samples: int) -> Any:
-        """Return an array that will hold the mean loss of all workers' samples; does not wait.
+    def mean_loss(self, losses: Sequence[Any], count: float) -> Any:
+        """Return an array that will hold the mean of all workers' losses; does not wait.
 
         Parameters
         ----------
         losses : sequence of arrays
-            Losses of this worker's samples, on each context; empty where it has none.
-        samples : int
-            Samples of all workers.
+            This worker's, on each context; empty where it has none.
+        count : float
+            The losses of all workers, or the sum of the weights that they were multiplied with.
         """
         total = 0
         for loss in losses:
-            part = loss.astype("float32").sum() * (loss.shape[0] / loss.size / samples)
+            part = loss.astype("float32").sum() / count
             total = part.reshape((1,)).as_in_context(mx.cpu()) + total
         return self._pushed(_LOSS, total if losses else nd.zeros((1,))).copy()
 

@@ -12,9 +12,11 @@ from .. import _check
 from ..data.batches import check_loader
 from ..distributed.workers import Workers
 from ..state.generators import GlobalState
+from ..state.hidden import HiddenKept
 from ..state.snapshot import preserved
-from ..state.transaction import afterwards, backstop
-from ..training.iteration import PendingLoss
+from ..state.transaction import Together, afterwards, backstop
+from ..training.iteration import IterationLearner
+from ..training.losses import PendingLoss, as_loss
 from .result import LRFinderResult, StopReason
 from .stopping import (
     CRITERION,
@@ -40,8 +42,10 @@ class LRFinder:
     Parameters
     ----------
     learner : Learner
-        Or any object with `iteration(lr) -> float`, `net` and `trainer`. Its place in the data
-        is kept where it has a context manager `place_kept()`, as ours has.
+        Or any object with `iteration(lr)`, which returns a loss as a number or as an array whose
+        mean it is, `net` and `trainer`, each one or a list. What else it trains is put back too,
+        where it names that by `also`, [(net, trainer), ...]. Its place in the data is kept where
+        it has a context manager `place_kept()`, as ours has.
 
     Raises
     ------
@@ -138,7 +142,7 @@ class LRFinder:
         if validation is not None:
             self._check_validation(owner, validation)
 
-        workers = Workers.of(self.learner.trainer)
+        workers = Workers.of(_listed(self.learner.trainer)[0])
         getattr(self.learner, "prepare", workers.join)()
         total = len(rates) * repeats * (2 if refine else 1)
         hidden = not (progress and workers.is_first)
@@ -188,7 +192,8 @@ class _Search:
         bar: tqdm,
     ) -> None:
         self._learner = learner
-        self._workers = Workers.of(learner.trainer)  # a PendingLoss is the mean of all of them
+        self._nets, self._trainers = _listed(learner.net), _listed(learner.trainer)
+        self._workers = Workers.of(self._trainers[0])  # a PendingLoss is the mean of all of them
         self._stop = stop or diverged
         self._diverged = diverged
         self._not_finite = NotFinite()
@@ -202,9 +207,16 @@ class _Search:
         return runs[0] if repeats == 1 else LRFinderResult.of_runs(runs)
 
     def _preserved_sweep(self, rates: Sequence[float]) -> LRFinderResult:
-        trainer = self._learner.trainer
-        with preserved(self._learner.net, trainer, self._seed) as again, again:
-            trainer.optimizer.lr_scheduler = None
+        also = list(getattr(self._learner, "also", ()))
+        nets = [*self._nets, *(net for net, _ in also)]
+        trainers = [*self._trainers, *(trainer for _, trainer in also)]
+        hidden = HiddenKept([nets, getattr(self._learner, "compute_loss", None)])
+        kept = Together(preserved(nets, trainers, self._seed), hidden)
+        with kept as again, again:
+            for trainer in self._trainers:
+                trainer.optimizer.lr_scheduler = None
+            if isinstance(self._learner, IterationLearner):
+                self._learner.forget_gradients()
             return self._sweep(rates)
 
     def _sweep(self, rates: Sequence[float]) -> LRFinderResult:
@@ -230,10 +242,11 @@ class _Search:
     def _losses(self, rates: Sequence[float]) -> Iterator[float]:
         """Train at each rate and yield the losses, read late so that MXNet need not wait."""
         pending: Deque[Any] = deque()
-        train = getattr(self._learner, "enqueue", None)
-        late = _LATE if train else 0
+        ours = isinstance(self._learner, IterationLearner)
+        train = self._learner.update if ours else self._learner.iteration
+        late = _LATE if ours else 0
         for lr in rates:
-            loss = (train or self._learner.iteration)(lr)
+            loss = as_loss(train(lr))
             if self._validation is not None:
                 loss = self._learner.validate(self._validation, ())["valid_loss"]
             if self._workers.count > 1 and not isinstance(loss, PendingLoss):
@@ -243,6 +256,11 @@ class _Search:
                 yield float(pending.popleft())
         while pending:
             yield float(pending.popleft())
+
+
+def _listed(one_or_several: Any) -> List[Any]:
+    several = isinstance(one_or_several, (list, tuple))
+    return list(one_or_several) if several else [one_or_several]
 
 
 def _around(suggestion: float, rates: Sequence[float], count: int) -> List[float]:

@@ -1,6 +1,16 @@
 """MANY steps: the Learner, its fits, their callbacks and their record."""
 
-from .callbacks import Callback, CancelFitException, CheckpointCallback, EarlyStoppingCallback
+from .callbacks import (
+    Callback,
+    CancelBatchException,
+    CancelEpochException,
+    CancelFitException,
+    CancelValidateException,
+    CheckpointCallback,
+    EarlyStoppingCallback,
+    GradientAccumulation,
+    GradientClip,
+)
 from .estimator import EstimatorLearner, LRScheduleHandler, OneCycleHandler, ParamSchedulerHandler
 from .learner import Learner
 from .lr_find import SuggestedLRs
@@ -8,10 +18,15 @@ from .recorder import Recorder
 
 __all__ = [
     "Callback",
+    "CancelBatchException",
+    "CancelEpochException",
     "CancelFitException",
+    "CancelValidateException",
     "CheckpointCallback",
     "EarlyStoppingCallback",
     "EstimatorLearner",
+    "GradientAccumulation",
+    "GradientClip",
     "LRScheduleHandler",
     "Learner",
     "OneCycleHandler",

@@ -6,12 +6,14 @@ from .._mxnet import contexts_of
 from .._mxnet import estimator as mx_estimator
 from .._trainer import UpdateCounter, check_updates_here
 from ..data.batch_split import Share
-from ..data.batches import Batch, check_loader
+from ..data.batches import check_loader
+from ..data.structure import Batch
 from ..hyper.parameters import HyperParameters
 from ..hyper.policies import MOMS, one_cycle, usual_moms
 from ..hyper.scheduling import ParamScheduler
 from ..schedules.foreign import LRCallable, check_schedule
 from ..training.iteration import IterationLearner
+from ..training.losses import Losses
 from ..training.placement import contexts_for
 
 TrainBegin: Any = mx_estimator.TrainBegin
@@ -151,12 +153,19 @@ class EstimatorLearner(IterationLearner):
             estimator.loss,
             estimator.trainer,
             split_batches=False,
+            batch_axis=batch_axis,
         )
         self._estimator = estimator
         self._batch_axis = batch_axis
 
-    def _backward(self, share: Share) -> List[Any]:
+    def _backward(self, share: Share) -> None:
         processor = self._estimator.batch_processor
-        batch = share.data, share.label
-        _, _, _, losses = processor.fit_batch(self._estimator, batch, self._batch_axis)
-        return losses if isinstance(losses, list) else [losses]
+        data, label = share.batch
+        _, _, _, losses = processor.fit_batch(self._estimator, (data, label), self._batch_axis)
+        several = losses if isinstance(losses, list) else [losses]
+        self._update = self._with_batch([Losses([loss], None) for loss in several])
+        self.tell("after_loss")
+
+    def _divisor_of(self, losses: List[Losses]) -> float:
+        """Return what the Estimator gives to the trainer: the length of each context's losses."""
+        return sum(array.shape[0] for one in losses for array in one.arrays)

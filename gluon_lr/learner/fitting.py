@@ -1,10 +1,10 @@
 """Epochs of updates, along curves, with callbacks: what all of the Learner's fits run."""
 
 import contextlib
+import math
 import time
 from typing import Any, Callable, Dict, Mapping, Optional, Sequence
 
-import numpy as np
 from tqdm.auto import tqdm
 
 from .._interrupts import uninterrupted
@@ -15,7 +15,10 @@ from ..state import schema
 from ..state.generators import GlobalState
 from ..state.memory import Memory
 from ..state.transaction import Transaction, afterwards
-from .callbacks import Callback, CancelFitException
+from ..training.events import CancelBatchException
+from ..training.gradients import are_added_up
+from ..training.losses import as_loss
+from .callbacks import Callback, CancelEpochException, CancelFitException
 from .recorder import Recorder
 
 _FIT = schema.Record(
@@ -26,6 +29,8 @@ _FIT = schema.Record(
     frozen_to=schema.Maybe(schema.COUNT),
     epochs_ended=schema.COUNT,
     in_epoch=schema.COUNT,
+    updates_in_epoch=schema.COUNT,
+    batches_per_update=schema.POSITIVE,
     in_pass=schema.FLAG,
     skipped=schema.COUNT,
     begun=schema.FLAG,
@@ -67,7 +72,9 @@ class Fit:
         self.scheds = dict(scheds)
         self.frozen_to = frozen_to
         self.epochs_ended = start_epoch
-        self.in_epoch = 0  # batches trained on since then
+        self.in_epoch = 0  # batches since then
+        self.updates_in_epoch = 0  # made since then, or called off
+        self.batches_per_update = 1  # as far as it is known
         self.in_pass = False  # whether the pass of this epoch has begun
         self.skipped = 0  # updates that AMP did not make
         self.begun = False
@@ -78,7 +85,7 @@ class Fit:
         return self.begun and (self.in_pass or not self.by_passes)
 
     @property
-    def length(self) -> int:
+    def batches(self) -> int:
         """Batches in all epochs, if all are as long as the present one."""
         return self.n_epoch * self.iterations_per_epoch
 
@@ -89,10 +96,20 @@ class Fit:
         return self.epochs_ended * self.iterations_per_epoch + in_epoch
 
     @property
+    def length(self) -> int:
+        """Updates in all epochs, if all are as long as the present one."""
+        return self.n_epoch * self._updates_per_epoch
+
+    @property
     def next_update(self) -> int:
         """The number of the next update on curves of this :attr:`length`, from 1."""
-        last_of_epoch = (self.epochs_ended + 1) * self.iterations_per_epoch
-        return max(min(self.done + 1, last_of_epoch) - self.skipped, 1)
+        per_epoch = self._updates_per_epoch
+        in_epoch = min(self.updates_in_epoch, per_epoch - 1)
+        return max(self.epochs_ended * per_epoch + in_epoch + 1 - self.skipped, 1)
+
+    @property
+    def _updates_per_epoch(self) -> int:
+        return math.ceil(self.iterations_per_epoch / self.batches_per_update)
 
     def as_data(self) -> Dict[str, Any]:
         """Return it as what `json` can write; a user's own curves become None."""
@@ -146,17 +163,17 @@ class Fitting:
         self._learner = learner
         self._batches = batches
         self._fit = fit
-        self._callbacks = callbacks
+        self.callbacks = callbacks
         self._scheduler = scheduler
         self._recorder = recorder
         self._lr_scheduler = learner.trainer.optimizer.lr_scheduler
-        self._at: Optional[int] = None  # the update whose values the trainer has
+        self._at = 0  # the update whose values the trainer has
 
     def run(self, progress: bool) -> None:
         """Train to the end, or to where a callback cancels, and put the hyper-parameters back."""
         fit = self._fit
         hidden = not (progress and self._learner.workers.is_first)
-        bar = tqdm(total=fit.length, initial=fit.done, disable=hidden)
+        bar = tqdm(total=fit.batches, initial=fit.done, disable=hidden)
         with bar, afterwards(self._put_back) as again, again:
             self._take_lr_scheduler()
             self._scheduler.bind(self._learner.trainer)
@@ -167,10 +184,23 @@ class Fitting:
         """Return a block in which the trainer has its own hyper-parameters."""
         return _AtRest(self._put_back, self._go_on)
 
-    def before_step(self) -> None:
+    def before_update(self) -> None:
         """Give the trainer the values of its next update."""
-        self._at = self._fit.next_update
+        fit = self._fit
+        fit.batches_per_update = max(fit.batches_per_update, self._learner.batches_in_update)
+        self._scheduler.length = fit.length
+        self._at = fit.next_update
         self._scheduler.step(self._at)
+
+    def after_update(self) -> None:
+        """Count an update, be it that AMP has skipped it."""
+        self._fit.updates_in_epoch += 1
+        self._fit.skipped += self._scheduler.position < self._at
+
+    def after_batch(self, has_a_part: bool) -> None:
+        """Count a batch; one that has no part in an update takes the place of one."""
+        self._fit.in_epoch += 1
+        self._fit.updates_in_epoch += not has_a_part
 
     def _go_on(self) -> None:
         self._take_lr_scheduler()
@@ -188,19 +218,33 @@ class Fitting:
         fit = self._fit
         start = time.perf_counter()
         self._expect_a_pass(bar)
-        if fit.in_epoch == 0:
-            self._call("before_epoch")
-        while self._expects_more:
-            self._call("before_batch")
-            if not self._update():
-                break
-            self._call("after_batch")
-            if bar.update(fit.done - bar.n):
-                self._show(bar)
-        self._end_epoch(start)
+        cancelled = True
+        with contextlib.suppress(CancelEpochException):
+            if fit.in_epoch == 0:
+                self._call("before_epoch")
+            while self._expects_more and self._train_batch():
+                if bar.update(fit.done - bar.n):
+                    self._show(bar)
+            cancelled = False
+        self._call("after_train")
+        self._end_epoch(start, validates=not cancelled)
         bar.update(fit.done - bar.n)
         self._show(bar)
-        self._call("after_epoch")
+        with contextlib.suppress(CancelEpochException):
+            self._call("after_epoch")
+
+    def _train_batch(self) -> bool:
+        """Train on the next batch, if there is one in this epoch."""
+        try:
+            self._call("before_batch")
+        except CancelBatchException:
+            had_one = self._take_batch(self._learner.skip_batch)
+        else:
+            had_one = self._take_batch(self._iterate)
+        if had_one:
+            with contextlib.suppress(CancelBatchException):
+                self._call("after_batch")
+        return had_one
 
     def _expect_a_pass(self, bar: tqdm) -> None:
         """Ask the loader how long the pass will be that this epoch is."""
@@ -209,7 +253,7 @@ class Fitting:
             self._batches.start_pass()
             fit.iterations_per_epoch = self._learner.iterations_per_epoch
             fit.in_pass = True
-            bar.total, bar.n = fit.length, fit.done
+            bar.total, bar.n = fit.batches, fit.done
         self._scheduler.length = fit.length
 
     @property
@@ -219,32 +263,57 @@ class Fitting:
         return not ends or (fit.by_passes and self._batches.has_more())
 
     @uninterrupted
-    def _update(self) -> bool:
-        """Train on the next batch, if there is one in this epoch."""
-        fit = self._fit
-        if fit.by_passes and not self._batches.has_more():
+    def _take_batch(self, use: Callable[[], Any]) -> bool:
+        """Use the next batch, if there is one in this epoch."""
+        if self._fit.by_passes and not self._batches.has_more():
             return False
-        self._learner.enqueue()
-        fit.in_epoch += 1
-        fit.skipped += self._scheduler.position < (self._at or 0)
+        use()
         return True
 
-    def _end_epoch(self, start: float) -> None:
+    def _iterate(self) -> None:
+        learner = self._learner
+        if learner.has_own_iteration:
+            self._iterate_its_own_way()
+        else:
+            learner.enqueue()
+
+    def _iterate_its_own_way(self) -> None:
+        """Train by an overridden iteration, which may make its update, or read its data, itself."""
+        fit, learner, recorder = self._fit, self._learner, self._recorder
+        batches, updates = fit.in_epoch, len(recorder)
+        self.before_update()
+        loss = learner.iteration()
+        reads_itself = fit.in_epoch == batches
+        if reads_itself and fit.by_passes:
+            raise RuntimeError(
+                "Learner: `iteration` must call super().iteration(), which reads the data_loader, "
+                "for epochs that are passes. Give the Learner iterations_per_epoch otherwise."
+            )
+        if reads_itself:
+            self.after_batch(has_a_part=True)
+        updates_itself = reads_itself or (
+            learner.batches_in_update > 0 and not are_added_up(learner.trainer)
+        )
+        if updates_itself and len(recorder) == updates:
+            recorder.record(as_loss(loss))
+            self.after_update()
+
+    def _end_epoch(self, start: float, validates: bool) -> None:
         """Validate and record; where that is interrupted, it is done again, from the same place."""
         fit = self._fit
         with _UnlessEnded(fit, self._learner.valid_loader) as again, again:
-            losses = self._recorder.last_losses(fit.in_epoch)
-            values = {"train_loss": float(np.mean(losses))}
+            values = {"train_loss": self._recorder.train_loss}
             self._learner.average_running_statistics()
-            if self._learner.valid_loader is not None:
-                values.update(self._learner.workers.means(self._learner.validate()))
+            if validates and self._learner.valid_loader is not None:
+                with contextlib.suppress(CancelEpochException):
+                    values.update(self._learner.workers.means(self._learner.validate()))
             self._epoch_ended(epoch=fit.epochs_ended, **values, time=time.perf_counter() - start)
 
     @uninterrupted
     def _epoch_ended(self, **values: Any) -> None:
         self._recorder.end_epoch(**values)
         self._fit.epochs_ended += 1
-        self._fit.in_epoch = 0
+        self._fit.in_epoch = self._fit.updates_in_epoch = 0
         self._fit.in_pass = False
 
     def _show(self, bar: tqdm) -> None:
@@ -266,8 +335,7 @@ class Fitting:
         self._learner.trainer.optimizer.lr_scheduler = self._lr_scheduler
 
     def _call(self, event: str) -> None:
-        for callback in self._callbacks:
-            getattr(callback, event)(self._learner)
+        self._learner.tell(event)
 
 
 class _AtRest(Transaction):

@@ -18,8 +18,9 @@ from .. import _check
 from .._interrupts import uninterrupted
 from .._mxnet import mx
 from .._trainer import parameters_of
-from ..data.batches import Batch, check_loader, empty
+from ..data.batches import check_loader, empty
 from ..data.place import LoaderMemory
+from ..data.structure import Batch
 from ..hyper.annealing import SchedNo
 from ..hyper.group_rates import Rate, group_rates
 from ..hyper.groups import Freezer, parameter_groups
@@ -45,7 +46,10 @@ from ..state.checkpoint import (
 from ..state.memory import Memory
 from ..state.trainer import names_of, statement_of
 from ..state.transaction import Kept, Together, Transaction, afterwards, backstop
-from ..training.iteration import IterationLearner, PendingLoss, metric_of
+from ..training.default_loss import DefaultLoss
+from ..training.iteration import ComputeLoss, IterationLearner
+from ..training.losses import PendingLoss
+from ..training.metrics import metric_of
 from ..training.placement import Context, contexts_for, initialize
 from .callbacks import Callback
 from .fitting import Fit, Fitting
@@ -73,12 +77,15 @@ class Learner(IterationLearner):
     net : mx.gluon.Block
         Initialised or not. What is not initialised gets `mx.init.Xavier()`.
     data_loader : iterable
-        Yields (data, label) pairs, `mx.gluon.data.DataLoader` say; started again at its end.
+        Yields batches, `mx.gluon.data.DataLoader` say or an `mx.io.DataIter`; started again at
+        its end. A batch is (data, label), or of any structure: arrays in tuples, lists, dicts,
+        DataBatches. See :meth:`compute_loss`.
     ctx : mx.Context or list of mx.Context, optional
         Where to train; each batch is split over a list. By default where the net is
         initialised already, and otherwise the current context.
     loss : callable, optional
-        From (output, label) to one loss a sample; softmax cross-entropy by default.
+        From (output, label) to losses, one a sample, one a token or their mean; softmax
+        cross-entropy by default.
     trainer : mx.gluon.Trainer, optional
         Your own, with an lr_scheduler or without.
     optimizer : str or mx.optimizer.Optimizer
@@ -86,7 +93,7 @@ class Learner(IterationLearner):
     optimizer_params : dict, optional
         Arguments of an optimizer given by name.
     valid_loader : iterable, optional
-        (data, label) pairs to validate on, after each epoch of a fit.
+        Batches to validate on, after each epoch of a fit.
     metrics : str, callable, mx.metric.EvalMetric or list, optional
         What to compute on them beside the loss; names and functions as `mx.metric.create` takes
         them.
@@ -104,6 +111,15 @@ class Learner(IterationLearner):
         Where the trainer has a distributed KVStore: whether the workers split each batch among
         them, as contexts do. Otherwise `data_loader` gives each worker batches of its own, and
         an epoch is as long as the first worker's.
+    compute_loss : callable, optional
+        From (net, batch) to the losses, where ``loss(net(data), label)`` does not fit: see
+        :meth:`compute_loss`. It is called with a context's part of each batch.
+    batch_axis : int
+        The axis of the arrays along which the samples lie: 1 for time-major data.
+    also : list of (mx.gluon.Block, mx.gluon.Trainer)
+        What else a step trains, the other net of a GAN say: a search puts it back too.
+    cbs : Callback or list, optional
+        Callbacks of all fits; what they do to a batch's step they do in a search too.
 
     Attributes
     ----------
@@ -136,7 +152,7 @@ class Learner(IterationLearner):
         net: mx.gluon.Block,
         data_loader: Iterable[Batch],
         ctx: Optional[Context] = None,
-        loss: Optional[Callable[[Any, Any], Any]] = None,
+        loss: Optional[Callable[..., Any]] = None,
         trainer: Optional[mx.gluon.Trainer] = None,
         optimizer: Union[str, mx.optimizer.Optimizer] = "sgd",
         optimizer_params: Optional[Dict[str, Any]] = None,
@@ -146,27 +162,50 @@ class Learner(IterationLearner):
         iterations_per_epoch: Optional[int] = None,
         momentum_correction: bool = False,
         split_batches: bool = True,
+        compute_loss: Optional[ComputeLoss] = None,
+        batch_axis: int = 0,
+        also: Sequence[Tuple[mx.gluon.Block, mx.gluon.Trainer]] = (),
+        cbs: Union[Callback, Sequence[Callback], None] = None,
     ) -> None:
         if not isinstance(net, mx.gluon.Block):
             raise TypeError(_check.message("Learner", "net", "an mx.gluon.Block", net))
         check_loader("Learner", "data_loader", data_loader)
         if valid_loader is not None:
             check_loader("Learner", "valid_loader", valid_loader)
+        if compute_loss is not None:
+            _check.is_function(
+                "Learner", "compute_loss", compute_loss, "callable with (net, batch)"
+            )
+            if loss is not None:
+                constraint = "left out where compute_loss is given"
+                raise ValueError(_check.message("Learner", "loss", constraint, loss))
         if loss is None:
-            loss = mx.gluon.loss.SoftmaxCrossEntropyLoss()
+            loss = DefaultLoss()
         _check.is_function("Learner", "loss", loss, "callable with (output, label)")
+        batch_axis = _check.integer("Learner", "batch_axis", batch_axis, 0)
+        _check_also(also)
         metric_of(metrics)
+        callbacks, schedulers = _callbacks("Learner", cbs)
+        if schedulers:
+            remedy = "Give it to a fit: learner.fit(n_epoch, cbs=...)."
+            constraint = "Callbacks alone"
+            raise TypeError(_check.message("Learner", "cbs", constraint, schedulers, remedy))
         if iterations_per_epoch is not None:
             _check.integer("Learner", "iterations_per_epoch", iterations_per_epoch, 1)
         all_of_net = list(dict.fromkeys(net.collect_params().values()))
         trained = all_of_net if trainer is None else parameters_of(trainer)
+        _check_trainer(all_of_net, trained)
         self.groups = parameter_groups("Learner", trained, groups, net)
         contexts = contexts_for(net, ctx)
         made = _optimizer(trainer, optimizer, optimizer_params)
         initialize(net, contexts)
         if trainer is None:
             trainer = mx.gluon.Trainer(net.collect_params(), made)
-        super().__init__(net, data_loader, contexts, loss, trainer, split_batches)
+        super().__init__(net, data_loader, contexts, loss, trainer, split_batches, batch_axis)
+        if compute_loss is not None:
+            self.compute_loss = compute_loss  # type: ignore[method-assign, assignment]
+        self.also = list(also)
+        self.cbs = callbacks
         self.valid_loader = valid_loader
         self.metrics = metrics
         self.momentum_correction = momentum_correction
@@ -191,7 +230,7 @@ class Learner(IterationLearner):
         if self._iterations_per_epoch is not None:
             return self._iterations_per_epoch
         try:
-            length = len(self.data_loader)  # type: ignore[arg-type]
+            length = len(self._batches)
         except TypeError:
             constraint = "given for a data loader without a length"
             raise ValueError(
@@ -503,6 +542,7 @@ class Learner(IterationLearner):
                 self.recorder,
                 self._batches,
                 self._valid_memory,
+                self._update,
             )
             save_checkpoint(path, self.net, self.trainer, run)
 
@@ -533,12 +573,15 @@ class Learner(IterationLearner):
 
     @uninterrupted
     def _go_to(self, reading: Reading, run: Run) -> None:
+        if run.update.losses:
+            reading.add_up_gradients()
         reading.apply()
         self._freezer.freeze_to(run.frozen_to)
         self._fits = run.fits
         self.recorder = run.recorder
         self._batches.go_to(run.place)
         self._valid_memory.put_back(run.valid)
+        self._update = run.update
 
     def save_params(self, path: PathLike) -> None:
         """Write the parameters to a file as ``net.save_parameters`` does, whole or not at all."""
@@ -606,12 +649,24 @@ class Learner(IterationLearner):
         if self._fitting is not None:
             raise RuntimeError(f"Learner: a fit is at work; {action} before or after it.")
 
+    def tell(self, event: str) -> None:
+        """Call that event of the callbacks: the Learner's own, then those of the fit at work."""
+        of_fit = [] if self._fitting is None else self._fitting.callbacks
+        for callback in (*self.cbs, *of_fit):
+            getattr(callback, event)(self)
+
     def _stepping(self) -> None:
         if self._fitting is not None:
-            self._fitting.before_step()
+            self._fitting.before_update()
 
     def _stepped(self, loss: PendingLoss) -> None:
         self.recorder.record(loss)
+        if self._fitting is not None:
+            self._fitting.after_update()
+
+    def _moved_on(self, has_a_part: bool) -> None:
+        if self._fitting is not None:
+            self._fitting.after_batch(has_a_part)
 
     def _rates(self, owner: str, argument: str, lr: Optional[Rate]) -> Any:
         own = self.trainer.learning_rate if lr is None else lr
@@ -717,6 +772,7 @@ class Learner(IterationLearner):
             self.recorder = Recorder(self.trainer, self.groups, list(fit.scheds))
             self.recorder.search = search
             self._batches.start_pass()
+            self.forget_gradients()
 
 
 class _RunKept(Kept):
@@ -773,6 +829,23 @@ def _optimizer(
     if isinstance(optimizer, str):
         return mx.optimizer.create(optimizer, **(optimizer_params or {}))
     return optimizer
+
+
+def _check_trainer(of_net: Sequence[Any], trained: Sequence[Any]) -> None:
+    if of_net and not set(map(id, of_net)) & set(map(id, trained)):
+        constraint = "of the net's parameters"
+        value = f"one of {', '.join(one.name for one in trained[:5])}"
+        remedy = "Make it with mx.gluon.Trainer(net.collect_params(), ...) of this net."
+        raise ValueError(_check.message("Learner", "trainer", constraint, value, remedy))
+
+
+def _check_also(also: Any) -> None:
+    kinds = mx.gluon.Block, mx.gluon.Trainer
+    for pair in also if isinstance(also, (tuple, list)) else [also]:
+        is_pair = isinstance(pair, (tuple, list)) and len(pair) == 2
+        if not is_pair or not all(map(isinstance, pair, kinds)):
+            constraint = "a list of pairs, [(net, trainer), ...]"
+            raise TypeError(_check.message("Learner", "also", constraint, also))
 
 
 def _callbacks(owner: str, cbs: Callbacks) -> Tuple[List[Callback], List[ParamScheduler]]:

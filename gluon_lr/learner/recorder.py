@@ -115,6 +115,12 @@ class Recorder:
         return self._losses[max(len(self._losses) - count, 0) :]
 
     @property
+    def train_loss(self) -> float:
+        """The mean loss of the updates since the last epoch ended; nan where there are none."""
+        losses = self.last_losses(len(self) - (self._ends[-1] if self._ends else 0))
+        return float(np.mean(losses)) if losses else math.nan
+
+    @property
     def last_loss(self) -> Optional[float]:
         """The last loss that is known without waiting for MXNet."""
         return self._losses[self._known - 1] if self._known else None

@@ -9,6 +9,7 @@ from ..hyper.groups import Freezer
 from ..hyper.parameters import HyperParameters
 from ..hyper.scheduling import ParamScheduler
 from ..state import schema
+from ..training.losses import PendingUpdate
 from .fitting import Fit
 from .recorder import Recorder
 
@@ -22,6 +23,7 @@ _RUN = schema.Record(
     recorder=schema.ANYTHING,
     place=schema.ANYTHING,
     valid=schema.ANYTHING,
+    update=schema.ANYTHING,
 )
 
 
@@ -32,6 +34,7 @@ def data_of(
     recorder: Recorder,
     batches: Batches,
     valid: LoaderMemory,
+    update: PendingUpdate,
 ) -> Dict[str, Any]:
     """Return what a Learner does as data; `groups` are the names of its groups' parameters."""
     return {
@@ -41,6 +44,7 @@ def data_of(
         "recorder": recorder.as_data(),
         "place": batches.place().as_data(),
         "valid": valid.now().as_data(),
+        "update": update.as_data(),
     }
 
 
@@ -60,7 +64,7 @@ class Run:
 
     Attributes
     ----------
-    fits, frozen_to, recorder, place
+    fits, frozen_to, recorder, place, update
         What the Learner is to have.
     valid : Remembered
         What the loader of its validation data is to remember.
@@ -100,6 +104,7 @@ class Run:
         self.recorder.take_data(data["recorder"], "more.recorder")
         self.place = Place.from_data(data["place"], "more.place")
         self.valid = Remembered.from_data(data["valid"], "more.valid")
+        self.update = PendingUpdate.from_data(data["update"], "more.update")
         try:
             astray = [f"data_loader{path}" for path in batches.check_place(self.place)]
             astray += [f"valid_loader{path}" for path in valid.check(self.valid)]

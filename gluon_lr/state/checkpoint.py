@@ -151,6 +151,10 @@ class Reading:
         self.differences = self._return.differences
 
     @uninterrupted
+    def add_up_gradients(self) -> None:
+        """Have the net add up gradients where the file's does."""
+        nets.add_up(self._data["gradients"], self._net)
+
     def apply(self) -> None:
         """Make net and trainer what they were."""
         parameters, trainer = self._data["parameters"], self._trainer

@@ -42,6 +42,7 @@ class Memory:
         walk = Walk(root)
         self._holders = walk.holders
         self._generators = walk.generators
+        self._arrays = walk.arrays
 
     def keep(self) -> Callable[[], None]:
         """Take all as it is now; what is returned puts it back, each time it is called.
@@ -59,6 +60,10 @@ class Memory:
                 step()
 
         return put_back
+
+    def mxnet_arrays(self) -> List[Any]:
+        """Return MXNet's arrays, which are small enough to be memory; they are not kept."""
+        return [array for array in self._arrays if array.size <= plain.LARGEST]
 
     def generators(self) -> Dict[str, Any]:
         """Return the states of the generators by path: what `json` can write, and arrays."""

@@ -60,6 +60,13 @@ def check(parameters: Dict[str, Any], gradients: Dict[str, Any], net: mx.gluon.B
         kind.check(gradient["values"], f"{place}.values")
 
 
+def add_up(gradients: Dict[str, Any], net: mx.gluon.Block) -> None:
+    """Have backward passes add to the gradients of these parameters."""
+    for name, parameter in named_parameters(net).items():
+        if name in gradients and parameter.grad_req == "write":
+            parameter.grad_req = "add"
+
+
 def finish_shapes(parameters: Dict[str, Any], net: mx.gluon.Block) -> None:
     """Give arrays to the parameters that wait for their shapes."""
     for name, parameter in named_parameters(net).items():

@@ -72,11 +72,14 @@ class Walk:
         What holds values.
     generators : list of (str or None, object)
         The random generators, each after its path.
+    arrays : list of mx.nd.NDArray
+        MXNet's arrays.
     """
 
     def __init__(self, root: Any) -> None:
         self.holders: List[Holder] = []
         self.generators: List[Tuple[Optional[str], Any]] = []
+        self.arrays: List[mx.nd.NDArray] = []
         self._seen: Dict[int, Any] = {}  # the objects themselves: an id is one's own in life alone
         self._globals: Set[Tuple[int, str]] = set()  # by the user's modules
         self._libraries: Set[int] = set()
@@ -91,6 +94,8 @@ class Walk:
         self._seen[id(value)] = value
         if is_generator(value):
             self.generators.append((path, value))
+        if isinstance(value, mx.nd.NDArray):
+            self.arrays.append(value)
         for holder in self._holders_of(path, value):
             self._visit(holder)
 

@@ -1,5 +1,7 @@
 """ONE STEP: from a batch to an update, on any number of contexts and workers."""
 
-from .iteration import IterationLearner, PendingLoss
+from .events import CancelBatchException, CancelValidateException
+from .iteration import IterationLearner
+from .losses import PendingLoss
 
-__all__ = ["IterationLearner", "PendingLoss"]
+__all__ = ["CancelBatchException", "CancelValidateException", "IterationLearner", "PendingLoss"]

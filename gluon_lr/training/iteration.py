@@ -1,83 +1,62 @@
 """A net, its data and its trainer: one iteration at a time, and what needs nothing else."""
 
+import contextlib
 from types import TracebackType
-from typing import (
-    Any,
-    Callable,
-    Dict,
-    Iterable,
-    List,
-    Optional,
-    Type,
-    TypeVar,
-)
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Type, TypeVar
 
 import numpy as np
 
 from .. import _check
 from .._interrupts import uninterrupted
-from .._mxnet import amp, for_metrics, metric, mx, nd
-from .._trainer import loss_scaler_of
-from ..data.batch_split import Share, over_contexts
-from ..data.batches import Batch, Batches, one_pass
+from .._mxnet import amp, mx
+from .._trainer import loss_scaler_of, scale_of
+from ..data.batch_split import BatchSplit, Share
+from ..data.batches import Batches, one_pass
+from ..data.structure import Batch, inputs_and_labels
 from ..distributed.workers import Workers
 from ..state.generators import GlobalState
 from ..state.transaction import Kept, Together, Transaction, afterwards
+from .events import CancelBatchException, CancelValidateException
+from .gradients import (
+    are_added_up,
+    norm_of_sum,
+    set_added_up_to_zero,
+    update_weights,
+    warn_of_unused,
+)
+from .losses import Losses, PendingLoss, PendingUpdate, are_weights, losses_of, mean_of
+from .metrics import Measured
+from .misfit import misfit_of
 from .placement import Context
 
 Self = TypeVar("Self", bound="IterationLearner")
-
-
-class PendingLoss:
-    """The mean loss of samples that may still be computed; `float()` waits for it.
-
-    Parameters
-    ----------
-    losses : list of mx.nd.NDArray
-        Losses of the samples, on each context.
-    read : callable
-        From an array to its values.
-    """
-
-    def __init__(
-        self,
-        losses: List[Any],
-        read: Callable[[Any], np.ndarray] = lambda array: array.asnumpy(),
-    ) -> None:
-        self._losses = losses
-        self._read = read
-        self._value: Optional[float] = None
-
-    def __float__(self) -> float:
-        if self._value is None:
-            arrays = [self._read(loss) for loss in self._losses]
-            total = sum(float(array.sum(dtype=np.float64)) for array in arrays)
-            self._value = total / sum(array.size for array in arrays)
-            self._losses = []
-        return self._value
-
-    def __repr__(self) -> str:
-        return f"PendingLoss({'computing' if self._value is None else self._value})"
+ComputeLoss = Callable[[Any, Any], Any]
 
 
 class IterationLearner:
     """A net, its data and its trainer, run one iteration at a time: what a Learner is made on.
+
+    An update goes along the gradient of the mean of all losses that the step has returned: on
+    all contexts, of all workers, and of all batches since the last update whose gradients were
+    added up (``grad_req="add"``, which is set to 0 after each update).
 
     Parameters
     ----------
     net : mx.gluon.Block
         Initialised on the contexts.
     data_loader : iterable
-        Yields (data, label) pairs in every pass.
+        Yields batches in every pass.
     contexts : list of mx.Context
         Where to train.
     loss : callable
-        From (output, label) to one loss a sample.
+        From (output, label) to losses.
     trainer : mx.gluon.Trainer
         The trainer of the net's parameters.
     split_batches : bool
         Whether the workers of a distributed KVStore split each batch among them. Otherwise
         `data_loader` gives each worker batches of its own.
+    batch_axis : int
+        Along which axis of the arrays the samples lie.
 
     Attributes
     ----------
@@ -85,19 +64,30 @@ class IterationLearner:
         What :meth:`validate` takes where it is given nothing else.
     metrics : optional
         What :meth:`validate` computes where it is given nothing else.
+    also : sequence of (mx.gluon.Block, mx.gluon.Trainer)
+        What else an iteration changes: a search puts it back too.
+    batch : object
+        The batch of the last iteration, before it was split over the contexts.
+    divisor : float
+        What the sum of all gradients is divided by in the next update: the number of losses. A
+        callback may change it at ``before_step``.
+    validation : dict
+        What :meth:`validate` returned last.
     """
 
     valid_loader: Optional[Iterable[Batch]] = None
     metrics: Any = None
+    also: Sequence[Tuple[mx.gluon.Block, mx.gluon.Trainer]] = ()
 
     def __init__(
         self,
         net: mx.gluon.Block,
         data_loader: Iterable[Batch],
         contexts: List[mx.Context],
-        loss: Callable[[Any, Any], Any],
+        loss: Callable[..., Any],
         trainer: mx.gluon.Trainer,
         split_batches: bool,
+        batch_axis: int = 0,
     ) -> None:
         self.net = net
         self.data_loader = data_loader
@@ -105,16 +95,65 @@ class IterationLearner:
         self.loss = loss
         self.trainer = trainer
         self.workers = Workers.of(trainer)
+        self.batch: Batch = None
+        self.divisor: float = 0
+        self.validation: Dict[str, float] = {}
         self._contexts = contexts
-        self._batches = Batches(data_loader, self.workers, split_batches)
+        self._batch_split = BatchSplit(batch_axis)
+        self._batches = Batches(data_loader, self.workers, split_batches, self._batch_split)
+        self._update = PendingUpdate()
         self._last: Optional[PendingLoss] = None
+        self._returns_weights: Optional[bool] = None  # what compute_loss was seen to return
+        self._updated: Optional[PendingLoss] = None  # the loss of the last update
         self._closed = False
         self._prepared = False
+
+    def compute_loss(self, net: Any, batch: Batch) -> Any:
+        """Return the losses of a batch, which an iteration computes under ``autograd.record()``.
+
+        The last part of a batch is the label, what is before it the inputs: ``(x1, x2, y)`` is
+        ``loss(net(x1, x2), y)``, and ``((x1, x2), (y1, y2))`` is ``loss(net(x1, x2), y1, y2)``.
+        Where that does not fit, give the Learner a function `compute_loss`, or override this.
+
+        Parameters
+        ----------
+        net : mx.gluon.Block
+            The net.
+        batch : object
+            A context's part of the batch, its arrays on that context.
+
+        Returns
+        -------
+        array, list of arrays or (array, array)
+            Losses, of any shape; their mean is what is minimised. A tuple of two arrays, the
+            second computed without the net, is ``(losses, weights)``: the mean is
+            ``sum(losses * weights) / sum(weights)`` then.
+        """
+        inputs, labels = inputs_and_labels(batch)
+        try:
+            return self.loss(net(*inputs), *labels)
+        except (mx.base.MXNetError, AssertionError, TypeError, ValueError) as error:
+            misfit = misfit_of(self.net, batch, error)
+            if misfit is None:
+                raise
+            raise misfit from error
 
     @property
     def iteration_loss(self) -> Optional[float]:
         """The mean loss of the last iteration, None before the first."""
         return None if self._last is None else float(self._last)
+
+    @property
+    def batches_in_update(self) -> int:
+        """The batches whose gradients the next update goes along."""
+        return len(self._update.losses)
+
+    @property
+    def samples_in_update(self) -> int:
+        """The samples of :attr:`batches_in_update`; to be asked for at each batch."""
+        samples = self._batch_split.samples(self.batch)
+        self._update = self._update.with_samples(int(self.workers.sum(np.array([samples]))[0]))
+        return sum(self._update.samples)
 
     def iteration(self, lr: Optional[float] = None, take_step: bool = True) -> float:
         """Train on the next batch and return its mean loss.
@@ -156,12 +195,84 @@ class IterationLearner:
             lr = _check.rate("Learner.iteration", "lr", lr)
         self.prepare()
         share = self._next_share()
-        loss = self._mean(self._backward(share), share)
-        if take_step:
-            self._step(share.total, lr, loss)
-        self._batches.move_on()
-        self._last = loss
-        return loss
+        self.batch = share.batch
+        added_up = are_added_up(self.trainer)
+        if not added_up:
+            self._update = PendingUpdate()
+        before, has_stepped = self._update, False
+        try:
+            with contextlib.suppress(CancelBatchException):
+                self._backward(share)
+                if take_step:
+                    self._step(lr)
+                    has_stepped = True
+        except BaseException:
+            if added_up and self._update is not before:  # the gradients have this batch
+                self._move_on(has_stepped)
+            raise
+        self._move_on(has_stepped)
+        if has_stepped:
+            with contextlib.suppress(CancelBatchException):
+                self.tell("after_step")
+        return self._last or PendingLoss([])
+
+    @property
+    def has_own_iteration(self) -> bool:
+        """Whether :meth:`iteration` is not the one of this class: a subclass overrides it."""
+        return getattr(self.iteration, "__func__", None) is not IterationLearner.iteration
+
+    def advance(self, lr: Optional[float] = None) -> Any:
+        """Train on the next batch: by :meth:`iteration` if it is overridden, or without waiting.
+
+        Returns
+        -------
+        PendingLoss
+            Or what the overriding iteration returns.
+        """
+        if not self.has_own_iteration:
+            return self.enqueue(lr)
+        return self.iteration() if lr is None else self.iteration(lr)
+
+    def update(self, lr: Optional[float] = None) -> Any:
+        """Train until an update is made, of as many batches as callbacks add up, usually one.
+
+        Returns
+        -------
+        PendingLoss
+            `float()` of it waits for the mean loss of these batches.
+        """
+        while True:
+            updated = self._updated
+            loss = self.advance(lr)
+            if self._updated is not updated:
+                return self._updated
+            if not self._update.losses:  # called off, or an iteration of another kind
+                return loss
+
+    def make_update(self, lr: Optional[float] = None) -> None:
+        """Make the update of the gradients that have been added up since the last; none, if none.
+
+        Parameters
+        ----------
+        lr : float, optional
+            As :meth:`iteration` takes it.
+        """
+        if lr is not None:
+            lr = _check.rate("Learner.make_update", "lr", lr)
+        if self._update.losses:
+            with contextlib.suppress(CancelBatchException):
+                self.divisor = self._update.divisor
+                self._step(lr)
+                self.tell("after_step")
+
+    def gradient_norm(self) -> float:
+        """Return the norm of the gradient that the next update goes along; waits for it.
+
+        It is the Euclidean norm over all parameters together, of the gradient of the mean of all
+        losses, on all contexts and workers.
+        """
+        total = norm_of_sum(self.trainer, self.workers)
+        return total * scale_of(self.trainer) / self.divisor
 
     def prepare(self) -> None:
         """Meet the other workers, where the trainer has a distributed KVStore; once.
@@ -193,9 +304,10 @@ class IterationLearner:
         Parameters
         ----------
         data_loader : iterable, optional
-            (data, label) pairs; by default the learner's `valid_loader`.
+            Batches like those of the training; by default the learner's `valid_loader`.
         metrics : optional
-            As the Learner takes them; by default the learner's own.
+            As the Learner takes them; by default the learner's own. They get what the net
+            returned, and the labels: the last part of the batch.
 
         Returns
         -------
@@ -205,23 +317,25 @@ class IterationLearner:
         Raises
         ------
         ValueError
-            Where there is no loader, or it yields nothing, or not (data, label) pairs.
+            Where there is no loader, or it yields nothing.
         """
         if data_loader is None:
             data_loader = self.valid_loader
         if data_loader is None:
             constraint = "given where the Learner has no `valid_loader`"
             raise ValueError(_check.message("validate", "data_loader", constraint, None))
-        measured = metric_of(self.metrics if metrics is None else metrics)
-        measured.reset()
-        losses = []
-        for data, label in one_pass(data_loader):
-            own = min(len(data), len(self._contexts))
-            labels = self._split(label)[:own]
-            outputs = [self.net(x) for x in self._split(data)[:own]]
-            losses += [self.loss(output, label) for output, label in zip(outputs, labels)]
-            measured.update(for_metrics(labels), for_metrics(outputs))
-        return {"valid_loss": float(PendingLoss(losses)), **dict(measured.get_name_value())}
+        measured = Measured(self.metrics if metrics is None else metrics)
+        losses: List[Losses] = []
+        with contextlib.suppress(CancelValidateException):
+            self.tell("before_validate")
+            for batch in one_pass(data_loader, self._batch_split):
+                parts, own = self._batch_split.over_contexts(batch, self._contexts)
+                net = measured.listening_to(self.net)
+                losses += self._losses_of(net, parts[:own])
+                measured.update(net, parts[:own])
+        self.validation = {"valid_loss": float(mean_of(losses)), **measured.values()}
+        self.tell("after_validate")
+        return self.validation
 
     def average_running_statistics(self) -> None:
         """Give all workers the mean of their running statistics, which the KVStore does not share.
@@ -242,7 +356,21 @@ class IterationLearner:
 
     def place_kept(self) -> Transaction:
         """Go on, after the block, with the batch that would have come without it."""
-        return Together(self._batches.place_kept(), Kept(self, "_last"))
+        names = ("_last", "_update", "_updated", "batch", "divisor", "validation")
+        return Together(self._batches.place_kept(), Kept(self, *names))
+
+    def skip_batch(self) -> None:
+        """Read the next batch, and do not train on it."""
+        self.batch = self._next_share().batch
+        self._move_on(has_stepped=False)
+
+    def tell(self, event: str) -> None:
+        """Tell callbacks of an event, where there are some."""
+
+    def forget_gradients(self) -> None:
+        """Begin an update anew: gradients that were added up become 0."""
+        set_added_up_to_zero(self.trainer)
+        self._update = PendingUpdate()
 
     def close(self) -> None:
         """Give up the place in the data, and the workers that read ahead of it."""
@@ -271,22 +399,68 @@ class IterationLearner:
             raise RuntimeError("Learner: closed; build a new one to go on training.")
         return self._batches.peek()
 
+    def _move_on(self, has_stepped: bool) -> None:
+        self._batches.move_on()
+        self._moved_on(has_stepped or bool(self._update.losses))
+
     def _find_shapes(self) -> None:
         """Run the net on what comes next, for the parameters that wait for their shapes."""
         with afterwards(GlobalState.get().put_back), self.place_kept():
-            for data in self._split(self._next_share().data):
-                self.net(data)
+            batch = self._next_share().batch
+            self._losses_of(self.net, self._batch_split.over_contexts(batch, self._contexts)[0])
 
-    def _backward(self, share: Share) -> List[Any]:
-        """Compute the gradients; return the losses of this worker's own samples, by context."""
-        data, labels = self._split(share.data), self._split(share.label)
-        own = min(share.samples, len(data))
+    def _backward(self, share: Share) -> None:
+        """Compute the losses and add their gradients to those of :attr:`_update`."""
+        parts, own = self._batch_split.over_contexts(share.batch, self._contexts)
         with mx.autograd.record():
-            losses = [self.loss(self.net(x), y) for x, y in zip(data, labels)]
-            scaled = self._scaled(losses)
-        weights = [None if n < own else nd.zeros_like(x) for n, x in enumerate(losses)]
-        mx.autograd.backward(scaled, weights)
-        return losses[:own]
+            losses = self._losses_of(self.net, parts)
+            arrays = self._scaled([array for one in losses for array in one.arrays])
+        heads = [one.heads(n < own and share.is_own) for n, one in enumerate(losses)]
+        update = self._with_batch(losses[:own] if share.is_own else [])
+        self.tell("after_loss")
+        mx.autograd.backward(arrays, [head for several in heads for head in several])
+        self._update = update
+
+    def _losses_of(self, net: Any, parts: Sequence[Batch]) -> List[Losses]:
+        """Return the losses of a batch, of its part on each context."""
+        losses = []
+        for part, context in zip(parts, self._contexts):
+            with context:
+                losses.append(self._read_losses(net, part))
+        return losses
+
+    def _read_losses(self, net: Any, part: Batch) -> Losses:
+        if mx.autograd.is_recording():
+            returned = self.compute_loss(net, part)
+            self._returns_weights = are_weights(returned)
+        elif self._returns_weights is None:  # what is recorded tells losses from weights
+            with mx.autograd.record(train_mode=False):
+                return self._read_losses(net, part)
+        else:
+            returned = self.compute_loss(net, part)
+        return losses_of(returned, self._returns_weights)
+
+    def _with_batch(self, losses: List[Losses]) -> PendingUpdate:
+        """Return the pending update with this batch, and tell its loss and the divisor."""
+        numbers = [sum(one.number for one in losses), self._divisor_of(losses)]
+        if self.workers.count > 1:
+            numbers = self.workers.sum(np.array(numbers)).tolist()
+        count, divisor = numbers
+        if not divisor:
+            constraint = "above 0 somewhere in each batch, to have a mean"
+            raise ValueError(_check.message("compute_loss", "weights", constraint, 0))
+        if self.workers.count == 1:
+            loss = mean_of(losses)
+        else:
+            arrays = [array for one in losses for array in one.weighted]
+            loss = PendingLoss([self.workers.mean_loss(arrays, count)], read=self.workers.read)
+        update = self._update.with_batch(loss, divisor)
+        self._last, self.divisor = loss, update.divisor
+        return update
+
+    def _divisor_of(self, losses: List[Losses]) -> float:
+        """Return what the sum of the gradients of these losses is to be divided by."""
+        return sum(one.number for one in losses)
 
     def _scaled(self, losses: List[Any]) -> List[Any]:
         """Return the losses as AMP wants their gradients, where it is used."""
@@ -295,31 +469,30 @@ class IterationLearner:
         with amp.scale_loss(losses, self.trainer) as scaled:
             return list(scaled)
 
-    def _split(self, part: Any) -> List[Any]:
-        return over_contexts(part, self._contexts)
-
-    def _mean(self, losses: List[Any], share: Share) -> PendingLoss:
-        if self.workers.count == 1:
-            return PendingLoss(losses)
-        return PendingLoss([self.workers.mean_loss(losses, share.total)], self.workers.read)
-
-    def _step(self, samples: int, lr: Optional[float], loss: PendingLoss) -> None:
-        self._stepping()
+    def _step(self, lr: Optional[float]) -> None:
         if lr is None:
-            self.trainer.step(samples)
-            self._stepped(loss)
+            self._update_weights()
             return
         optimizer = self.trainer.optimizer
         scheduler, own_lr = optimizer.lr_scheduler, optimizer.lr
         optimizer.lr_scheduler = None
         try:
             self.trainer.set_learning_rate(lr)
-            self.trainer.step(samples)
-            self._stepped(loss)
+            self._update_weights()
         finally:
             optimizer.lr_scheduler = scheduler
             if scheduler is not None:
                 optimizer.lr = own_lr
+
+    def _update_weights(self) -> None:
+        self._stepping()
+        self.tell("before_step")
+        if self._updated is None:
+            warn_of_unused(self.trainer)
+        update_weights(self.trainer, self.divisor)
+        set_added_up_to_zero(self.trainer)
+        self._updated, self._update = self._update.loss, PendingUpdate()
+        self._stepped(self._updated)
 
     def _stepping(self) -> None:
         """Prepare for a step, whose gradients are there."""
@@ -327,13 +500,5 @@ class IterationLearner:
     def _stepped(self, loss: PendingLoss) -> None:
         """Take note of a step, while the trainer still has what it was made with."""
 
-
-def metric_of(metrics: Any) -> Any:
-    """Return one mx.metric.EvalMetric that computes all of `metrics`."""
-    several = [] if metrics is None else metrics
-    several = list(several) if isinstance(several, (list, tuple)) else [several]
-    try:
-        return metric.create(several)
-    except (AssertionError, TypeError, ValueError) as error:
-        constraint = "what mx.metric.create takes, 'acc' say, or a list of it"
-        raise ValueError(_check.message("Learner", "metrics", constraint, metrics)) from error
+    def _moved_on(self, has_a_part: bool) -> None:
+        """Take note of the end of a batch, and whether it has a part in an update."""

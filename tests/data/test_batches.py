@@ -15,7 +15,7 @@ NUMBERS = np.arange(10, dtype=np.float32)
 
 
 def values(batches, count):
-    return [batches.next()[0].asnumpy().tolist() for _ in range(count)]
+    return [batches.next().batch[0].asnumpy().tolist() for _ in range(count)]
 
 
 def dataset():

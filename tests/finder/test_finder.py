@@ -326,7 +326,7 @@ def test_bad_arguments_are_refused_before_anything_runs(settings, message):
 
 
 def test_validation_data_must_be_iterable():
-    with pytest.raises(TypeError, match=r"`validation` must be an iterable of \(data, label\)"):
+    with pytest.raises(TypeError, match=r"`validation` must be an iterable of batches"):
         find(make_learner(), validation=3)
 
 

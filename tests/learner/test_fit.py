@@ -353,11 +353,14 @@ def test_an_epoch_is_a_pass_or_as_long_as_was_said():
     learner = make_learner()
     learner.iteration(0)  # a fit begins with a pass of its own
     seen = []
-    split = learner._split
-    learner._split = lambda part: seen.append(part.asnumpy()) or split(part)
+
+    class See(Callback):
+        def after_batch(self, learner):
+            seen.append(learner.batch[0].asnumpy())
+
     learner.valid_loader = None
-    learner.fit(1, 0)
-    rows = np.concatenate(seen[::2])  # without the labels
+    learner.fit(1, 0, cbs=See())
+    rows = np.concatenate(seen)
     assert sorted(rows[:, 0]) == sorted(np.asarray(make_dataset()[:][0])[:, 0])
     assert make_learner(data="endless").iterations_per_epoch == BATCHES
     endless = Learner(nn.Dense(3), itertools.repeat((nd.ones((2, 5)), nd.ones(2))))
@@ -417,7 +420,8 @@ def test_a_frozen_net_trains_as_a_head_alone(hybridize, ctx):
     trainer = mx.gluon.Trainer(by_hand.net[2].collect_params(), "sgd", {"momentum": 0.9})
     for _ in range(2):
         for batch in by_hand.data_loader:
-            data, label = map(by_hand._split, batch)
+            contexts = by_hand.ctx if isinstance(by_hand.ctx, list) else [by_hand.ctx]
+            data, label = (mx.gluon.utils.split_and_load(a, contexts) for a in batch)
             with mx.autograd.record():
                 losses = [by_hand.loss(by_hand.net(x), y) for x, y in zip(data, label)]
             mx.autograd.backward(losses)

@@ -227,10 +227,10 @@ def test_a_loader_that_yields_nothing_raises(loader):
 
 @pytest.mark.parametrize(
     ("batch", "parts"),
-    [(nd.ones((4, 5)), "<class .*(?i:ndarray)"), ([1, 2.0, "3"], "'int', 'float'")],
+    [(nd.ones((4, 5)), r"an array of shape \(4, 5\)"), ([1, 2.0, "3"], "'int, float'")],
 )
 def test_a_loader_that_yields_no_pairs_raises(batch, parts):
-    with pytest.raises(ValueError, match=rf"an iterable of \(data, label\) pairs, got .*{parts}"):
+    with pytest.raises(ValueError, match=rf"\(data, label\) say, got .*{parts}.* by compute_loss"):
         Learner(make_net(), [batch]).iteration(0.1)
 
 

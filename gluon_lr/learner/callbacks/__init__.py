@@ -1,7 +1,19 @@
 """What can be done during a fit, at its events: a file a purpose."""
 
-from .base import Callback, CancelFitException
+from ...training.events import CancelBatchException, CancelValidateException
+from .base import Callback, CancelEpochException, CancelFitException
 from .checkpoint import CheckpointCallback
 from .early_stopping import EarlyStoppingCallback
+from .gradients import GradientAccumulation, GradientClip
 
-__all__ = ["Callback", "CancelFitException", "CheckpointCallback", "EarlyStoppingCallback"]
+__all__ = [
+    "Callback",
+    "CancelBatchException",
+    "CancelEpochException",
+    "CancelFitException",
+    "CancelValidateException",
+    "CheckpointCallback",
+    "EarlyStoppingCallback",
+    "GradientAccumulation",
+    "GradientClip",
+]

@@ -7,13 +7,35 @@ class CancelFitException(Exception):  # noqa: N818 - fastai's name
     """Raised by a callback, it ends the fit, which then counts as done."""
 
 
+class CancelEpochException(Exception):  # noqa: N818 - fastai's name
+    """Raised by a callback, it ends the epoch, without its validation."""
+
+
 class Callback:
     """Methods that a fit calls, each with the learner. Override those you need.
 
-    ``before_fit``, then for each epoch ``before_epoch``, for each batch ``before_batch`` and
-    ``after_batch``, then ``after_epoch``, and at last ``after_fit``. The learner's `recorder`
-    knows the losses and, from ``after_epoch`` on, the epoch's validation. A fit that is resumed
-    begins with ``before_fit`` again.
+    In this order::
+
+        before_fit
+            before_epoch
+                before_batch
+                    after_loss                  the loss is there, the gradients are not
+                    before_step, after_step     around the update, where there is one
+                after_batch
+                after_train                     the epoch's batches are done
+                before_validate, after_validate
+            after_epoch
+        after_fit
+
+    The learner's `recorder` knows the losses and, from ``after_epoch`` on, the epoch's
+    validation; ``learner.validation`` has it at ``after_validate``. A fit that is resumed begins
+    with ``before_fit`` again. Those of a batch and of a validation are called in a search too,
+    and by ``learner.iteration``, for the callbacks of the Learner itself.
+
+    What is left of a batch, an epoch, a validation or a fit is not done where an event in it
+    raises :class:`CancelBatchException`, :class:`CancelEpochException`,
+    :class:`CancelValidateException` or :class:`CancelFitException`. The event that ends it,
+    ``after_batch`` for instance, comes all the same.
 
     >>> class StopWhenGood(Callback):
     ...     def after_epoch(self, learner):
@@ -30,8 +52,26 @@ class Callback:
     def before_batch(self, learner: Any) -> None:
         """Do something before a batch is read."""
 
-    def after_batch(self, learner: Any) -> None:
+    def after_loss(self, learner: Any) -> None:
+        """Do something when a batch's loss is computed: ``learner.iteration_loss`` reads it."""
+
+    def before_step(self, learner: Any) -> None:
+        """Do something when the gradients have come, and the update is next."""
+
+    def after_step(self, learner: Any) -> None:
         """Do something after the update."""
+
+    def after_batch(self, learner: Any) -> None:
+        """Do something after a batch, whether it made an update or not."""
+
+    def after_train(self, learner: Any) -> None:
+        """Do something after an epoch's batches."""
+
+    def before_validate(self, learner: Any) -> None:
+        """Do something before a validation."""
+
+    def after_validate(self, learner: Any) -> None:
+        """Do something after a validation."""
 
     def after_epoch(self, learner: Any) -> None:
         """Do something after an epoch and its validation."""

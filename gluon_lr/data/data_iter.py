@@ -1,0 +1,85 @@
+"""MXNet's data iterators as loaders: passes of batches without padding."""
+
+import copy
+from typing import Any, Iterable, Iterator, Optional
+
+import numpy as np
+
+from .._mxnet import mx
+from .batch_split import BatchSplit
+from .structure import Batch
+
+_ORDERED = ("data", "label")  # what an NDArrayIter shuffles
+
+
+class DataIterPasses:
+    """The passes of an mx.io.DataIter, each begun by its ``reset()``.
+
+    The samples that a last batch is padded with are left out.
+
+    Parameters
+    ----------
+    data_iter : mx.io.DataIter
+        Gives DataBatches.
+    split : BatchSplit
+        How to cut the padding off.
+
+    Attributes
+    ----------
+    order : numpy.ndarray or None
+        In what order a shuffling NDArrayIter gives the samples that it held at first, in the
+        present pass. It shuffles what the pass before has left.
+    """
+
+    def __init__(self, data_iter: Any, split: BatchSplit) -> None:
+        self.data_iter = data_iter
+        self._split = split
+        self.order: Optional[np.ndarray] = None
+        self._is_in = b""  # that order, in bytes, where the iterator is in it
+        if isinstance(data_iter, mx.io.NDArrayIter) and data_iter.shuffle:
+            self._first = {name: getattr(data_iter, name) for name in _ORDERED}
+            self.order = np.arange(data_iter.num_data)
+            self._is_in = self.order.tobytes()
+
+    def __len__(self) -> int:
+        """Return the batches of a pass, where the iterator tells how many samples it has."""
+        data_iter = self.data_iter
+        if not isinstance(data_iter, mx.io.NDArrayIter):
+            raise TypeError(f"{type(data_iter).__name__} does not tell its length")
+        whole, rest = divmod(int(data_iter.num_data), int(data_iter.batch_size))
+        return whole + (rest > 0 and data_iter.last_batch_handle == "pad")
+
+    def __iter__(self) -> Iterator[Batch]:
+        self._reset()
+        rolls_over = getattr(self.data_iter, "last_batch_handle", None) == "roll_over"
+        for batch in self.data_iter:
+            yield batch if rolls_over or not batch.pad else self._without_padding(batch)
+
+    def _reset(self) -> None:
+        data_iter = self.data_iter
+        if self.order is None:
+            data_iter.reset()
+            return
+        if self.order.tobytes() != self._is_in:
+            for name, sources in self._first.items():
+                setattr(data_iter, name, [(key, _ordered(one, self.order)) for key, one in sources])
+        data_iter.reset()
+        self.order = self.order[data_iter.idx]
+        self._is_in = self.order.tobytes()
+
+    def _without_padding(self, batch: Any) -> Batch:
+        whole = copy.copy(batch)
+        whole.pad = 0
+        samples = self._split.samples(batch)
+        return self._split.part(whole, slice(0, samples - batch.pad))
+
+
+def passes_of(loader: Any, split: BatchSplit) -> Iterable[Batch]:
+    """Return what to iterate over for a pass of a loader: itself, if it is no DataIter."""
+    return DataIterPasses(loader, split) if isinstance(loader, mx.io.DataIter) else loader
+
+
+def _ordered(source: Any, order: np.ndarray) -> Any:
+    if source.stype == "csr":
+        return mx.nd.sparse.array(source.asscipy()[order], ctx=source.context)
+    return mx.nd.array(source.asnumpy()[order], ctx=source.context, dtype=source.dtype)

@@ -1,0 +1,96 @@
+"""The structure of a batch: arrays in tuples, lists, dicts and DataBatches, one in another."""
+
+import copy
+from collections.abc import MutableMapping
+from typing import Any, Callable, Iterator, List, Tuple
+
+import numpy as np
+
+from .. import _check
+from .._mxnet import mx
+
+Batch = Any
+
+
+def is_array(part: Any) -> bool:
+    """Say whether a part of a batch is an array: mx.nd's, mx.np's or NumPy's."""
+    return isinstance(part, (mx.nd.NDArray, np.ndarray))
+
+
+def mapped(change: Callable[[Any], Any], part: Any) -> Any:
+    """Return a batch, or a part of one, with `change` made to each array; the rest stays."""
+    if is_array(part):
+        return change(part)
+    return with_parts(part, [mapped(change, one) for one in parts_of(part)])
+
+
+def arrays_in(part: Any) -> Iterator[Any]:
+    """Yield the arrays of a batch."""
+    if is_array(part):
+        yield part
+        return
+    for one in parts_of(part):
+        yield from arrays_in(one)
+
+
+def parts_of(part: Any) -> List[Any]:
+    """Return what a container of a batch holds; nothing of what is none."""
+    if isinstance(part, (tuple, list)):
+        return list(part)
+    if isinstance(part, MutableMapping):
+        return list(part.values())
+    if isinstance(part, mx.io.DataBatch):
+        return [part.data, part.label]
+    return []
+
+
+def with_parts(part: Any, parts: List[Any]) -> Any:
+    """Return a container of the same kind that holds `parts`; what is none stays."""
+    if isinstance(part, (tuple, list)):
+        make = type(part)
+        return make(*parts) if hasattr(part, "_fields") else make(parts)
+    if isinstance(part, MutableMapping):
+        other = copy.copy(part)
+        other.update(zip(part, parts))
+        return other
+    if isinstance(part, mx.io.DataBatch):
+        batch = copy.copy(part)
+        batch.data, batch.label = parts
+        return batch
+    return part
+
+
+def inputs_and_labels(batch: Batch) -> Tuple[List[Any], List[Any]]:
+    """Tell the inputs of the net from the labels, which are the last part of a batch.
+
+    ``(x1, x2, y)`` and ``((x1, x2), y)`` are the inputs x1 and x2 and the label y;
+    ``(x, (y1, y2))`` is one input and two labels. A DataBatch says itself which is which.
+
+    Raises
+    ------
+    ValueError
+        Where the batch has no last part, or nothing before it.
+    """
+    if isinstance(batch, mx.io.DataBatch):
+        return list(batch.data), list(batch.label or ())
+    if not isinstance(batch, (tuple, list)) or len(batch) < 2:
+        constraint = "an iterable of batches whose last part is the label, (data, label) say"
+        remedy = "Say what the losses of others are by compute_loss: a function (net, batch)."
+        raise ValueError(
+            _check.message("Learner", "data_loader", constraint, kind_of(batch), remedy)
+        )
+    inputs, label = batch[:-1], batch[-1]
+    if len(inputs) == 1 and isinstance(inputs[0], (tuple, list)):
+        inputs = inputs[0]
+    return list(inputs), list(label) if isinstance(label, (tuple, list)) else [label]
+
+
+def kind_of(part: Any) -> str:
+    """Return what a part of a batch is, for a message."""
+    if is_array(part):
+        return f"an array of shape {part.shape}"
+    if isinstance(part, (tuple, list)) and len(part) < 10:
+        return f"{type(part).__name__} of {', '.join(map(kind_of, part)) or 'nothing'}"
+    if isinstance(part, MutableMapping):
+        return f"{type(part).__name__} of {', '.join(map(repr, part))}"
+    return type(part).__name__

@@ -1,0 +1,54 @@
+"""The loss of a Learner that was given none."""
+
+from typing import Any
+
+import numpy as np
+
+from .. import _check
+from .._mxnet import mx
+
+_REGRESSION = "Give the Learner the loss that is meant: loss=mx.gluon.loss.L2Loss() for numbers."
+
+
+class DefaultLoss(mx.gluon.loss.SoftmaxCrossEntropyLoss):
+    """Softmax cross-entropy of class numbers, which looks whether the first labels are some."""
+
+    _has_looked = False
+
+    def __call__(self, output: Any, *labels: Any) -> Any:
+        """Return one loss a sample, for labels from 0 to the number of classes.
+
+        Raises
+        ------
+        ValueError
+            Where the first labels are no class numbers, or the net returns one number a sample.
+        """
+        if not self._has_looked:
+            _look(output, labels)
+            self._has_looked = True
+        return super().__call__(output, *labels)
+
+
+def _look(output: Any, labels: Any) -> None:
+    if not isinstance(output, mx.nd.NDArray) or len(labels) != 1:
+        parts = f"{type(output).__name__} and {len(labels)} labels"
+        raise _unfit(
+            "for one output and one label", parts, "Give the Learner loss=, or compute_loss=."
+        )
+    label = labels[0]
+    classes = output.shape[-1]
+    if classes == 1:
+        raise _unfit("for a net of two or more outputs, a class each", output.shape, _REGRESSION)
+    if label.shape == output.shape:
+        remedy = "Write loss=mx.gluon.loss.SoftmaxCrossEntropyLoss(sparse_label=False) for one-hot."
+        raise _unfit("for labels that are class numbers", f"labels of shape {label.shape}", remedy)
+    numbers = label.asnumpy()
+    is_class = (numbers == np.floor(numbers)) & (numbers >= 0) & (numbers < classes)
+    if not is_class.all():
+        value = f"{numbers[~is_class].flat[0]:g} among the labels"
+        raise _unfit(f"for labels from 0 to {classes - 1}", value, _REGRESSION)
+
+
+def _unfit(constraint: str, value: Any, remedy: str) -> ValueError:
+    default = f"given where softmax cross-entropy, the default, does not fit: it is {constraint}"
+    return ValueError(_check.message("Learner", "loss", default, value, remedy))

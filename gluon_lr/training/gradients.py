@@ -1,0 +1,73 @@
+"""The gradients of a trainer's parameters."""
+
+import functools
+import inspect
+import math
+from typing import Any, Iterable
+
+import numpy as np
+
+from .. import _check
+from .._mxnet import as_mx_nd, mx
+from .._trainer import parameters_of
+from ..distributed.workers import Workers
+
+
+def are_added_up(trainer: mx.gluon.Trainer) -> bool:
+    """Say whether backward passes add to gradients, and do not write them anew."""
+    return any(one.grad_req == "add" for one in parameters_of(trainer))
+
+
+def set_added_up_to_zero(trainer: mx.gluon.Trainer) -> None:
+    """Set those gradients to 0 that backward passes add to."""
+    for parameter in parameters_of(trainer):
+        if parameter.grad_req == "add":
+            parameter.zero_grad()
+
+
+def warn_of_unused(trainer: mx.gluon.Trainer) -> None:
+    """Warn of parameters that the backward pass has not reached: an update leaves them."""
+    names = [
+        one.name for one in parameters_of(trainer) if one.grad_req != "null" and _is_stale(one)
+    ]
+    if names:
+        _check.warn_caller(
+            f"Learner: {', '.join(names)} had no part in the losses and got no gradient. What "
+            "gets none stays as it is. Set the grad_req of what is not to be trained to 'null'."
+        )
+
+
+def norm_of_sum(trainer: mx.gluon.Trainer, workers: Workers) -> float:
+    """Return the norm of all gradients together, each the sum over its contexts and workers."""
+    fresh = [one for one in parameters_of(trainer) if one.grad_req != "null" and not _is_stale(one)]
+    sums = [_sum(one.list_grad()).astype("float32") for one in fresh]
+    if workers.count > 1:
+        return math.sqrt(sum(float(np.square(workers.sum(one.asnumpy())).sum()) for one in sums))
+    norms = [mx.nd.norm(one) for one in sums]
+    return math.sqrt(sum(float(norm.asscalar()) ** 2 for norm in norms))
+
+
+def update_weights(trainer: mx.gluon.Trainer, divisor: float) -> None:
+    """Update what has a gradient; the rest stays, where the trainer can leave it."""
+    if _can_ignore_stale(type(trainer).step):
+        trainer.step(divisor, ignore_stale_grad=True)
+    else:
+        trainer.step(divisor)
+
+
+@functools.lru_cache(maxsize=None)
+def _can_ignore_stale(step: Any) -> bool:
+    parameters = inspect.signature(step).parameters
+    accepts_any = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+    return accepts_any or "ignore_stale_grad" in parameters
+
+
+def _is_stale(parameter: mx.gluon.Parameter) -> bool:
+    return not all(array._fresh_grad for array in parameter._data or ())
+
+
+def _sum(by_context: Iterable[Any]) -> Any:
+    total, *others = map(as_mx_nd, by_context)
+    for other in others:
+        total = total + other.as_in_context(total.context)
+    return total

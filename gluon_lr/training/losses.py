@@ -1,0 +1,240 @@
+"""The losses that a step returned, and their mean."""
+
+import math
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+
+from .. import _check
+from .._mxnet import is_recorded, mx, nd
+from ..state import schema
+
+_UPDATE = schema.Record(
+    losses=schema.ARRAY, divisors=schema.ARRAY, samples=schema.Several(schema.COUNT)
+)
+
+
+class PendingLoss:
+    """The mean of losses that may still be computed; `float()` waits for it.
+
+    Parameters
+    ----------
+    losses : list of mx.nd.NDArray
+        Of any shape, on each context.
+    weights : list of mx.nd.NDArray, optional
+        Their weights in the mean; all the same by default.
+    read : callable
+        From an array to its values.
+    """
+
+    def __init__(
+        self,
+        losses: Sequence[Any],
+        weights: Optional[Sequence[Any]] = None,
+        read: Callable[[Any], np.ndarray] = lambda array: array.asnumpy(),
+    ) -> None:
+        self._losses = losses
+        self._weights = weights
+        self._read = read
+        self._value: Optional[float] = None
+
+    def __float__(self) -> float:
+        if self._value is None:
+            self._value = self._mean()
+            self._losses, self._weights = [], None
+        return self._value
+
+    def _mean(self) -> float:
+        arrays = [self._read(loss) for loss in self._losses]
+        if self._weights is None:
+            total = sum(float(array.sum(dtype=np.float64)) for array in arrays)
+            count = sum(array.size for array in arrays)
+            return total / count if count else math.nan
+        weights = [self._read(one).astype(np.float64) for one in self._weights]
+        total = sum(float((array * weight).sum()) for array, weight in zip(arrays, weights))
+        return total / sum(float(weight.sum()) for weight in weights)
+
+    def __repr__(self) -> str:
+        return f"PendingLoss({'computing' if self._value is None else self._value})"
+
+
+class MeanOfBatches(PendingLoss):
+    """The mean of all losses of several batches.
+
+    Parameters
+    ----------
+    losses : list of PendingLoss
+        The mean of each batch.
+    counts : list of float
+        The losses in each.
+    """
+
+    def __init__(self, losses: Sequence[PendingLoss], counts: Sequence[float]) -> None:
+        super().__init__(losses)
+        self._counts = counts
+
+    def _mean(self) -> float:
+        return float(np.average([float(loss) for loss in self._losses], weights=self._counts))
+
+
+class Losses(NamedTuple):
+    """The losses on one context.
+
+    Attributes
+    ----------
+    arrays : list of arrays
+        Of any shapes.
+    weights : list of arrays, optional
+        The weight of each loss in the mean; all the same where there are none.
+    """
+
+    arrays: List[Any]
+    weights: Optional[List[Any]]
+
+    @property
+    def number(self) -> float:
+        """The number of losses, or the sum of their weights, which is waited for."""
+        if self.weights is None:
+            return sum(array.size for array in self.arrays)
+        return sum(float(weight.asnumpy().sum(dtype=np.float64)) for weight in self.weights)
+
+    @property
+    def weighted(self) -> List[Any]:
+        """The losses, each multiplied with its weight."""
+        if self.weights is None:
+            return self.arrays
+        return [array * weight for array, weight in zip(self.arrays, self.weights)]
+
+    def heads(self, is_own: bool) -> List[Any]:
+        """Return what the gradient of each is multiplied with; 0 for another's samples."""
+        if not is_own:
+            return [nd.zeros_like(array) for array in self.arrays]
+        return [None] * len(self.arrays) if self.weights is None else list(self.weights)
+
+
+def losses_of(returned: Any, with_weights: bool) -> Losses:
+    """Read what `compute_loss` has returned.
+
+    Parameters
+    ----------
+    returned : array, list or tuple
+        Losses, several arrays of losses, or ``(losses, weights)``.
+    with_weights : bool
+        Whether it is the last of these.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Where it is something else.
+    """
+    several = returned if isinstance(returned, (tuple, list)) else [returned]
+    arrays = _checked(several)
+    if not with_weights:
+        return Losses(arrays, None)
+    loss, weight = arrays
+    if loss.shape != weight.shape:
+        constraint = f"of the losses' shape, {loss.shape}"
+        raise ValueError(_check.message("compute_loss", "weights", constraint, weight.shape))
+    return Losses([loss], [weight.astype(loss.dtype, copy=False)])
+
+
+def are_weights(returned: Any) -> bool:
+    """Say whether `compute_loss` has returned ``(losses, weights)``, under ``record()``.
+
+    Two losses are both recorded, for their gradients; weights are not.
+    """
+    if not isinstance(returned, tuple) or len(returned) != 2:
+        return False
+    loss, weight = returned
+    are_arrays = isinstance(loss, mx.nd.NDArray) and isinstance(weight, mx.nd.NDArray)
+    return are_arrays and is_recorded(loss) and not is_recorded(weight)
+
+
+def as_loss(returned: Any) -> Any:
+    """Return what an iteration has returned as what `float()` makes a loss of.
+
+    Raises
+    ------
+    TypeError
+        Where it is neither a number nor an array.
+    """
+    if isinstance(returned, mx.nd.NDArray):
+        returned = returned.asnumpy()
+    if isinstance(returned, np.ndarray):
+        return float(returned.mean(dtype=np.float64))
+    if not hasattr(returned, "__float__"):
+        constraint = "a function that returns its loss, a number or an array"
+        raise TypeError(_check.message("LRFinder", "iteration", constraint, returned))
+    return returned
+
+
+def mean_of(losses: Sequence[Losses]) -> PendingLoss:
+    """Return the mean of the losses of all contexts."""
+    arrays = [array for one in losses for array in one.arrays]
+    if not any(one.weights for one in losses):
+        return PendingLoss(arrays)
+    return PendingLoss(arrays, [weight for one in losses for weight in one.weights or ()])
+
+
+def _checked(several: Sequence[Any]) -> List[Any]:
+    arrays = [one for one in several if isinstance(one, mx.nd.NDArray)]
+    if not arrays or len(arrays) < len(several):
+        constraint = "losses as arrays, a list of such, or (losses, weights)"
+        kinds: Tuple[str, ...] = tuple(type(one).__name__ for one in several)
+        remedy = "Compute them of what the net returns, and do not read them."
+        raise TypeError(_check.message("compute_loss", "return", constraint, kinds, remedy))
+    return arrays
+
+
+class PendingUpdate(NamedTuple):
+    """What the next update is for: batches whose gradients have come, and no update yet.
+
+    Attributes
+    ----------
+    losses : tuple of PendingLoss
+        The mean loss of each batch.
+    divisors : tuple of float
+        What the gradient of each is to be divided by: how many losses it has.
+    samples : tuple of int
+        How many samples each has, where they were counted.
+    """
+
+    losses: Tuple[PendingLoss, ...] = ()
+    divisors: Tuple[float, ...] = ()
+    samples: Tuple[int, ...] = ()
+
+    @property
+    def divisor(self) -> float:
+        """What the sum of all gradients is to be divided by."""
+        return sum(self.divisors)
+
+    @property
+    def loss(self) -> PendingLoss:
+        """The mean of all their losses."""
+        if len(self.losses) == 1:
+            return self.losses[0]
+        return MeanOfBatches(self.losses, self.divisors)
+
+    def with_batch(self, loss: PendingLoss, divisor: float) -> "PendingUpdate":
+        """Return it with another batch."""
+        return self._replace(losses=(*self.losses, loss), divisors=(*self.divisors, divisor))
+
+    def with_samples(self, samples: int) -> "PendingUpdate":
+        """Return it with the samples of its last batch."""
+        return self._replace(samples=(*self.samples[: len(self.losses) - 1], samples))
+
+    def as_data(self) -> Dict[str, Any]:
+        """Return it as what `json` can write, and arrays."""
+        losses = np.array([float(loss) for loss in self.losses], dtype=np.float64)
+        divisors = np.array(self.divisors, dtype=np.float64)
+        return {"losses": losses, "divisors": divisors, "samples": list(self.samples)}
+
+    @classmethod
+    def from_data(cls, data: Any, place: str) -> "PendingUpdate":
+        """Return what :meth:`as_data` wrote, or raise a ValueError that names the place."""
+        _UPDATE.check(data, place)
+        losses, divisors = data["losses"].ravel(), data["divisors"].ravel()
+        if losses.shape != divisors.shape:
+            raise schema.astray(place, "as many losses as divisors", losses.shape)
+        known = (PendingLoss([loss], read=np.asarray) for loss in losses)
+        return cls(tuple(known), tuple(divisors.tolist()), tuple(data["samples"]))

@@ -1,0 +1,87 @@
+"""Metrics of what a net returns, whoever calls it."""
+
+from typing import Any, Dict, List, Sequence
+
+from .. import _check
+from .._mxnet import for_metrics, metric
+from ..data.structure import Batch, inputs_and_labels
+
+
+class ListeningNet:
+    """A net that remembers what its calls return.
+
+    Parameters
+    ----------
+    net : mx.gluon.Block
+        The net, whose attributes this has too.
+    """
+
+    def __init__(self, net: Any) -> None:
+        self._net = net
+        self.outputs: List[Any] = []
+
+    def __call__(self, *inputs: Any) -> Any:
+        """Call the net."""
+        output = self._net(*inputs)
+        self.outputs.append(output)
+        return output
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._net, name)
+
+
+class Measured:
+    """Metrics over the batches of a pass.
+
+    Parameters
+    ----------
+    metrics : optional
+        As :func:`metric_of` takes them.
+    """
+
+    def __init__(self, metrics: Any) -> None:
+        self._metric = metric_of(metrics)
+        self._metric.reset()
+
+    def listening_to(self, net: Any) -> Any:
+        """Return what to call in place of a net, for :meth:`update`."""
+        return ListeningNet(net) if self._metric.metrics else net
+
+    def update(self, net: Any, parts: Sequence[Batch]) -> None:
+        """Take in the labels of a batch, and what the net returned, on each context.
+
+        Raises
+        ------
+        ValueError
+            Where the net was not called once a context, or does not return as many arrays as
+            there are labels.
+        """
+        if not isinstance(net, ListeningNet):
+            return
+        if len(net.outputs) != len(parts):
+            constraint = "left out where compute_loss does not call the net it is given once"
+            value = f"{len(net.outputs)} calls on {len(parts)} contexts"
+            remedy = "Compute them in a callback, at after_validate say."
+            raise ValueError(_check.message("validate", "metrics", constraint, value, remedy))
+        labels = [label for part in parts for label in inputs_and_labels(part)[1]]
+        outputs = [one for output in net.outputs for one in _several(output)]
+        self._metric.update(for_metrics(labels), for_metrics(outputs))
+
+    def values(self) -> Dict[str, float]:
+        """Return each metric by its name."""
+        return dict(self._metric.get_name_value())
+
+
+def metric_of(metrics: Any) -> Any:
+    """Return one mx.metric.EvalMetric that computes all of `metrics`."""
+    several = [] if metrics is None else metrics
+    several = list(several) if isinstance(several, (list, tuple)) else [several]
+    try:
+        return metric.create(several)
+    except (AssertionError, TypeError, ValueError) as error:
+        constraint = "what mx.metric.create takes, 'acc' say, or a list of it"
+        raise ValueError(_check.message("Learner", "metrics", constraint, metrics)) from error
+
+
+def _several(output: Any) -> List[Any]:
+    return list(output) if isinstance(output, (tuple, list)) else [output]

@@ -1,0 +1,64 @@
+"""What does not fit where a net or a loss fails on a batch, and what to write."""
+
+from typing import Any, Iterator, List, Optional
+
+import numpy as np
+
+from .. import _check
+from ..data.structure import Batch, arrays_in, inputs_and_labels, kind_of
+
+_COMPUTE_LOSS = "Say what the losses are by compute_loss, a function (net, batch)."
+
+
+def misfit_of(net: Any, batch: Batch, error: Exception) -> Optional[ValueError]:
+    """Return an error that says what of a batch does not fit, or None where that is not known.
+
+    Parameters
+    ----------
+    net : mx.gluon.Block
+        The net.
+    batch : object
+        A batch of inputs and labels.
+    error : Exception
+        What ``loss(net(*inputs), *labels)`` has raised.
+    """
+    inputs, labels = inputs_and_labels(batch)
+    for found in (_no_array(inputs), _of_another_type(net, inputs), _several(inputs, labels)):
+        for constraint, value, remedy in found:
+            remedy = f"{remedy} MXNet says: {_first_line(error)}"
+            return ValueError(_check.message("Learner", "data_loader", constraint, value, remedy))
+    return None
+
+
+def _no_array(inputs: List[Any]) -> Iterator[Any]:
+    if not list(arrays_in(inputs)):
+        constraint = "an iterable of batches of arrays, (data, label) say"
+        yield constraint, ", ".join(map(kind_of, inputs)), _COMPUTE_LOSS
+
+
+def _of_another_type(net: Any, inputs: List[Any]) -> Iterator[Any]:
+    """Find data of another type than the weights, which MXNet does not convert."""
+    types = {np.dtype(one.dtype).name for one in net.collect_params().values()}
+    for array in arrays_in(inputs):
+        name = np.dtype(array.dtype).name
+        if name not in types and len(types) == 1:
+            (own,) = types
+            remedy = f"Convert it in the dataset, by .astype({own!r}), or the net by net.cast()."
+            yield f"of {own} data, as the net's parameters are", name, remedy
+
+
+def _several(inputs: List[Any], labels: List[Any]) -> Iterator[Any]:
+    if len(inputs) > 1 or len(labels) != 1:
+        constraint = "of batches that net and loss take: of more than (data, label) each is called"
+        called = f"loss(net({_names('x', inputs)}), {_names('y', labels)})"
+        yield constraint, f"a batch for {called}", _COMPUTE_LOSS
+
+
+def _names(letter: str, several: List[Any]) -> str:
+    return ", ".join(f"{letter}{n}" for n in range(1, len(several) + 1)) or "nothing"
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if "Check failed" in line]
+    return (telling or lines or [type(error).__name__])[0]
