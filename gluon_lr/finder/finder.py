@@ -12,9 +12,9 @@ from .. import _check
 from ..data.batches import check_loader
 from ..distributed.workers import Workers
 from ..state.generators import GlobalState
-from ..state.hidden import HiddenKept
 from ..state.snapshot import preserved
 from ..state.transaction import Together, afterwards, backstop
+from ..training.hidden_state import HiddenKept
 from ..training.iteration import IterationLearner
 from ..training.losses import PendingLoss, as_loss
 from .result import LRFinderResult, StopReason

@@ -47,6 +47,7 @@ from ..state.memory import Memory
 from ..state.trainer import names_of, statement_of
 from ..state.transaction import Kept, Together, Transaction, afterwards, backstop
 from ..training.default_loss import DefaultLoss
+from ..training.hidden_state import HiddenState
 from ..training.iteration import ComputeLoss, IterationLearner
 from ..training.losses import PendingLoss
 from ..training.metrics import metric_of
@@ -216,6 +217,7 @@ class Learner(IterationLearner):
         self._fits: List[Fit] = []  # still to be done
         self._fitting: Optional[Fitting] = None
         self._valid = LoaderMemory(valid_loader)
+        self._hidden = HiddenState([net, compute_loss], contexts)
         statement_of(self.trainer)
 
     @property
@@ -543,6 +545,7 @@ class Learner(IterationLearner):
                 self._batches,
                 self._valid_memory,
                 self._update,
+                self._hidden,
             )
             save_checkpoint(path, self.net, self.trainer, run)
 
@@ -567,7 +570,15 @@ class Learner(IterationLearner):
         self._check_no_fit("load")
         reading = Reading(path, self.net, self.trainer)
         hypers = HyperParameters(self.trainer, self.groups)
-        run = Run(reading.more, path, hypers, self._group_names, self._batches, self._valid_memory)
+        run = Run(
+            reading.more,
+            path,
+            hypers,
+            self._group_names,
+            self._batches,
+            self._valid_memory,
+            self._hidden,
+        )
         tell(reading.differences + run.differences)
         self._go_to(reading, run)
 
@@ -582,6 +593,7 @@ class Learner(IterationLearner):
         self._batches.go_to(run.place)
         self._valid_memory.put_back(run.valid)
         self._update = run.update
+        self._hidden.put_back(run.hidden)
 
     def save_params(self, path: PathLike) -> None:
         """Write the parameters to a file as ``net.save_parameters`` does, whole or not at all."""

@@ -9,6 +9,7 @@ from ..hyper.groups import Freezer
 from ..hyper.parameters import HyperParameters
 from ..hyper.scheduling import ParamScheduler
 from ..state import schema
+from ..training.hidden_state import HiddenState, Saved
 from ..training.losses import PendingUpdate
 from .fitting import Fit
 from .recorder import Recorder
@@ -24,6 +25,7 @@ _RUN = schema.Record(
     place=schema.ANYTHING,
     valid=schema.ANYTHING,
     update=schema.ANYTHING,
+    hidden=schema.ANYTHING,
 )
 
 
@@ -35,6 +37,7 @@ def data_of(
     batches: Batches,
     valid: LoaderMemory,
     update: PendingUpdate,
+    hidden: HiddenState,
 ) -> Dict[str, Any]:
     """Return what a Learner does as data; `groups` are the names of its groups' parameters."""
     return {
@@ -45,6 +48,7 @@ def data_of(
         "place": batches.place().as_data(),
         "valid": valid.now().as_data(),
         "update": update.as_data(),
+        "hidden": hidden.now().as_data(),
     }
 
 
@@ -59,12 +63,12 @@ class Run:
         The file it was in.
     hypers : HyperParameters
         Those of the trainer, with the Learner's groups.
-    groups, batches, valid
+    groups, batches, valid, hidden
         As :func:`data_of` takes them.
 
     Attributes
     ----------
-    fits, frozen_to, recorder, place, update
+    fits, frozen_to, recorder, place, update, hidden
         What the Learner is to have.
     valid : Remembered
         What the loader of its validation data is to remember.
@@ -85,6 +89,7 @@ class Run:
         groups: Names,
         batches: Batches,
         valid: LoaderMemory,
+        hidden: HiddenState,
     ) -> None:
         saved = data.get("groups") if isinstance(data, dict) else None
         _GROUPS.check(saved, "more.groups")
@@ -105,11 +110,13 @@ class Run:
         self.place = Place.from_data(data["place"], "more.place")
         self.valid = Remembered.from_data(data["valid"], "more.valid")
         self.update = PendingUpdate.from_data(data["update"], "more.update")
+        self.hidden = Saved.from_data(data["hidden"], "more.hidden")
         try:
             astray = [f"data_loader{path}" for path in batches.check_place(self.place)]
             astray += [f"valid_loader{path}" for path in valid.check(self.valid)]
+            astray += [f"the hidden state{path}" for path in hidden.check(self.hidden)]
         except ValueError as error:
-            raise schema.astray("more", "of these loaders", error) from None
+            raise schema.astray("more", "of this script's", error) from None
         self.differences = [f"{path} is as this script has made it" for path in astray]
 
     def _fit(self, data: Any, hypers: HyperParameters, place: str) -> Fit:

@@ -1,0 +1,210 @@
+"""The hidden state that a net, or what computes its loss, carries from batch to batch."""
+
+from typing import Any, Dict, Iterator, List, NamedTuple, Sequence
+
+import numpy as np
+
+from .._mxnet import mx
+from ..data.place import LoaderMemory, Remembered
+from ..state import plain, schema
+from ..state.holders import Items, Names
+from ..state.memory import Memory
+from ..state.transaction import Transaction
+from ..state.walk import Walk
+
+_STATE = schema.Record(memory=schema.ANYTHING, arrays=schema.ByName(schema.ANYTHING))
+
+
+class HiddenKept(Transaction):
+    """A block after which the hidden state is as before it.
+
+    All that can be reached from an object and remembers is put back, and the numbers in MXNet's
+    arrays too, of those with a million elements at most.
+
+    Parameters
+    ----------
+    root : object
+        Nets and what computes their loss, for instance.
+    """
+
+    def __init__(self, root: Any) -> None:
+        self._root = root
+
+    def take(self) -> None:
+        """Take note of it."""
+        memory = Memory(self._root)
+        arrays = [array for array in memory.mxnet_arrays() if array.size <= plain.LARGEST]
+        self._arrays = [(array, array.copy()) for array in arrays]
+        self._put_back_memory = memory.keep()
+
+    def put_back(self) -> None:
+        """Put it back."""
+        self._put_back_memory()
+        for array, saved in self._arrays:
+            saved.copyto(array)
+
+
+class Saved(NamedTuple):
+    """A hidden state as data.
+
+    Attributes
+    ----------
+    memory : Remembered
+        The plain values and generators that have moved.
+    arrays : dict
+        The arrays that have, and lists, tuples and dicts of them, by their paths.
+    """
+
+    memory: Remembered
+    arrays: Dict[str, Any]
+
+    def as_data(self) -> Dict[str, Any]:
+        """Return it as what JSON can write, and arrays."""
+        return {"memory": self.memory.as_data(), "arrays": self.arrays}
+
+    @classmethod
+    def from_data(cls, data: Any, place: str) -> "Saved":
+        """Return what :meth:`as_data` wrote, or raise a ValueError that names the place."""
+        _STATE.check(data, place)
+        for path, one in data["arrays"].items():
+            _check(one, f"{place}.arrays[{path!r}]")
+        return cls(Remembered.from_data(data["memory"], f"{place}.memory"), data["arrays"])
+
+
+class HiddenState:
+    """The hidden state that can be reached from an object, beside what the script has stated.
+
+    Parameters
+    ----------
+    root : object
+        As the script has made it.
+    contexts : list of mx.Context
+        Where arrays are put that were elsewhere.
+    """
+
+    def __init__(self, root: Any, contexts: Sequence[mx.Context]) -> None:
+        self._root = root
+        self._contexts = contexts
+        self._memory = LoaderMemory(root)
+        self._stated = {path: _encode(place.value) for path, place in _places_in(root).items()}
+
+    def now(self) -> Saved:
+        """Return it as it is now."""
+        present = {path: place.value for path, place in _places_in(self._root).items()}
+        arrays = {path: _encode(value) for path, value in present.items() if value is not None}
+        moved = {
+            path: data for path, data in arrays.items() if not _same(data, self._stated.get(path))
+        }
+        return Saved(self._memory.now(), moved)
+
+    def put_back(self, saved: Saved) -> None:
+        """Make it what was saved, and what had not moved there as this script states it."""
+        self._memory.put_back(saved.memory)
+        targets = {**self._stated, **saved.arrays}
+        for path, place in _places_in(self._root, targets).items():
+            if path in targets and not _same(targets[path], _encode(place.value)):
+                place.holder.bind(place.key, _decode(targets[path], self._contexts))
+
+    def check(self, saved: Saved) -> List[str]:
+        """Return the paths of what this script states otherwise, or has not.
+
+        Raises
+        ------
+        ValueError
+            Where what is at a path is nothing that could have been there.
+        """
+        unknown = saved.arrays.keys() - _places_in(self._root, saved.arrays).keys()
+        astray = set(self._memory.check(saved.memory)) - saved.arrays.keys()
+        return sorted(astray | unknown)
+
+
+class _Place(NamedTuple):
+    holder: Any
+    key: Any
+    value: Any
+
+
+def _places_in(root: Any, to_come: Iterable[str] = ()) -> Dict[str, _Place]:
+    """Return where there are arrays, or None in their place, by path; the outermost structures.
+
+    Attributes of the paths `to_come` count too, where their objects do not have them yet.
+    """
+    places: Dict[str, _Place] = {}
+    owners: Dict[str, Names] = {}
+    for holder in Walk(root).holders:
+        if holder.path is None or not isinstance(holder, (Items, Names)):
+            continue
+        if any(holder.path == path or holder.path.startswith(f"{path}[") for path in places):
+            continue
+        if type(holder) is Names:
+            owners[holder.path] = holder
+        for key, value in holder.read().items():
+            path = holder.path_of(key)
+            if path is not None and (value is None or _holds_arrays(value)):
+                places[path] = _Place(holder, key, value)
+    for path in to_come:
+        owner, _, name = path.rpartition(".")
+        if path not in places and owner in owners and owners[owner].takes(name):
+            places[path] = _Place(owners[owner], name, None)
+    return places
+
+
+def _holds_arrays(value: Any) -> bool:
+    leaves = list(_leaves(value))
+    arrays = [leaf for leaf in leaves if isinstance(leaf, mx.nd.NDArray)]
+    small = all(array.size <= plain.LARGEST and array.stype == "default" for array in arrays)
+    others = all(type(leaf) in plain.ATOMS or isinstance(leaf, mx.nd.NDArray) for leaf in leaves)
+    return bool(arrays) and small and others
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if type(value) in (list, tuple, dict) and len(value) <= 1000:
+        for one in value.values() if type(value) is dict else value:
+            yield from _leaves(one)
+    else:
+        yield value
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, mx.nd.NDArray):
+        kind = "np" if isinstance(value, mx.np.ndarray) else "nd"
+        return {kind: [value.asnumpy(), str(value.context)]}
+    if type(value) in (list, tuple):
+        return {type(value).__name__: [_encode(one) for one in value]}
+    if type(value) is dict:
+        return {"dict": [list(map(plain.encode, value)), list(map(_encode, value.values()))]}
+    return {"plain": plain.encode(value)}
+
+
+def _decode(data: Any, contexts: Sequence[mx.Context]) -> Any:
+    ((tag, content),) = data.items()
+    if tag in ("np", "nd"):
+        values, name = content
+        context = next((one for one in contexts if str(one) == name), contexts[0])
+        return getattr(mx, tag).array(values, dtype=values.dtype, ctx=context)
+    if tag == "dict":
+        keys, values = content
+        return dict(zip(map(plain.decode, keys), (_decode(one, contexts) for one in values)))
+    if tag in ("list", "tuple"):
+        return (list if tag == "list" else tuple)(_decode(one, contexts) for one in content)
+    return plain.decode(content)
+
+
+def _check(data: Any, place: str) -> None:
+    """Raise a ValueError that names the place where `data` is nothing that _encode returned."""
+    try:
+        _decode(data, [mx.cpu()])
+    except Exception as error:
+        raise schema.astray(place, "arrays, or lists of them", type(data).__name__) from error
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        return plain.same(one, other)
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return bool(one == other)
