@@ -1,6 +1,6 @@
 """The hidden state that a net, or what computes its loss, carries from batch to batch."""
 
-from typing import Any, Dict, Iterator, List, NamedTuple, Sequence
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Sequence
 
 import numpy as np
 
