@@ -169,8 +169,8 @@ def is_recorded(array: Any) -> bool:
     symbol = mx.base.SymbolHandle()
     if mx.base._LIB.MXAutogradGetSymbol(array.handle, ctypes.byref(symbol)):
         return False
-    mx.symbol.Symbol(symbol)  # frees it
-    return True
+    # what has a gradient is called var0, var1, ..., and the rest that went in null0, null1, ...
+    return any(name.startswith("var") for name in mx.symbol.Symbol(symbol).list_inputs())
 
 
 def untraced() -> ContextManager[Any]:
