@@ -21,8 +21,9 @@ def are_added_up(trainer: mx.gluon.Trainer) -> bool:
 def set_added_up_to_zero(trainer: mx.gluon.Trainer) -> None:
     """Set those gradients to 0 that backward passes add to."""
     for parameter in parameters_of(trainer):
-        if parameter.grad_req == "add":
-            parameter.zero_grad()
+        if parameter.grad_req == "add" and parameter._grad is not None:
+            for gradient in map(as_mx_nd, parameter.list_grad()):  # 2.0's zero_grad takes mx.nd's
+                mx.nd.zeros_like(gradient, out=gradient)
 
 
 def warn_of_unused(trainer: mx.gluon.Trainer) -> None:

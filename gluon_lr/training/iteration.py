@@ -196,18 +196,18 @@ class IterationLearner:
         self.prepare()
         share = self._next_share()
         self.batch = share.batch
-        added_up = are_added_up(self.trainer)
-        if not added_up:
-            self._update = PendingUpdate()
         before, has_stepped = self._update, False
         try:
             with contextlib.suppress(CancelBatchException):
+                self.tell("before_loss")
+                if not are_added_up(self.trainer):
+                    before = self._update = PendingUpdate()
                 self._backward(share)
                 if take_step:
                     self._step(lr)
                     has_stepped = True
         except BaseException:
-            if added_up and self._update is not before:  # the gradients have this batch
+            if self._update is not before and are_added_up(self.trainer):  # they have this batch
                 self._move_on(has_stepped)
             raise
         self._move_on(has_stepped)

@@ -19,6 +19,7 @@ class Callback:
         before_fit
             before_epoch
                 before_batch
+                    before_loss                 the batch is there, its loss is not
                     after_loss                  the loss is there, the gradients are not
                     before_step, after_step     around the update, where there is one
                 after_batch
@@ -51,6 +52,9 @@ class Callback:
 
     def before_batch(self, learner: Any) -> None:
         """Do something before a batch is read."""
+
+    def before_loss(self, learner: Any) -> None:
+        """Do something when a batch is read: ``learner.batch``."""
 
     def after_loss(self, learner: Any) -> None:
         """Do something when a batch's loss is computed: ``learner.iteration_loss`` reads it."""

@@ -75,7 +75,7 @@ class GradientAccumulation(Callback):
         self._added_up: List[Any] = []  # the parameters that did not add up gradients before
         self._is_last = False
 
-    def after_loss(self, learner: Any) -> None:
+    def before_loss(self, learner: Any) -> None:
         """Have gradients added up."""
         for parameter in parameters_of(learner.trainer):
             if parameter.grad_req == "write":

@@ -1,0 +1,54 @@
+"""The gradient that an update goes along, against a plain Gluon loop."""
+
+import numpy as np
+from conftest import make_dataset, make_net, weights
+
+from gluon_lr import GradientAccumulation, Learner
+from gluon_lr._mxnet import mx, nd
+
+RATE = 0.1
+
+
+def make_learner(**more):
+    mx.random.seed(1)
+    net = make_net()
+    net.initialize(mx.init.Xavier())
+    net(nd.ones((1, 5)))
+    loader = mx.gluon.data.DataLoader(make_dataset(32), 8)
+    return Learner(net, loader, optimizer_params={"learning_rate": RATE}, **more)
+
+
+def assert_near(learner, other):
+    for one, expected in zip(weights(learner), weights(other)):
+        np.testing.assert_allclose(one, expected, rtol=1e-6, atol=1e-7)
+
+
+def test_the_first_update_is_of_all_batches_that_are_added_up():
+    learner, by_hand = make_learner(cbs=GradientAccumulation(batches=2)), make_learner()
+    learner.update()
+    for parameter in by_hand.net.collect_params().values():
+        if parameter.grad_req == "write":
+            parameter.grad_req = "add"
+    for number, (x, y) in enumerate(by_hand.data_loader):
+        if number < 2:
+            with mx.autograd.record():
+                losses = by_hand.loss(by_hand.net(x), y)
+            losses.backward()
+    by_hand.trainer.step(16)
+    assert_near(learner, by_hand)
+
+
+def test_weights_may_be_computed_of_what_the_losses_were_computed_of():
+    def weighted(net, batch):
+        losses = loss(net(batch[0]), batch[1])
+        return losses, batch[1] > 0
+
+    loss = mx.gluon.loss.SoftmaxCrossEntropyLoss()
+    learner, by_hand = make_learner(compute_loss=weighted), make_learner()
+    learner.update()
+    x, y = next(iter(by_hand.data_loader))
+    with mx.autograd.record():
+        losses = loss(by_hand.net(x), y) * (y > 0)
+    losses.backward()
+    by_hand.trainer.step(float((y > 0).asnumpy().sum()))
+    assert_near(learner, by_hand)
