@@ -157,6 +157,13 @@ def as_mx_nd(array: Any) -> Any:
     return array.as_nd_ndarray() if isinstance(array, mx.np.ndarray) else array
 
 
+def for_gluon(array: Any) -> Any:
+    """Return an array as Gluon's blocks take it: 2.0's take mx.np's alone, not a DataIter's."""
+    if MXNET_2 and not isinstance(array, mx.np.ndarray) and array.stype == "default":
+        return array.as_np_ndarray()
+    return array
+
+
 def for_metrics(arrays: list[Any]) -> list[Any]:
     """Return arrays as MXNet's metrics take them: 1.9's do not know mx.np's."""
     if MXNET_2:
@@ -212,6 +219,7 @@ __all__ = [
     "current_context",
     "draws_indices",
     "estimator",
+    "for_gluon",
     "for_metrics",
     "infer_shapes_anew",
     "is_recorded",

@@ -4,7 +4,7 @@ from collections import deque
 from typing import Any, Deque, Dict, Iterator, List, NamedTuple, Sequence, Tuple
 
 from .. import _check
-from .._mxnet import mx
+from .._mxnet import for_gluon, mx
 from ..distributed.workers import Workers
 from .structure import Batch, arrays_in, is_array, kind_of, mapped, parts_of, with_parts
 
@@ -175,7 +175,7 @@ def on_context(batch: Batch, context: mx.Context) -> Batch:
 
     def move(array: Any) -> Any:
         if isinstance(array, mx.nd.NDArray):
-            return array.as_in_context(context)
+            return for_gluon(array).as_in_context(context)
         kind = mx.np if mx.util.is_np_array() else mx.nd
         return kind.array(array, ctx=context)
 

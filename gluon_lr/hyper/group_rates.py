@@ -35,6 +35,7 @@ def group_rates(owner: str, argument: str, lr: Rate, groups: int) -> Any:
     TypeError, ValueError
         On a rate below 0 or not finite, in a slice not above 0, or another number of them.
     """
+    _refuse_what_has_a_rate(owner, argument, lr)
     if isinstance(lr, slice):
         last = _check.real(owner, argument, lr.stop, above=0)
         if lr.start is None:
@@ -50,6 +51,20 @@ def group_rates(owner: str, argument: str, lr: Rate, groups: int) -> Any:
     else:
         return _check.rate(owner, argument, lr)
     return rates[0] if groups == 1 else np.array(rates)
+
+
+def _refuse_what_has_a_rate(owner: str, argument: str, lr: Any) -> None:
+    """Raise a TypeError on a schedule, or on the result of a search, and say where they belong."""
+    constraint = "a number, a slice, or a number for each group"
+    if hasattr(lr, "suggestion"):
+        remedy = f"Write {argument}=result.suggestion for the rate that the search suggests."
+        raise TypeError(_check.message(owner, argument, constraint, lr, remedy))
+    if callable(lr):
+        remedy = (
+            "Give a schedule to the trainer, Trainer(..., {'lr_scheduler': schedule}), and no rate "
+            "to the fit; or give a curve to the fit, cbs=ParamScheduler({'lr': SchedCos(0.1, 0)})."
+        )
+        raise TypeError(_check.message(owner, argument, constraint, lr, remedy))
 
 
 class GroupShares:

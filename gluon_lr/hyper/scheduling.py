@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import _check, _trainer, plotting
 from .._mxnet import mx
+from ..schedules.base import Schedule
 from .annealed import AnnealedSchedule
 from .annealing import Curve, position_of
 from .parameters import HyperParameters
@@ -77,6 +78,13 @@ class ParamScheduler:
             raise TypeError(_check.message(name, "scheds", constraint, scheds))
         for curves in scheds.values():
             for curve in curves if isinstance(curves, (list, tuple)) else [curves]:
+                if isinstance(curve, (mx.lr_scheduler.LRScheduler, Schedule)):
+                    constraint = "a dict of curves, functions of a position from 0 to 1"
+                    remedy = (
+                        "A schedule is a function of the update's number: give it to the trainer, "
+                        "Trainer(..., {'lr_scheduler': schedule})."
+                    )
+                    raise TypeError(_check.message(name, "scheds", constraint, curve, remedy))
                 if isinstance(curve, type) or not callable(curve):
                     constraint = (
                         "a dict of curves, SchedCos(0.1, 0) say, or functions of a position"

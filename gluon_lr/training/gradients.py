@@ -50,13 +50,13 @@ def norm_of_sum(trainer: mx.gluon.Trainer, workers: Workers) -> float:
 
 def update_weights(trainer: mx.gluon.Trainer, divisor: float) -> None:
     """Update what has a gradient; the rest stays, where the trainer can leave it."""
-    if _can_ignore_stale(type(trainer).step):
+    if _can_ignore_stale(getattr(trainer.step, "__func__", trainer.step)):
         trainer.step(divisor, ignore_stale_grad=True)
     else:
         trainer.step(divisor)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.lru_cache(maxsize=10)
 def _can_ignore_stale(step: Any) -> bool:
     parameters = inspect.signature(step).parameters
     accepts_any = any(one.kind is one.VAR_KEYWORD for one in parameters.values())

@@ -5,7 +5,7 @@ from typing import Any, Iterator, List, Optional
 import numpy as np
 
 from .. import _check
-from ..data.structure import Batch, arrays_in, inputs_and_labels, kind_of
+from ..data.structure import Batch, arrays_in, inputs_and_labels, is_array, kind_of
 
 _COMPUTE_LOSS = "Say what the losses are by compute_loss, a function (net, batch)."
 
@@ -48,10 +48,10 @@ def _of_another_type(net: Any, inputs: List[Any]) -> Iterator[Any]:
 
 
 def _several(inputs: List[Any], labels: List[Any]) -> Iterator[Any]:
-    if len(inputs) > 1 or len(labels) != 1:
-        constraint = "of batches that net and loss take: of more than (data, label) each is called"
+    if len(inputs) > 1 or len(labels) != 1 or not all(map(is_array, inputs + labels)):
         called = f"loss(net({_names('x', inputs)}), {_names('y', labels)})"
-        yield constraint, f"a batch for {called}", _COMPUTE_LOSS
+        constraint = f"of batches that net and loss take: each is called as {called}"
+        yield constraint, f"a batch of {kind_of((*inputs, *labels))}", _COMPUTE_LOSS
 
 
 def _names(letter: str, several: List[Any]) -> str:

@@ -1,0 +1,159 @@
+"""What does not fit: the message says what is wrong, and what to write."""
+
+import numpy as np
+import pytest
+
+from gluon_lr import CosineScheduler, Learner, LRFinder, ParamScheduler
+from gluon_lr._mxnet import mx, nd
+
+nn = mx.gluon.nn
+X = np.random.RandomState(0).randn(8, 3).astype(np.float32)
+Y = (np.arange(8) % 2).astype(np.float32)
+
+
+def make_learner(data, net=None, **more):
+    return Learner(net or nn.Dense(2), data, **more)
+
+
+def untouched(net):
+    return [one.data().asnumpy() for one in net.collect_params().values()]
+
+
+@pytest.mark.parametrize(
+    ("data", "net", "says"),
+    [
+        ((X, X.sum(1)), nn.Dense(1), r"two or more outputs.*L2Loss\(\)"),
+        ((X, X.sum(1) / 9), nn.Dense(2), r"`loss` must be given.*labels from 0 to 1.*L2Loss"),
+        ((X, Y + 1), nn.Dense(2), "labels from 0 to 1, got '2 among the labels'"),
+        ((X, Y - 1), nn.Dense(2), "labels from 0 to 1, got '-1 among the labels'"),
+        ((X, np.eye(2)[Y.astype(int)]), nn.Dense(2), r"class numbers.*sparse_label=False"),
+        ((X, (Y, Y)), nn.Dense(2), r"loss\(net\(x1\), y1, y2\).* compute_loss"),
+        ((X, X, Y), nn.Dense(2), r"loss\(net\(x1, x2\), y1\).* compute_loss"),
+        (({"x": X}, Y), nn.Dense(2), "compute_loss"),
+    ],
+    ids=["regression", "fractions", "above", "below", "one-hot", "labels", "inputs", "dict"],
+)
+def test_data_that_the_default_loss_does_not_fit(data, net, says):
+    learner = make_learner([data], net)
+    for _ in range(2):  # it says so as long as nothing is changed
+        with pytest.raises((TypeError, ValueError), match=says):
+            learner.iteration(0.1)
+    with pytest.raises((TypeError, ValueError), match=says):
+        LRFinder(learner).find(num_iter=5, progress=False)
+
+
+@pytest.mark.parametrize("kind", ["float64", "uint8", "int32"])
+@pytest.mark.parametrize("hybrid", [False, True])
+def test_data_of_another_type_than_the_net(kind, hybrid):
+    net = nn.Dense(2, in_units=3)
+    net.initialize()
+    net.hybridize(hybrid)
+    data = mx.nd.array(X, dtype=kind) if nd is mx.nd else nd.array(X).astype(kind)
+    learner = make_learner([(data, nd.array(Y))], net)
+    before = untouched(net)
+    says = rf"`data_loader` must be of float32 data.*, got '{kind}'.*astype\('float32'\)"
+    with pytest.raises(ValueError, match=says):
+        learner.iteration(0.1)
+    np.testing.assert_array_equal(before[0], untouched(net)[0])
+
+
+def test_integers_that_a_net_looks_up_are_no_misfit():
+    net = nn.HybridSequential()
+    net.add(nn.Embedding(5, 4), nn.Dense(2))
+    learner = make_learner([(nd.array([[1, 2], [3, 4]], dtype="int32"), nd.array([0, 1]))], net)
+    assert learner.iteration(0.1) > 0
+
+
+def test_a_trainer_of_another_net():
+    net, other = nn.Dense(2, in_units=3), nn.Dense(2, in_units=3)
+    for one in (net, other):
+        one.initialize()
+    trainer = mx.gluon.Trainer(other.collect_params(), "sgd")
+    with pytest.raises(ValueError, match=r"`trainer` must be of the net's parameters.*this net"):
+        make_learner([(X, Y)], net, trainer=trainer)
+
+
+@pytest.mark.parametrize(
+    ("fit", "says"),
+    [
+        (lambda one: one.fit(1, CosineScheduler(100)), r"fit: `lr`.*'lr_scheduler': schedule"),
+        (lambda one: one.fit_one_cycle(1, CosineScheduler(100)), "fit_one_cycle: `lr_max`"),
+        (
+            lambda one: one.fit_one_cycle(1, one.lr_find(show_plot=False)),
+            r"fit_one_cycle: `lr_max`.*Write lr_max=result\.suggestion",
+        ),
+        (
+            lambda one: one.fit(1, LRFinder(one).find(num_iter=5, progress=False)),
+            r"fit: `lr` .*Write lr=result\.suggestion",
+        ),
+        (
+            lambda one: one.fit(1, cbs=ParamScheduler({"lr": CosineScheduler(100)})),
+            "functions of a position from 0 to 1.*'lr_scheduler': schedule",
+        ),
+    ],
+)
+def test_what_is_no_rate(fit, says):
+    learner = make_learner([(X, Y)])
+    learner.progress = False
+    with pytest.raises(TypeError, match=says):
+        fit(learner)
+
+
+def test_what_compute_loss_returns_must_be_losses():
+    data = [(X, Y)]
+    for returned in (1.5, None, [nd.ones(2), 3], np.ones(3), "loss"):
+        learner = make_learner(data, compute_loss=lambda net, batch, one=returned: one)
+        with pytest.raises(TypeError, match="compute_loss: `return` must be losses as arrays"):
+            learner.iteration(0.1)
+
+    def loss_of(weights):
+        def compute_loss(net, batch):
+            return net(batch[0]).sum(axis=1), weights
+
+        return compute_loss
+
+    with pytest.raises(ValueError, match=r"`weights` must be of the losses' shape, \(8,\)"):
+        make_learner(data, compute_loss=loss_of(nd.ones(3))).iteration(0.1)
+    with pytest.raises(ValueError, match="`weights` must be above 0 somewhere"):
+        make_learner(data, compute_loss=loss_of(nd.zeros(8))).iteration(0.1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "says"),
+    [
+        ({"compute_loss": 3}, TypeError, r"`compute_loss` must be callable with \(net, batch\)"),
+        (
+            {"compute_loss": print, "loss": print},
+            ValueError,
+            "`loss` must be left out where compute_loss is given",
+        ),
+        ({"batch_axis": -1}, ValueError, "`batch_axis` must be an integer of at least 0"),
+        ({"also": nn.Dense(2)}, TypeError, r"`also` must be a list of pairs, \[\(net, trainer\)"),
+        ({"cbs": [3]}, TypeError, "`cbs`"),
+        ({"cbs": ParamScheduler({"lr": abs})}, TypeError, r"`cbs` .* a fit: learner\.fit"),
+    ],
+)
+def test_bad_arguments_of_a_step(arguments, error, says):
+    with pytest.raises(error, match=says):
+        make_learner([(X, Y)], **arguments)
+
+
+def test_parameters_without_a_gradient_stay_and_are_named_once():
+    class Net(nn.Block):
+        def __init__(self):
+            super().__init__()
+            self.used, self.unused = nn.Dense(2, in_units=3), nn.Dense(2, in_units=3)
+
+        def forward(self, x):
+            return self.used(x)
+
+    net = Net()
+    net.initialize(mx.init.One())
+    learner = make_learner([(X, Y)], net, optimizer_params={"wd": 0.1, "momentum": 0.9})
+    with pytest.warns(UserWarning, match="had no part in the losses") as warned:
+        for _ in range(3):
+            learner.iteration(0.1)
+    (of_unused,) = (one for one in warned if one.category is UserWarning)
+    assert of_unused.filename == __file__
+    assert (net.unused.weight.data().asnumpy() == 1).all()
+    assert (net.used.weight.data().asnumpy() != 1).any()
