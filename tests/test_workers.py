@@ -57,6 +57,7 @@ def assert_close(outcome, alone):
         ("fit_by_iterations", "dist_sync"),
         ("fit_convolutions", "dist_sync"),
         ("fit_own_batches", "dist_sync"),
+        ("steps", "dist_sync"),
     ],
 )
 def test_two_workers_train_as_one_on_the_joined_batches(scenario, kvstore, tmp_path):

@@ -14,6 +14,8 @@ import numpy as np
 from gluon_lr import (
     CheckpointCallback,
     EarlyStoppingCallback,
+    GradientAccumulation,
+    GradientClip,
     Learner,
     LinearWarmUp,
     LRFinder,
@@ -134,6 +136,48 @@ def fit_own_batches():
     learner = make_learner([batch] * (1 + RANK), split_batches=False)
     learner.fit(5, 0.3)
     return what_came_of(learner)
+
+
+STEPS_LOSSES = {
+    "vector": lambda each, mask: each.mean(axis=1),
+    "mean": lambda each, mask: each.mean(),
+    "per-token": lambda each, mask: each.reshape((-1,)),
+    "masked": lambda each, mask: (each, mask),
+    "several": lambda each, mask: [each.mean(axis=1), each],
+}
+
+
+def steps():
+    """Train on nested batches with losses of each kind, with what goes on between the events."""
+    random = np.random.RandomState(7)
+    x = nd.array(random.randn(32, 3, 5).astype(np.float32))
+    label = nd.array(random.randint(0, 2, (32, 3)).astype(np.float32))
+    mask = nd.array((random.rand(32, 3) < 0.6).astype(np.float32))
+    batches = [
+        {"x": x[n : n + 8], "rest": (label[n : n + 8], [mask[n : n + 8], x[n : n + 8]], "text")}
+        for n in range(0, 32, 8)
+    ]
+    cbs = [GradientAccumulation(batches=2), GradientClip(0.2)]
+    learner = make_learner(batches, net=mx.gluon.nn.Dense(2, flatten=False), cbs=cbs)
+    losses = []
+    for of_kind in STEPS_LOSSES.values():
+        learner.compute_loss = loss_on_steps(of_kind)
+        learner.fit(2, 0.5)
+        losses += learner.recorder.losses.tolist()
+        LRFinder(learner).find(num_iter=3, progress=False)
+    return what_came_of(learner, losses=losses)
+
+
+def loss_on_steps(of_kind):
+    cross_entropy = mx.gluon.loss.SoftmaxCrossEntropyLoss()
+
+    def compute_loss(net, batch):
+        label, (mask, _), _ = batch["rest"]
+        output = net(batch["x"])
+        each = cross_entropy(output.reshape((-1, 2)), label.reshape((-1,)))
+        return of_kind(each.reshape(label.shape), mask)
+
+    return compute_loss
 
 
 def find():
