@@ -17,7 +17,14 @@ from gluon_lr._mxnet import mx
 
 from .measure import NamedRow, Row, attempted, heard, print_table, status
 
-MINUTES = ["schedule_call", "finder_overhead", "fit_overhead", "workers_overhead", "regret"]
+MINUTES = [
+    "schedule_call",
+    "finder_overhead",
+    "fit_overhead",
+    "step_overhead",
+    "workers_overhead",
+    "regret",
+]
 AN_HOUR = ["super_convergence"]
 HOW_TO_PEERS = (
     "\nTo measure torch, torch-lr-finder and fastai beside: `pip install torch torch-lr-finder "
