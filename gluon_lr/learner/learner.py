@@ -82,7 +82,7 @@ class Learner(IterationLearner):
     data_loader : iterable
         Yields batches, `mx.gluon.data.DataLoader` say or an `mx.io.DataIter`; started again at
         its end. A batch is (data, label), or of any structure: arrays in tuples, lists, dicts,
-        DataBatches. See :meth:`compute_loss`.
+        dataclasses, DataBatches. See :meth:`compute_loss`.
     ctx : mx.Context or list of mx.Context, optional
         Where to train; each batch is split over a list. By default where the net is
         initialised already, and otherwise the current context.
