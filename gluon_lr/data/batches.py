@@ -101,10 +101,11 @@ class Batches:
     def place_kept(self) -> Transaction:
         """Give the batches of another pass within the block, and go on as before after it.
 
-        What can be passed through only once at a time, an iterator or a DataIter, gives the next
-        batches instead. They stay in memory and are given again after the block.
+        What can be passed through only once at a time, an iterator, what holds one, or a DataIter,
+        gives the next batches instead. They stay in memory and are given again after the block.
         """
-        if hasattr(self._loader, "__next__") or self._has_one_pass:
+        is_iterator = hasattr(self._loader, "__next__")
+        if is_iterator or self._has_one_pass or Memory(self._loader).has_iterator:
             return _GivenAgain(self)
         return _AnotherPass(self)
 

@@ -20,7 +20,7 @@ class DataIterPasses:
     Parameters
     ----------
     data_iter : mx.io.DataIter
-        Gives DataBatches.
+        Gives DataBatches, or batches of its own.
     split : BatchSplit
         How to cut the padding off.
 
@@ -53,7 +53,8 @@ class DataIterPasses:
         self._reset()
         rolls_over = getattr(self.data_iter, "last_batch_handle", None) == "roll_over"
         for batch in self.data_iter:
-            yield batch if rolls_over or not batch.pad else self._without_padding(batch)
+            padded = getattr(batch, "pad", None) and not rolls_over
+            yield self._without_padding(batch) if padded else batch
 
     def _reset(self) -> None:
         data_iter = self.data_iter

@@ -1,6 +1,7 @@
-"""The structure of a batch: arrays in tuples, lists, dicts and DataBatches, one in another."""
+"""The structure of a batch: arrays in tuples, lists, dicts and objects, one in another."""
 
 import copy
+import dataclasses
 from collections.abc import MutableMapping
 from typing import Any, Callable, Iterator, List, Tuple
 
@@ -39,9 +40,7 @@ def parts_of(part: Any) -> List[Any]:
         return list(part)
     if isinstance(part, MutableMapping):
         return list(part.values())
-    if isinstance(part, mx.io.DataBatch):
-        return [part.data, part.label]
-    return []
+    return [getattr(part, name) for name in _fields_of(part)]
 
 
 def with_parts(part: Any, parts: List[Any]) -> Any:
@@ -53,11 +52,22 @@ def with_parts(part: Any, parts: List[Any]) -> Any:
         other = copy.copy(part)
         other.update(zip(part, parts))
         return other
+    fields = _fields_of(part)
+    if not fields:
+        return part
+    batch = copy.copy(part)
+    for name, one in zip(fields, parts):
+        object.__setattr__(batch, name, one)  # it may be frozen
+    return batch
+
+
+def _fields_of(part: Any) -> List[str]:
+    """Return what a DataBatch or a dataclass names its parts."""
     if isinstance(part, mx.io.DataBatch):
-        batch = copy.copy(part)
-        batch.data, batch.label = parts
-        return batch
-    return part
+        return ["data", "label"]
+    if dataclasses.is_dataclass(part):
+        return [field.name for field in dataclasses.fields(part)]
+    return []
 
 
 def inputs_and_labels(batch: Batch) -> Tuple[List[Any], List[Any]]:

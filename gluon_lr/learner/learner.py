@@ -36,8 +36,10 @@ from ..hyper.scheduling import Curves, ParamScheduler
 from ..state.checkpoint import (
     PathLike,
     Reading,
+    checkpoint_of,
     load_params,
     load_states,
+    read,
     save_checkpoint,
     save_params,
     save_states,
@@ -80,7 +82,7 @@ class Learner(IterationLearner):
     data_loader : iterable
         Yields batches, `mx.gluon.data.DataLoader` say or an `mx.io.DataIter`; started again at
         its end. A batch is (data, label), or of any structure: arrays in tuples, lists, dicts,
-        DataBatches. See :meth:`compute_loss`.
+        dataclasses, DataBatches. See :meth:`compute_loss`.
     ctx : mx.Context or list of mx.Context, optional
         Where to train; each batch is split over a list. By default where the net is
         initialised already, and otherwise the current context.
@@ -118,7 +120,8 @@ class Learner(IterationLearner):
     batch_axis : int
         The axis of the arrays along which the samples lie: 1 for time-major data.
     also : list of (mx.gluon.Block, mx.gluon.Trainer)
-        What else a step trains, the other net of a GAN say: a search puts it back too.
+        What else a step trains, the other net of a GAN say: a search puts it back too, and
+        :meth:`save` writes it.
     cbs : Callback or list, optional
         Callbacks of all fits; what they do to a batch's step they do in a search too.
 
@@ -218,7 +221,8 @@ class Learner(IterationLearner):
         self._fitting: Optional[Fitting] = None
         self._valid = LoaderMemory(valid_loader)
         self._hidden = HiddenState([net, compute_loss], contexts)
-        statement_of(self.trainer)
+        for one in (self.trainer, *(other for _, other in self.also)):
+            statement_of(one)
 
     @property
     def iterations_per_epoch(self) -> int:
@@ -547,6 +551,7 @@ class Learner(IterationLearner):
                 self._update,
                 self._hidden,
             )
+            run["also"] = [checkpoint_of(*pair) for pair in self.also]
             save_checkpoint(path, self.net, self.trainer, run)
 
     def load(self, path: PathLike) -> None:
@@ -568,7 +573,7 @@ class Learner(IterationLearner):
             During a fit.
         """
         self._check_no_fit("load")
-        reading = Reading(path, self.net, self.trainer)
+        reading = read(path, self.net, self.trainer)
         hypers = HyperParameters(self.trainer, self.groups)
         run = Run(
             reading.more,
@@ -578,6 +583,7 @@ class Learner(IterationLearner):
             self._batches,
             self._valid_memory,
             self._hidden,
+            self.also,
         )
         tell(reading.differences + run.differences)
         self._go_to(reading, run)
@@ -586,7 +592,8 @@ class Learner(IterationLearner):
     def _go_to(self, reading: Reading, run: Run) -> None:
         if run.update.losses:
             reading.add_up_gradients()
-        reading.apply()
+        for one in (reading, *run.also):
+            one.apply()
         self._freezer.freeze_to(run.frozen_to)
         self._fits = run.fits
         self.recorder = run.recorder

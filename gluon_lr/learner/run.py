@@ -1,14 +1,16 @@
 """What a Learner does, beside its net and trainer, as data: its fits, recorder and place."""
 
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from .. import _check
+from .._mxnet import mx
 from ..data.batches import Batches
 from ..data.place import LoaderMemory, Place, Remembered
 from ..hyper.groups import Freezer
 from ..hyper.parameters import HyperParameters
 from ..hyper.scheduling import ParamScheduler
 from ..state import schema
+from ..state.checkpoint import Reading
 from ..training.hidden_state import HiddenState, Saved
 from ..training.losses import PendingUpdate
 from .fitting import Fit
@@ -26,6 +28,7 @@ _RUN = schema.Record(
     valid=schema.ANYTHING,
     update=schema.ANYTHING,
     hidden=schema.ANYTHING,
+    also=schema.Several(schema.ANYTHING),
 )
 
 
@@ -65,6 +68,8 @@ class Run:
         Those of the trainer, with the Learner's groups.
     groups, batches, valid, hidden
         As :func:`data_of` takes them.
+    also : sequence of (mx.gluon.Block, mx.gluon.Trainer)
+        What else the Learner's steps train.
 
     Attributes
     ----------
@@ -72,6 +77,8 @@ class Run:
         What the Learner is to have.
     valid : Remembered
         What the loader of its validation data is to remember.
+    also : list of Reading
+        What the pairs of `also` are to be.
     differences : list of str
         What this script states otherwise than the one that wrote the data.
 
@@ -90,6 +97,7 @@ class Run:
         batches: Batches,
         valid: LoaderMemory,
         hidden: HiddenState,
+        also: Sequence[Tuple[mx.gluon.Block, mx.gluon.Trainer]],
     ) -> None:
         saved = data.get("groups") if isinstance(data, dict) else None
         _GROUPS.check(saved, "more.groups")
@@ -118,6 +126,13 @@ class Run:
         except ValueError as error:
             raise schema.astray("more", "of this script's", error) from None
         self.differences = [f"{path} is as this script has made it" for path in astray]
+        if len(data["also"]) != len(also):
+            raise schema.astray("more.also", f"as long as `also`, {len(also)}", len(data["also"]))
+        self.also = [
+            Reading(one, *pair, place=f"more.also[{number}]")
+            for number, (one, pair) in enumerate(zip(data["also"], also))
+        ]
+        self.differences += [text for one in self.also for text in one.differences]
 
     def _fit(self, data: Any, hypers: HyperParameters, place: str) -> Fit:
         fit = Fit.from_data(data, place)

@@ -66,14 +66,20 @@ def save_checkpoint(
     _trainer.check_updates_here("save_checkpoint", trainer)
     if not Workers.of(trainer).is_first:
         return
-    data = {
+    save_data(path, checkpoint_of(net, trainer, more), _KIND)
+
+
+def checkpoint_of(
+    net: mx.gluon.Block, trainer: mx.gluon.Trainer, more: Any = None
+) -> Dict[str, Any]:
+    """Return what :func:`save_checkpoint` writes."""
+    return {
         "mxnet": mx.__version__,
         "parameters": nets.parameters_of(net),
         "gradients": nets.gradients_of(net),
         "trainer": data_of(trainer, names_of(net, trainer)),
         "more": more,
     }
-    save_data(path, data, _KIND)
 
 
 def load_checkpoint(path: PathLike, net: mx.gluon.Block, trainer: mx.gluon.Trainer) -> Any:
@@ -105,21 +111,35 @@ def load_checkpoint(path: PathLike, net: mx.gluon.Block, trainer: mx.gluon.Train
     OSError
         Where there is no such file.
     """
-    reading = Reading(path, net, trainer)
+    reading = read(path, net, trainer)
     tell(reading.differences)
     reading.apply()
     return reading.more
 
 
+def read(path: PathLike, net: mx.gluon.Block, trainer: mx.gluon.Trainer) -> "Reading":
+    """Read a file as :func:`load_checkpoint` does, but change nothing yet."""
+    data = load_data(path, _KIND)
+    if "trainer" in data and "parameters" not in data:
+        constraint = "a checkpoint of net and trainer"
+        remedy = "This one has the trainer's states alone: load_states reads it."
+        raise ValueError(_check.message("load", "path", constraint, str(path), remedy))
+    return Reading(data, net, trainer)
+
+
 class Reading:
-    """A file of :func:`save_checkpoint` that was read, and fits net and trainer.
+    """What :func:`checkpoint_of` returned, checked: it fits net and trainer.
 
     Nothing is changed before :meth:`apply`.
 
     Parameters
     ----------
-    path, net, trainer
+    data : object
+        That.
+    net, trainer
         As :func:`load_checkpoint` takes them.
+    place : str
+        Where in the file it was.
 
     Attributes
     ----------
@@ -130,17 +150,14 @@ class Reading:
 
     Raises
     ------
-    ValueError, OSError
+    ValueError
         As :func:`load_checkpoint`.
     """
 
-    def __init__(self, path: PathLike, net: mx.gluon.Block, trainer: mx.gluon.Trainer) -> None:
-        data = load_data(path, _KIND)
-        if "trainer" in data and "parameters" not in data:
-            constraint = "a checkpoint of net and trainer"
-            remedy = "This one has the trainer's states alone: load_states reads it."
-            raise ValueError(_check.message("load", "path", constraint, str(path), remedy))
-        _CHECKPOINT.check(data, "")
+    def __init__(
+        self, data: Any, net: mx.gluon.Block, trainer: mx.gluon.Trainer, place: str = ""
+    ) -> None:
+        _CHECKPOINT.check(data, place)
         nets.check(data["parameters"], data["gradients"], net)
         names = names_of(net, trainer)
         self._return = Return(data, trainer, names, _weights(net, trainer, data["parameters"]))

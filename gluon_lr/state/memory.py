@@ -26,6 +26,11 @@ class Memory:
         Its attributes and items are walked, and those of these: once, now. So are the variables
         of functions and, of the user's own functions and classes, the globals they name.
 
+    Attributes
+    ----------
+    has_iterator : bool
+        Whether there is an iterator, whose place cannot be kept.
+
     >>> import random, types
     >>> sampler = types.SimpleNamespace(random=random.Random(3), epoch=0)
     >>> memory = Memory(sampler)
@@ -43,6 +48,7 @@ class Memory:
         self._holders = walk.holders
         self._generators = walk.generators
         self._arrays = walk.arrays
+        self.has_iterator = walk.has_iterator
 
     def keep(self) -> Callable[[], None]:
         """Take all as it is now; what is returned puts it back, each time it is called.

@@ -74,12 +74,15 @@ class Walk:
         The random generators, each after its path.
     arrays : list of mx.nd.NDArray
         MXNet's arrays.
+    has_iterator : bool
+        Whether there is an iterator, which can be passed through only once.
     """
 
     def __init__(self, root: Any) -> None:
         self.holders: List[Holder] = []
         self.generators: List[Tuple[Optional[str], Any]] = []
         self.arrays: List[mx.nd.NDArray] = []
+        self.has_iterator = False
         self._seen: Dict[int, Any] = {}  # the objects themselves: an id is one's own in life alone
         self._globals: Set[Tuple[int, str]] = set()  # by the user's modules
         self._libraries: Set[int] = set()
@@ -112,6 +115,7 @@ class Walk:
         elif isinstance(value, FunctionType):
             yield from self._of_function(path, value)
         elif not _is_left_out(kind):
+            self.has_iterator = self.has_iterator or hasattr(kind, "__next__")
             yield from _parts_of(path, value)
             yield from _of_instance(path, value)
             self._ahead.append((path and f"{path}.__class__", kind))

@@ -103,7 +103,7 @@ class HiddenState:
         targets = {**self._stated, **saved.arrays}
         for path, place in _places_in(self._root, targets).items():
             if path in targets and not _same(targets[path], _encode(place.value)):
-                place.holder.bind(place.key, _decode(targets[path], self._contexts))
+                _put(place, _decode(targets[path], self._contexts))
 
     def check(self, saved: Saved) -> List[str]:
         """Return the paths of what this script states otherwise, or has not.
@@ -125,7 +125,7 @@ class _Place(NamedTuple):
 
 
 def _places_in(root: Any, to_come: Iterable[str] = ()) -> Dict[str, _Place]:
-    """Return where there are arrays, or None in their place, by path; the outermost structures.
+    """Return where there are arrays, or nothing in their place, by path; the outermost structures.
 
     Attributes of the paths `to_come` count too, where their objects do not have them yet.
     """
@@ -140,13 +140,29 @@ def _places_in(root: Any, to_come: Iterable[str] = ()) -> Dict[str, _Place]:
             owners[holder.path] = holder
         for key, value in holder.read().items():
             path = holder.path_of(key)
-            if path is not None and (value is None or _holds_arrays(value)):
+            if path is not None and (_is_empty(value) or _holds_arrays(value)):
                 places[path] = _Place(holder, key, value)
     for path in to_come:
         owner, _, name = path.rpartition(".")
         if path not in places and owner in owners and owners[owner].takes(name):
             places[path] = _Place(owners[owner], name, None)
     return places
+
+
+def _put(place: _Place, value: Any) -> None:
+    """Put a value there: into the list or dict that is there, which may have other names too."""
+    present = place.value
+    if type(present) is type(value) is list:
+        present[:] = value
+    elif type(present) is type(value) is dict:
+        present.clear()
+        present.update(value)
+    else:
+        place.holder.bind(place.key, value)
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or (type(value) in (list, dict) and not value)
 
 
 def _holds_arrays(value: Any) -> bool:

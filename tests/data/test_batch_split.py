@@ -1,5 +1,7 @@
 """A batch of any structure, cut into parts of its samples."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from conftest import ONE, TWO
@@ -130,6 +132,23 @@ def test_containers_keep_their_kind():
     assert [type(part) for part in parts] == [mx.io.DataBatch] * 2
     assert parts[0].data[0].shape == (2, 2)
     assert batch.data[0].shape == (4, 2)
+
+
+@dataclasses.dataclass(frozen=True)
+class Sentences:
+    source: nd.NDArray
+    labels: dict
+    tokens: int
+
+
+def test_what_a_dataclass_holds_is_cut_too():
+    batch = Sentences(nd.ones((4, 2)), {"target": nd.ones((4, 3))}, tokens=8)
+    for part in BatchSplit().over_contexts(batch, TWO)[0]:
+        assert type(part) is Sentences
+        assert part.source.shape == (2, 2)
+        assert part.labels["target"].shape == (2, 3)
+        assert part.tokens == 8
+    assert batch.source.shape == (4, 2)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Batches pass after pass, and a place in them that is kept."""
 
+import itertools
 import random
 from types import SimpleNamespace
 
@@ -89,6 +90,17 @@ class Endless:
         return nd.array([self.count]), nd.array([0])
 
 
+class Sliced:
+    """Each pass is the next part of one stream, as GluonTS's training data are."""
+
+    def __init__(self, length):
+        self.stream = ((nd.array([n]), nd.array([0])) for n in itertools.count())
+        self.length = length
+
+    def __iter__(self):
+        return itertools.islice(self.stream, self.length)
+
+
 LOADERS = {
     "shuffled": shuffled,
     "rollover": lambda: shuffled(last_batch="rollover"),
@@ -101,6 +113,7 @@ LOADERS = {
     "own loader": OwnLoader,
     "generator": generator,
     "iterator": Endless,
+    "sliced": lambda: Sliced(4),
     "list": lambda: [(nd.array([i]), nd.array([0])) for i in range(5)],
 }
 

@@ -1,5 +1,7 @@
 """MXNet's data iterators as loaders."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from conftest import ONE, TWO, assert_same_arrays, weights
@@ -136,3 +138,24 @@ def test_batches_of_an_iterator_in_c_come_again_after_a_search(tmp_path):
     found = first_of(searched, 2)
     LRFinder(searched).find(num_iter=8, progress=False)
     assert [*found, *first_of(searched, 7)] == expected
+
+
+class OwnBatches(mx.io.DataIter):
+    """One whose batches are no DataBatches."""
+
+    def reset(self):
+        self.numbers = iter(range(3))
+
+    def next(self):
+        return SimpleNamespace(number=next(self.numbers))
+
+
+def test_it_may_give_batches_of_its_own():
+    def compute_loss(net, batch):
+        seen.append(batch.number)
+        return net(mx.nd.ones((1, 3)))
+
+    seen = []
+    learner = make_learner(OwnBatches(), compute_loss=compute_loss, iterations_per_epoch=3)
+    learner.fit(2)
+    assert seen == [0, 1, 2, 0, 1, 2]
