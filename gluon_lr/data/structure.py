@@ -12,6 +12,8 @@ from .._mxnet import mx
 
 Batch = Any
 
+_PLAIN = (tuple, list)
+
 
 def is_array(part: Any) -> bool:
     """Say whether a part of a batch is an array: mx.nd's, mx.np's or NumPy's."""
@@ -22,6 +24,10 @@ def mapped(change: Callable[[Any], Any], part: Any) -> Any:
     """Return a batch, or a part of one, with `change` made to each array; the rest stays."""
     if is_array(part):
         return change(part)
+    if type(part) in _PLAIN:
+        return type(part)([mapped(change, one) for one in part])
+    if type(part) is dict:
+        return {key: mapped(change, one) for key, one in part.items()}
     return with_parts(part, [mapped(change, one) for one in parts_of(part)])
 
 
