@@ -51,6 +51,7 @@ class Batches:
         self._iterator: Optional[Iterator[Batch]] = None
         self._begun = self._moment()  # at the start of the pass
         self._drawn = 0  # batches read in this pass
+        self._passes = 0  # begun so far
         self._ended = False  # whether these are all of the pass
         self._ahead: Optional[Place] = None  # to go to before the next batch
         self._kept: Deque[_Draw] = deque()  # read already, and to be given again
@@ -105,7 +106,7 @@ class Batches:
         gives the next batches instead. They stay in memory and are given again after the block.
         """
         is_iterator = hasattr(self._loader, "__next__")
-        if is_iterator or self._has_one_pass or Memory(self._loader).has_iterator:
+        if is_iterator or self._has_one_pass or self._holds_iterator:
             return _GivenAgain(self)
         return _AnotherPass(self)
 
@@ -113,6 +114,12 @@ class Batches:
         """Return the place in the data, to :meth:`go_to` in another process as well."""
         if self._ahead is not None:
             return self._ahead
+        if self._passes > 1 and self._holds_iterator:
+            _check.warn_caller(
+                f"Learner: data_loader, {type(self._loader).__name__}, holds an iterator, whose "
+                "place no file can hold: from this one other batches would come. Give the Learner "
+                "iter(loader), of a loader without end, and iterations_per_epoch."
+            )
         return Place(self._begun, self._drawn, len(self._kept), self._moment())
 
     def check_place(self, place: Place) -> List[str]:
@@ -209,6 +216,7 @@ class Batches:
         self._draw_alike()
         self._begun = self._moment()
         self._drawn, self._ended = 0, False
+        self._passes += 1
         batch = self._or_begin_again(self._begin_pass)
         if batch is None:
             raise empty(self._loader)
@@ -271,6 +279,12 @@ class Batches:
         """Whether a second pass would take the first one's batches."""
         return isinstance(self._loader, DataIterPasses) or threads_of(self._loader) is not None
 
+    @property
+    def _holds_iterator(self) -> bool:
+        """Whether the loader takes its batches from an iterator that goes on in the next pass."""
+        is_one = hasattr(self._loader, "__next__") or isinstance(self._loader, DataIterPasses)
+        return not is_one and Memory(self._loader).has_iterator
+
     def _share(self, batch: Batch) -> Share:
         if self._splits_indices:
             return Share(batch, self._own.popleft())
@@ -322,7 +336,17 @@ class _AnotherPass(Kept):
     """A block in which another pass is made, of a loader that remembers nothing of it after."""
 
     def __init__(self, batches: Batches) -> None:
-        names = ("_iterator", "_own", "_begun", "_drawn", "_ended", "_ahead", "_kept", "_given")
+        names = (
+            "_iterator",
+            "_own",
+            "_passes",
+            "_begun",
+            "_drawn",
+            "_ended",
+            "_ahead",
+            "_kept",
+            "_given",
+        )
         super().__init__(batches, *names)
         self._batches = batches
 

@@ -1,5 +1,6 @@
 """A fit that ends early goes on in another learner as if it had not, whatever its data remember."""
 
+import itertools
 import os
 import random
 import signal
@@ -326,3 +327,28 @@ def test_a_fit_on_trial_takes_nothing_from_one_that_was_stopped(name):
         assert len(learner.recorder.epochs) == 2
     learner.resume()
     assert_same_state(ended(learner), straight(name))
+
+
+class Slices:
+    """A loader each of whose passes takes the next batches of one stream."""
+
+    def __init__(self):
+        self.stream = iter([(nd.ones((2, 3)) * n, nd.array([0, 1])) for n in range(20)])
+
+    def __iter__(self):
+        return itertools.islice(self.stream, 2)
+
+    def __len__(self):
+        return 2
+
+
+def test_a_file_of_a_loader_that_holds_an_iterator_says_what_it_cannot_hold(recwarn):
+    learner = Learner(mx.gluon.nn.Dense(2, in_units=3), Slices())
+    learner.iteration(0.1)
+    learner.save("first pass.checkpoint")
+    assert not [one for one in recwarn if "iterator" in str(one.message)]
+    for _ in range(2):
+        learner.iteration(0.1)
+    with pytest.warns(UserWarning, match=r"Slices, holds an iterator.*iter\(loader\)") as warned:
+        learner.save("second pass.checkpoint")
+    assert warned[0].filename == __file__
