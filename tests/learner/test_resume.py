@@ -29,6 +29,7 @@ from loaders import (
 )
 
 from gluon_lr import Callback, CheckpointCallback, Learner, LRFinder, preserved
+from gluon_lr._mxnet import mx, nd
 
 
 class StopInValidation(Callback):
