@@ -119,7 +119,11 @@ class HiddenState:
         """
         present = _places_in(self._root, {**self._stated, **saved.arrays})
         unknown = saved.arrays.keys() - present.keys()
-        made = {path for path in present if not self._is_plain(path, saved)}
+        made = {
+            path
+            for path in present
+            if not self._is_plain(path, saved) and ".__globals__[" not in path  # a notebook's
+        }
         plainly = {
             path for path in self._memory.check(saved.memory) if not _is_within(path, present)
         }
