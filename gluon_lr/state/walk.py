@@ -1,5 +1,6 @@
 """A walk through all that can be reached from an object, to what holds values there."""
 
+import dis
 import functools
 import os
 import random
@@ -53,8 +54,18 @@ _LIBRARIES = tuple(
         Path(__file__).parent.parent,
     )
 )
-with mx.name.NameManager():  # the numbers of a user's blocks stay as they are
-    _NAMES_OF_BLOCKS = frozenset(vars(mx.gluon.HybridBlock()))
+
+
+def _written_by(owner: type) -> Iterator[str]:
+    """Yield the names of the attributes that the methods of a class write, and of its bases."""
+    for base in owner.__mro__:
+        for method in vars(base).values():
+            if isinstance(method, FunctionType):
+                instructions = dis.get_instructions(method)
+                yield from (one.argval for one in instructions if one.opname == "STORE_ATTR")
+
+
+_NAMES_OF_BLOCKS = frozenset(_written_by(mx.gluon.HybridBlock))
 _GLOBAL = ".__globals__[{!r}]"
 
 

@@ -1,10 +1,11 @@
 """The hidden state that a net, or what computes its loss, carries from batch to batch."""
 
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Sequence
+from collections import deque
+from typing import Any, Collection, Dict, Iterable, Iterator, List, NamedTuple, Sequence
 
 import numpy as np
 
-from .._mxnet import mx
+from .._mxnet import Context, mx
 from ..data.place import LoaderMemory, Remembered
 from ..state import plain, schema
 from ..state.holders import Items, Names
@@ -90,8 +91,8 @@ class HiddenState:
 
     def now(self) -> Saved:
         """Return it as it is now."""
-        present = {path: place.value for path, place in _places_in(self._root).items()}
-        arrays = {path: _encode(value) for path, value in present.items() if value is not None}
+        present = _places_in(self._root, self._stated)
+        arrays = {path: _encode(place.value) for path, place in present.items()}
         moved = {
             path: data for path, data in arrays.items() if not _same(data, self._stated.get(path))
         }
@@ -99,8 +100,11 @@ class HiddenState:
 
     def put_back(self, saved: Saved) -> None:
         """Make it what was saved, and what had not moved there as this script states it."""
-        self._memory.put_back(saved.memory)
         targets = {**self._stated, **saved.arrays}
+        for path, place in _places_in(self._root).items():
+            if path not in targets and self._is_plain(path, saved):
+                _put(place, _emptied(place.value))  # for the memory to put its own there
+        self._memory.put_back(saved.memory)
         for path, place in _places_in(self._root, targets).items():
             if path in targets and not _same(targets[path], _encode(place.value)):
                 _put(place, _decode(targets[path], self._contexts))
@@ -113,9 +117,20 @@ class HiddenState:
         ValueError
             Where what is at a path is nothing that could have been there.
         """
-        unknown = saved.arrays.keys() - _places_in(self._root, saved.arrays).keys()
-        astray = set(self._memory.check(saved.memory)) - saved.arrays.keys()
-        return sorted(astray | unknown)
+        present = _places_in(self._root, {**self._stated, **saved.arrays})
+        unknown = saved.arrays.keys() - present.keys()
+        made = {
+            path
+            for path in present
+            if not self._is_plain(path, saved) and ".__globals__[" not in path  # a notebook's
+        }
+        plainly = {
+            path for path in self._memory.check(saved.memory) if not _is_within(path, present)
+        }
+        return sorted(unknown | plainly | made - self._stated.keys() - saved.arrays.keys())
+
+    def _is_plain(self, path: str, saved: Saved) -> bool:
+        return path in saved.memory.values or self._memory.states(path)
 
 
 class _Place(NamedTuple):
@@ -124,25 +139,26 @@ class _Place(NamedTuple):
     value: Any
 
 
-def _places_in(root: Any, to_come: Iterable[str] = ()) -> Dict[str, _Place]:
-    """Return where there are arrays, or nothing in their place, by path; the outermost structures.
+def _places_in(root: Any, expected: Collection[str] = ()) -> Dict[str, _Place]:
+    """Return where there are arrays, by path; the outermost structures.
 
-    Attributes of the paths `to_come` count too, where their objects do not have them yet.
+    What is plain at the paths `expected` counts too, and attributes that are to come there.
     """
     places: Dict[str, _Place] = {}
     owners: Dict[str, Names] = {}
     for holder in Walk(root).holders:
         if holder.path is None or not isinstance(holder, (Items, Names)):
             continue
-        if any(holder.path == path or holder.path.startswith(f"{path}[") for path in places):
+        if _is_within(holder.path, places):
             continue
         if type(holder) is Names:
             owners[holder.path] = holder
         for key, value in holder.read().items():
             path = holder.path_of(key)
-            if path is not None and (_is_empty(value) or _holds_arrays(value)):
+            is_plain = path in expected and plain.containers_in(value) is not None
+            if path is not None and (is_plain or _holds_arrays(value)):
                 places[path] = _Place(holder, key, value)
-    for path in to_come:
+    for path in expected:
         owner, _, name = path.rpartition(".")
         if path not in places and owner in owners and owners[owner].takes(name):
             places[path] = _Place(owners[owner], name, None)
@@ -161,34 +177,47 @@ def _put(place: _Place, value: Any) -> None:
         place.holder.bind(place.key, value)
 
 
-def _is_empty(value: Any) -> bool:
-    return value is None or (type(value) in (list, dict) and not value)
+def _emptied(value: Any) -> Any:
+    return type(value)() if type(value) in (list, dict) else None
+
+
+def _is_within(path: str, structures: Iterable[str]) -> bool:
+    return any(path == one or path.startswith(f"{one}[") for one in structures)
 
 
 def _holds_arrays(value: Any) -> bool:
+    if type(value) in plain.ATOMS:
+        return False
     leaves = list(_leaves(value))
     arrays = [leaf for leaf in leaves if isinstance(leaf, mx.nd.NDArray)]
     small = all(array.size <= plain.LARGEST and array.stype == "default" for array in arrays)
-    others = all(type(leaf) in plain.ATOMS or isinstance(leaf, mx.nd.NDArray) for leaf in leaves)
+    known = (mx.nd.NDArray, Context)
+    others = all(type(leaf) in plain.ATOMS or isinstance(leaf, known) for leaf in leaves)
     return bool(arrays) and small and others
 
 
 def _leaves(value: Any) -> Iterator[Any]:
-    if type(value) in (list, tuple, dict) and len(value) <= 1000:
-        for one in value.values() if type(value) is dict else value:
-            yield from _leaves(one)
-    else:
+    if type(value) not in (list, tuple, deque, dict) or len(value) > 1000:
         yield value
+        return
+    if type(value) is dict:
+        yield from value
+    for one in value.values() if type(value) is dict else value:
+        yield from _leaves(one)
 
 
 def _encode(value: Any) -> Any:
     if isinstance(value, mx.nd.NDArray):
         kind = "np" if isinstance(value, mx.np.ndarray) else "nd"
         return {kind: [value.asnumpy(), str(value.context)]}
+    if isinstance(value, Context):
+        return {"context": str(value)}
     if type(value) in (list, tuple):
         return {type(value).__name__: [_encode(one) for one in value]}
+    if type(value) is deque:
+        return {"deque": [[_encode(one) for one in value], value.maxlen]}
     if type(value) is dict:
-        return {"dict": [list(map(plain.encode, value)), list(map(_encode, value.values()))]}
+        return {"dict": [list(map(_encode, value)), list(map(_encode, value.values()))]}
     return {"plain": plain.encode(value)}
 
 
@@ -196,14 +225,23 @@ def _decode(data: Any, contexts: Sequence[mx.Context]) -> Any:
     ((tag, content),) = data.items()
     if tag in ("np", "nd"):
         values, name = content
-        context = next((one for one in contexts if str(one) == name), contexts[0])
-        return getattr(mx, tag).array(values, dtype=values.dtype, ctx=context)
+        return getattr(mx, tag).array(values, dtype=values.dtype, ctx=_named(name, contexts))
+    if tag == "context":
+        return _named(content, contexts)
     if tag == "dict":
-        keys, values = content
-        return dict(zip(map(plain.decode, keys), (_decode(one, contexts) for one in values)))
+        keys, values = ([_decode(one, contexts) for one in part] for part in content)
+        return dict(zip(keys, values))
     if tag in ("list", "tuple"):
         return (list if tag == "list" else tuple)(_decode(one, contexts) for one in content)
+    if tag == "deque":
+        items, longest = content
+        return deque((_decode(one, contexts) for one in items), longest)
     return plain.decode(content)
+
+
+def _named(name: str, contexts: Sequence[mx.Context]) -> mx.Context:
+    """Return the context of a name, or the first where that is not among them."""
+    return next((one for one in contexts if str(one) == name), contexts[0])
 
 
 def _check(data: Any, place: str) -> None:

@@ -246,7 +246,8 @@ class IterationLearner:
             loss = self.advance(lr)
             if self._updated is not updated:
                 return self._updated
-            if not self._update.losses:  # called off, or an iteration of another kind
+            adds_up = bool(self._update.losses) and are_added_up(self.trainer)
+            if not adds_up:  # called off, or an iteration of another kind
                 return loss
 
     def make_update(self, lr: Optional[float] = None) -> None:

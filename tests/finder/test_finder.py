@@ -1,5 +1,6 @@
 """Searches on learners of every kind, and what they leave behind."""
 
+import contextlib
 import os
 
 import numpy as np
@@ -16,6 +17,7 @@ from gluon_lr import (
     MaxIterations,
     Refusal,
     StopReason,
+    preserved,
 )
 from gluon_lr._mxnet import mx, nd
 from gluon_lr.finder import SuggestedLRs, lr_find
@@ -345,3 +347,161 @@ def test_a_criterion_is_not_its_class():
 def test_nothing_to_plot_before_the_first_search():
     with pytest.raises(RuntimeError, match=r"call find\(\) first"):
         LRFinder(make_learner()).plot()
+
+
+@pytest.mark.parametrize(
+    "returned",
+    [
+        2.0,
+        np.float32(2),
+        np.array(2.0),
+        np.array([1.0, 3.0]),
+        np.full(3, 2, "float16"),
+        mx.nd.array([2.0]),
+        mx.nd.full((8,), 2),
+        mx.nd.full((4, 2), 2),
+        mx.nd.full((4,), 2, dtype="float16"),
+        mx.np.array(2.0),
+        mx.np.array([1.0, 3.0]),
+    ],
+    ids=lambda one: f"{type(one).__module__}-{getattr(one, 'shape', '')}",
+)
+def test_a_loss_is_a_number_or_an_array_whose_mean_it_is(returned):
+    result = find(Scripted([returned] * 30), num_iter=12)
+    assert result.losses.tolist() == [2.0] * 12
+
+
+@pytest.mark.parametrize("returned", [None, "2", [1.0, 2.0]])
+def test_what_is_no_loss_is_refused(returned):
+    learner = Scripted([])
+    learner.iteration = lambda lr: returned
+    before = weights(learner)
+    message = "LRFinder: `iteration` must be a function that returns its loss, a number or an arr"
+    with pytest.raises(TypeError, match=message):
+        find(learner)
+    assert_same_arrays(weights(learner), before)
+
+
+def all_arrays(*learners):
+    """Return the weights of nets, and the momenta of their trainers."""
+    momenta = [
+        mx.nd.zeros(1) if state is None else state
+        for one in learners
+        for updater in one.trainer._updaters
+        for _, state in sorted(updater.states.items())
+    ]
+    return [one for learner in learners for one in weights(learner)] + [
+        momentum.asnumpy() for momentum in momenta
+    ]
+
+
+def make_rival():
+    """Return a learner with an lr_scheduler and momentum, after three updates."""
+
+    def trainer(net):
+        params = {"momentum": 0.9, "lr_scheduler": FactorScheduler(1, 0.5, base_lr=0.4)}
+        return mx.gluon.Trainer(net.collect_params(), "sgd", params, update_on_kvstore=False)
+
+    learner = make_learner(trainer=trainer)
+    for _ in range(3):
+        learner.iteration()
+    return learner
+
+
+class TwoAtOnce:
+    """A learner of one's own, with two nets and a trainer for each."""
+
+    def __init__(self, error_at=None):
+        self.inner = [make_rival(), make_rival()]
+        self.net = [one.net for one in self.inner]
+        self.trainer = tuple(one.trainer for one in self.inner)
+        self.updates, self.error_at, self.schedulers = 0, error_at, []
+
+    def iteration(self, lr):
+        self.updates += 1
+        if self.updates == self.error_at:
+            raise KeyError("loader")
+        self.schedulers += [one.optimizer.lr_scheduler for one in self.trainer]
+        for one in self.trainer:
+            one.set_learning_rate(lr)
+        return sum(one.iteration() for one in self.inner)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error_at"),
+    [({}, None), ({}, 4), ({"repeats": 2}, 20), ({"repeats": 2, "refine": True}, None)],
+)
+def test_two_nets_with_two_trainers_are_both_put_back(settings, error_at):
+    learner, untouched = TwoAtOnce(error_at), TwoAtOnce()
+    before = all_arrays(*learner.inner)
+    schedulers = [one.optimizer.lr_scheduler for one in learner.trainer]
+    with contextlib.nullcontext() if error_at is None else pytest.raises(KeyError):
+        find(learner, lr_start=1e-3, lr_end=1, num_iter=12, **settings)
+    assert learner.schedulers == [None] * len(learner.schedulers)
+    assert len(learner.schedulers) >= 6
+    assert [one.optimizer.lr_scheduler for one in learner.trainer] == schedulers
+    assert_same_arrays(all_arrays(*learner.inner), before)
+    for one, other in zip(learner.inner, untouched.inner):
+        assert one.trainer.optimizer.num_update == other.trainer.optimizer.num_update
+        assert one.trainer.learning_rate == other.trainer.learning_rate
+
+
+def make_gan():
+    """Return two learners; the loss of the first trains the other's net first, by its trainer."""
+    other = make_rival()
+
+    def compute_loss(net, batch):
+        data, label = batch
+        other.loss(other.net(data), label).backward()
+        with mx.autograd.pause():
+            other.trainer.step(len(data))
+            against = other.net(data)
+        return loss(net(data) + against, label)
+
+    inner, loss = make_learner(finite=True), mx.gluon.loss.SoftmaxCrossEntropyLoss()
+    params = {"momentum": 0.9, "lr_scheduler": FactorScheduler(1, 0.5, base_lr=0.4)}
+    trainer = mx.gluon.Trainer(inner.net.collect_params(), "sgd", params, update_on_kvstore=False)
+    learner = Learner(
+        inner.net,
+        inner.data_loader,
+        trainer=trainer,
+        compute_loss=compute_loss,
+        also=[(other.net, other.trainer)],
+    )
+    for _ in range(3):
+        learner.iteration()
+    return learner, other
+
+
+@pytest.mark.parametrize(
+    ("settings", "error_at"),
+    [({}, None), ({}, 4), ({"repeats": 2}, 20), ({"repeats": 2, "refine": True}, None)],
+)
+def test_what_a_learner_trains_also_is_put_back(settings, error_at):
+    (learner, other), (straight, straight_other) = make_gan(), make_gan()
+    before = all_arrays(learner, other)
+    schedulers = [one.trainer.optimizer.lr_scheduler for one in (learner, other)]
+    states = []
+
+    def stop(state):
+        states.append(state)
+        if len(states) == error_at:
+            raise KeyError("loader")
+        return False
+
+    with contextlib.nullcontext() if error_at is None else pytest.raises(KeyError):
+        find(learner, lr_start=1e-3, lr_end=1, num_iter=12, stop=stop, **settings)
+    assert_same_arrays(all_arrays(learner, other), before)
+    assert [one.trainer.optimizer.lr_scheduler for one in (learner, other)] == schedulers
+    assert [learner.iteration() for _ in range(5)] == [straight.iteration() for _ in range(5)]
+    assert_same_arrays(all_arrays(learner, other), all_arrays(straight, straight_other))
+
+
+def test_preserved_takes_both_nets_of_a_gan():
+    learner, other = make_gan()
+    before = all_arrays(learner, other)
+    with preserved([learner.net, other.net], [learner.trainer, other.trainer]):
+        for _ in range(3):
+            learner.iteration(0.1)
+        assert (all_arrays(learner, other)[0] != before[0]).any()
+    assert_same_arrays(all_arrays(learner, other), before)

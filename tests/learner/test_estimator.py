@@ -17,8 +17,8 @@ from gluon_lr import (
     SchedLin,
     one_cycle,
 )
+from gluon_lr._mxnet import MXNET_2, contexts_of, metric, mx, nd
 from gluon_lr._mxnet import estimator as mx_estimator
-from gluon_lr._mxnet import metric, mx
 
 nn = mx.gluon.nn
 Estimator = mx_estimator.Estimator
@@ -41,16 +41,17 @@ def make_loader():
     return mx.gluon.data.DataLoader(make_dataset(), 16)
 
 
-def make_estimator(ctx=ONE, optimizer="sgd", processor=None, **params):
+def make_estimator(ctx=ONE, optimizer="sgd", processor=None, loss=None, flatten=True, **params):
     mx.random.seed(3)
     net = nn.HybridSequential()
-    net.add(nn.Dense(16, activation="relu", in_units=5), nn.Dense(3, in_units=16))
+    net.add(nn.Dense(16, activation="relu", in_units=5, flatten=flatten))
+    net.add(nn.Dense(3, in_units=16, flatten=flatten))
     net.initialize(mx.init.Xavier(), ctx=ctx)
     trainer = mx.gluon.Trainer(net.collect_params(), optimizer, stated(optimizer, params))
     estimator = Estimator(
         net,
-        mx.gluon.loss.SoftmaxCrossEntropyLoss(),
-        metric.Accuracy(),
+        loss or mx.gluon.loss.SoftmaxCrossEntropyLoss(),
+        metric.Accuracy(axis=-1),
         None,
         None,
         trainer,
@@ -103,6 +104,81 @@ def test_any_hyper_parameter():
     estimator.fit(make_loader(), epochs=1, event_handlers=[handler, seen])
     assert [momentum for _, momentum in seen.used] == [0, 0.25, 0.5, 0.75]
     assert estimator.trainer.optimizer.momentum == 0.9
+
+
+class EachToken(mx.gluon.loss.Loss):
+    """A loss a token, of shape (B, T)."""
+
+    def __init__(self):
+        super().__init__(None, 0)
+
+    def forward(self, output, label):
+        operators = mx.npx if MXNET_2 else mx.nd
+        return -operators.pick(operators.log_softmax(output), label)
+
+
+class TokensInOneRow(mx_estimator.BatchProcessor):
+    """Flattens outputs and labels: a loss a token, of shape (T * B,)."""
+
+    def fit_batch(self, estimator, train_batch, batch_axis=0):
+        data, label = mx_estimator.BatchProcessor._get_data_and_label(
+            self, train_batch, contexts_of(estimator), batch_axis
+        )
+        with mx.autograd.record():
+            outputs = [estimator.net(part) for part in data]
+            rows = [(one.reshape(-1, 3), part.reshape(-1)) for one, part in zip(outputs, label)]
+            losses = [estimator.loss(*row) for row in rows]
+        for loss in losses:
+            loss.backward()
+        return data, label, outputs, losses
+
+
+class TwiceAsLarge(mx_estimator.BatchProcessor):
+    """Doubles the data."""
+
+    def fit_batch(self, estimator, train_batch, batch_axis=0):
+        data, label = train_batch
+        return super().fit_batch(estimator, (data * 2, label), batch_axis)
+
+
+def make_sequences(batch_axis):
+    """Return a loader of batches of 6 samples of 4 times, and a class for each time."""
+    random = np.random.RandomState(7)
+    data = random.randn(30, 4, 5).astype("float32")
+    label = random.randint(0, 3, (30, 4)).astype("float32")
+
+    def stacked(samples):
+        return [nd.array(np.stack(parts, batch_axis)) for parts in zip(*samples)]
+
+    dataset = mx.gluon.data.SimpleDataset(list(zip(data, label)))
+    return mx.gluon.data.DataLoader(dataset, 6, batchify_fn=stacked)
+
+
+LOSSES = {
+    "a loss a sample": (0, mx.gluon.loss.SoftmaxCrossEntropyLoss(), None),
+    "samples along axis 1": (1, mx.gluon.loss.SoftmaxCrossEntropyLoss(batch_axis=1), None),
+    "a loss a token": (0, mx.gluon.loss.SoftmaxCrossEntropyLoss(), TokensInOneRow()),
+    "a loss of two axes": (0, EachToken(), None),
+    "a batch processor": (0, mx.gluon.loss.SoftmaxCrossEntropyLoss(), TwiceAsLarge()),
+}
+
+
+@pytest.mark.parametrize("ctx", [ONE, TWO], ids=["one", "two"])
+@pytest.mark.parametrize("kind", LOSSES)
+def test_the_learner_trains_as_the_estimator_does(kind, ctx):
+    batch_axis, loss, processor = LOSSES[kind]
+    by_learner, by_fit = (
+        make_estimator(ctx, processor=processor, loss=loss, flatten=False, momentum=0.9)
+        for _ in range(2)
+    )
+    by_fit.fit(make_sequences(batch_axis), batches=7, batch_axis=batch_axis)
+    learner = EstimatorLearner(by_learner, make_sequences(batch_axis), batch_axis)
+    before = weights(by_learner)
+    losses = [learner.iteration() for _ in range(7)]
+    for one, other, start in zip(weights(by_learner), weights(by_fit), before):
+        np.testing.assert_array_equal(one, other)
+        assert (one != start).any()
+    assert np.isfinite(losses).all()
 
 
 @pytest.mark.parametrize("ctx", [ONE, TWO], ids=["one", "two"])
