@@ -190,7 +190,11 @@ class Fitting:
         fit.batches_per_update = max(fit.batches_per_update, self._learner.batches_in_update)
         self._scheduler.length = fit.length
         self._at = fit.next_update
-        self._scheduler.step(self._at)
+        self._scheduler.assign(self._at)
+
+    def at_update(self) -> None:
+        """Have the momentum fit the rate of the update that is made now."""
+        self._scheduler.correct_momentum(self._at)
 
     def after_update(self) -> None:
         """Count an update, be it that AMP has skipped it."""

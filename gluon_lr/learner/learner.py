@@ -671,6 +671,10 @@ class Learner(IterationLearner):
         if self._fitting is not None:
             self._fitting.before_update()
 
+    def _updating(self) -> None:
+        if self._fitting is not None:
+            self._fitting.at_update()
+
     def _stepped(self, loss: PendingLoss) -> None:
         self.recorder.record(loss)
         if self._fitting is not None:

@@ -489,6 +489,7 @@ class IterationLearner:
         self.tell("before_step")
         if self._updated is None:
             warn_of_unused(self.trainer)
+        self._updating()
         update_weights(self.trainer, self.divisor)
         set_added_up_to_zero(self.trainer)
         self._updated, self._update = self._update.loss, PendingUpdate()
@@ -496,6 +497,9 @@ class IterationLearner:
 
     def _stepping(self) -> None:
         """Prepare for a step, whose gradients are there."""
+
+    def _updating(self) -> None:
+        """Do what is not to be done where a callback calls the update off, or breaks."""
 
     def _stepped(self, loss: PendingLoss) -> None:
         """Take note of a step, while the trainer still has what it was made with."""
