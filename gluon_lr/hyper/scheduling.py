@@ -177,11 +177,11 @@ class ParamScheduler:
         if self._hypers is None:
             raise RuntimeError("ParamScheduler: no `trainer` yet; pass it.")
         hypers = self._hypers
-        n = self.position + 1 if n is None else _check.integer("ParamScheduler.step", "n", n, 1)
         values = {name: hypers.by_group(name, value) for name, value in self.at(n).items()}
         for name, by_group in values.items():
             hypers.assign(name, by_group)
         self._counter = _trainer.UpdateCounter(hypers.trainer, start=n - 1)
+
     def correct_momentum(self, n: int) -> None:
         """Do that, where it was asked for, before update `n` is made for sure."""
         hypers = self._hypers
@@ -194,7 +194,6 @@ class ParamScheduler:
         if before is not None:
             pairs = zip(rates, before)
             hypers.scale_momentum([new / old if old else 1.0 for new, old in pairs])
-
 
     def go_on_from(self, values: Mapping[str, List[float]]) -> None:
         """Give the trainer the values that its last update was made with, by name and group."""

@@ -680,9 +680,9 @@ class Learner(IterationLearner):
         if self._fitting is not None:
             self._fitting.after_update()
 
-    def _moved_on(self, has_a_part: bool) -> None:
+    def _moved_on(self) -> None:
         if self._fitting is not None:
-            self._fitting.after_batch(has_a_part)
+            self._fitting.after_batch()
 
     def _rates(self, owner: str, argument: str, lr: Optional[Rate]) -> Any:
         own = self.trainer.learning_rate if lr is None else lr

@@ -208,9 +208,9 @@ class IterationLearner:
                     has_stepped = True
         except BaseException:
             if self._update is not before and are_added_up(self.trainer):  # they have this batch
-                self._move_on(has_stepped)
+                self._move_on()
             raise
-        self._move_on(has_stepped)
+        self._move_on()
         if has_stepped:
             with contextlib.suppress(CancelBatchException):
                 self.tell("after_step")
@@ -246,8 +246,8 @@ class IterationLearner:
             loss = self.advance(lr)
             if self._updated is not updated:
                 return self._updated
-            if not self._update.losses:  # called off, or an iteration of another kind
-                return loss
+            if not (self._update.losses and are_added_up(self.trainer)):
+                return loss  # called off, or of an iteration that makes its update itself
 
     def make_update(self, lr: Optional[float] = None) -> None:
         """Make the update of the gradients that have been added up since the last; none, if none.
@@ -334,7 +334,8 @@ class IterationLearner:
                 losses += self._losses_of(net, parts[:own])
                 measured.update(net, parts[:own])
         self.validation = {"valid_loss": float(mean_of(losses)), **measured.values()}
-        self.tell("after_validate")
+        with contextlib.suppress(CancelValidateException):
+            self.tell("after_validate")
         return self.validation
 
     def average_running_statistics(self) -> None:
@@ -362,7 +363,7 @@ class IterationLearner:
     def skip_batch(self) -> None:
         """Read the next batch, and do not train on it."""
         self.batch = self._next_share().batch
-        self._move_on(has_stepped=False)
+        self._move_on()
 
     def tell(self, event: str) -> None:
         """Tell callbacks of an event, where there are some."""
@@ -399,9 +400,9 @@ class IterationLearner:
             raise RuntimeError("Learner: closed; build a new one to go on training.")
         return self._batches.peek()
 
-    def _move_on(self, has_stepped: bool) -> None:
+    def _move_on(self) -> None:
         self._batches.move_on()
-        self._moved_on(has_stepped or bool(self._update.losses))
+        self._moved_on()
 
     def _find_shapes(self) -> None:
         """Run the net on what comes next, for the parameters that wait for their shapes."""
@@ -504,5 +505,5 @@ class IterationLearner:
     def _stepped(self, loss: PendingLoss) -> None:
         """Take note of a step, while the trainer still has what it was made with."""
 
-    def _moved_on(self, has_a_part: bool) -> None:
-        """Take note of the end of a batch, and whether it has a part in an update."""
+    def _moved_on(self) -> None:
+        """Take note of the end of a batch."""
