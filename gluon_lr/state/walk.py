@@ -54,7 +54,7 @@ _LIBRARIES = tuple(
     )
 )
 with mx.name.NameManager():  # the numbers of a user's blocks stay as they are
-    _NAMES_OF_BLOCKS = frozenset(vars(mx.gluon.HybridBlock()))
+    _NAMES_OF_BLOCKS = frozenset(vars(mx.gluon.HybridBlock())) | {"_cached_op_args"}  # 2.0: later
 _GLOBAL = ".__globals__[{!r}]"
 
 
