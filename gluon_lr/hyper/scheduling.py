@@ -183,7 +183,7 @@ class ParamScheduler:
         self._counter = _trainer.UpdateCounter(hypers.trainer, start=n - 1)
 
     def correct_momentum(self, n: int) -> None:
-        """Do that, where it was asked for, before update `n` is made for sure."""
+        """Scale the momentum to the rate of update `n`, which is made now, where that is asked."""
         hypers = self._hypers
         if hypers is None or not self.momentum_correction:
             return

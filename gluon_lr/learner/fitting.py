@@ -286,6 +286,7 @@ class Fitting:
         fit, learner, recorder = self._fit, self._learner, self._recorder
         batches, updates = fit.in_epoch, len(recorder)
         self.before_update()
+        self.at_update()
         loss = learner.iteration()
         reads_itself = fit.in_epoch == batches
         if reads_itself and fit.by_passes:
