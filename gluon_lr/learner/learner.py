@@ -47,6 +47,7 @@ from ..state.memory import Memory
 from ..state.trainer import names_of, statement_of
 from ..state.transaction import Kept, Together, Transaction, afterwards, backstop
 from ..training.default_loss import DefaultLoss
+from ..training.gradients import written_of
 from ..training.hidden_state import HiddenState
 from ..training.iteration import ComputeLoss, IterationLearner
 from ..training.losses import PendingLoss
@@ -585,7 +586,9 @@ class Learner(IterationLearner):
     @uninterrupted
     def _go_to(self, reading: Reading, run: Run) -> None:
         if run.update.losses:
+            written = written_of(self.trainer)
             reading.add_up_gradients()
+            self._note_added_up(written)
         reading.apply()
         self._freezer.freeze_to(run.frozen_to)
         self._fits = run.fits
@@ -764,6 +767,7 @@ class Learner(IterationLearner):
             with Kept(self, "_fitting") as again, again:
                 self._fitting = fitting
                 fitting.run(self.progress)
+            self.write_gradients()
             self._fits.pop(0)
 
     @property

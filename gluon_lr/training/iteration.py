@@ -23,6 +23,7 @@ from .gradients import (
     set_added_up_to_zero,
     update_weights,
     warn_of_unused,
+    written_of,
 )
 from .losses import Losses, PendingLoss, PendingUpdate, are_weights, losses_of, mean_of
 from .metrics import Measured
@@ -105,6 +106,7 @@ class IterationLearner:
         self._last: Optional[PendingLoss] = None
         self._returns_weights: Optional[bool] = None  # what compute_loss was seen to return
         self._updated: Optional[PendingLoss] = None  # the loss of the last update
+        self._added_up: Tuple[mx.gluon.Parameter, ...] = ()  # those that were not before
         self._closed = False
         self._prepared = False
 
@@ -270,7 +272,17 @@ class IterationLearner:
 
         It is the Euclidean norm over all parameters together, of the gradient of the mean of all
         losses, on all contexts and workers.
+
+        Raises
+        ------
+        RuntimeError
+            Where no gradients have come since the last update.
         """
+        if not self._update.losses:
+            raise RuntimeError(
+                "Learner: no gradients have come since the last update, so they have no norm. A "
+                "callback may ask for it at before_step."
+            )
         total = norm_of_sum(self.trainer, self.workers)
         return total * scale_of(self.trainer) / self.divisor
 
@@ -357,7 +369,7 @@ class IterationLearner:
 
     def place_kept(self) -> Transaction:
         """Go on, after the block, with the batch that would have come without it."""
-        names = ("_last", "_update", "_updated", "batch", "divisor", "validation")
+        names = ("_last", "_update", "_updated", "_added_up", "batch", "divisor", "validation")
         return Together(self._batches.place_kept(), Kept(self, *names))
 
     def skip_batch(self) -> None:
@@ -368,8 +380,26 @@ class IterationLearner:
     def tell(self, event: str) -> None:
         """Tell callbacks of an event, where there are some."""
 
+    def add_up_gradients(self) -> None:
+        """Have backward passes add to the gradients, until the end of the fit or search.
+
+        A callback may do so at ``before_loss``. Each update sets them to 0.
+        """
+        written = written_of(self.trainer)
+        for parameter in written:
+            parameter.grad_req = "add"
+        self._note_added_up(written)
+
+    def write_gradients(self) -> None:
+        """Have backward passes write gradients anew where :meth:`add_up_gradients` changed that."""
+        for parameter in self._added_up:
+            if parameter.grad_req == "add":  # and is not frozen by now
+                parameter.grad_req = "write"
+        self._added_up = ()
+
     def forget_gradients(self) -> None:
         """Begin an update anew: gradients that were added up become 0."""
+        self.write_gradients()
         set_added_up_to_zero(self.trainer)
         self._update = PendingUpdate()
 
@@ -403,6 +433,10 @@ class IterationLearner:
     def _move_on(self) -> None:
         self._batches.move_on()
         self._moved_on()
+
+    def _note_added_up(self, written: List[mx.gluon.Parameter]) -> None:
+        """Take note which of those that were written are added up now."""
+        self._added_up += tuple(one for one in written if one.grad_req == "add")
 
     def _find_shapes(self) -> None:
         """Run the net on what comes next, for the parameters that wait for their shapes."""
