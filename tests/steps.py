@@ -10,7 +10,7 @@ from gluon_lr._mxnet import mx, nd
 
 nn = mx.gluon.nn
 
-STEP = ["after_loss", "before_step", "after_step"]
+STEP = ["before_loss", "after_loss", "before_step", "after_step"]
 BATCH = ["before_batch", *STEP, "after_batch"]
 VALIDATION = ["before_validate", "after_validate"]
 EVENTS = [
@@ -59,7 +59,7 @@ class Raise(Callback):
 
 def number_of(batch):
     """Return the number of a batch in the pass: its label."""
-    return int(batch[1][0].asscalar())
+    return int(batch[1].asnumpy()[0])
 
 
 def make_batches(batches=BATCHES, batch_size=BATCH_SIZE, last=None):
@@ -67,8 +67,16 @@ def make_batches(batches=BATCHES, batch_size=BATCH_SIZE, last=None):
     draw = np.random.RandomState(5)
     sizes = [batch_size] * (batches - 1) + [last or batch_size]
     return [
-        (nd.array(draw.randn(size, 5)), nd.full((size,), number % 4))
+        (nd.array(draw.randn(size, 5).astype("float32")), nd.full((size,), number % 4))
         for number, size in enumerate(sizes)
+    ]
+
+
+def joined(batches, group):
+    """Return the batches with each `group` of them as one."""
+    return [
+        tuple(nd.array(np.concatenate([one.asnumpy() for one in parts])) for parts in zip(*several))
+        for several in (batches[n : n + group] for n in range(0, len(batches), group))
     ]
 
 
