@@ -876,6 +876,9 @@ def _callbacks(owner: str, cbs: Callbacks) -> Tuple[List[Callback], List[ParamSc
     for one in several:
         if not isinstance(one, (Callback, ParamScheduler)):
             constraint = "a Callback, a ParamScheduler, or a list of them"
-            raise TypeError(_check.message(owner, "cbs", constraint, one))
+            remedy = (
+                f"Make one of this class: {one.__name__}(...)." if isinstance(one, type) else ""
+            )
+            raise TypeError(_check.message(owner, "cbs", constraint, one, remedy))
     schedulers = [one for one in several if isinstance(one, ParamScheduler)]
     return [one for one in several if isinstance(one, Callback)], schedulers

@@ -384,8 +384,19 @@ class IterationLearner:
         """Have backward passes add to the gradients, until the end of the fit or search.
 
         A callback may do so at ``before_loss``. Each update sets them to 0.
+
+        Raises
+        ------
+        ValueError
+            Where there are gradients by rows, which MXNet cannot add up.
         """
         written = written_of(self.trainer)
+        by_rows = [one.name for one in written if one._grad_stype != "default"]
+        if by_rows:
+            constraint = "one whose gradients can be added up, of dense parameters"
+            remedy = "Make the Embedding with sparse_grad=False."
+            value = f"one of {', '.join(by_rows)}, whose gradients are by rows"
+            raise ValueError(_check.message("Learner", "trainer", constraint, value, remedy))
         for parameter in written:
             parameter.grad_req = "add"
         self._note_added_up(written)
