@@ -396,3 +396,17 @@ def test_a_norm_is_asked_for_when_there_are_gradients():
         make_learner(cbs=Early()).iteration()
     with pytest.raises(RuntimeError, match="before_step"):
         make_learner().gradient_norm()
+
+
+def test_a_class_in_the_place_of_a_callback_is_said():
+    with pytest.raises(TypeError, match=r"`cbs` must be .*this class: GradientClip\("):
+        make_learner().fit(1, cbs=GradientClip)
+
+
+@pytest.mark.skipif(MXNET_2, reason="MXNet 2.0 has no gradients by rows")
+def test_gradients_by_rows_are_not_added_up():
+    net = rows(sparse=True)
+    learner = Learner(net, words())
+    with learner.no_bar(), pytest.raises(ValueError, match=r"by rows.*sparse_grad=False"):
+        learner.fit(1, 0.1, cbs=GradientAccumulation(2))
+    assert {parameter.grad_req for parameter in net.collect_params().values()} == {"write"}
