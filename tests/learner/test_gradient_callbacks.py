@@ -52,9 +52,17 @@ def trained_by_hand(batches, max_norm=None, group=1, lrs=None, net=None, loss=lo
     return [one.data().asnumpy() for one in net.collect_params().values()]
 
 
+def parameters(learner):
+    return list(learner.net.collect_params().values())
+
+
+def grad_reqs(learner):
+    return [parameter.grad_req for parameter in parameters(learner)]
+
+
 def assert_close(learner, expected):
     """Compare the weights, on each context, with those of one context."""
-    for parameter, one in zip(learner.net.collect_params().values(), expected):
+    for parameter, one in zip(parameters(learner), expected):
         for array in parameter.list_data():
             np.testing.assert_allclose(array.asnumpy(), one, rtol=1e-4, atol=1e-6)
 
@@ -190,7 +198,7 @@ def test_several_batches_are_as_one_large_one(count, group, ctx, hybrid):
     updates = math.ceil(count / group)
     assert len(learner.recorder) == updates
     assert_close(learner, trained_by_hand(batches, group=group, lrs=learner.recorder.lrs))
-    assert {one.grad_req for one in learner.net.collect_params().values()} == {"write"}
+    assert set(grad_reqs(learner)) == {"write"}
 
 
 @pytest.mark.parametrize("group", [1, 2, 3, 100])
@@ -244,6 +252,36 @@ def test_with_a_clip_in_either_order(ctx):
         assert_close(learner, trained_by_hand(batches, 0.2, group=3))
 
 
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(st.integers(1, 5), min_size=1, max_size=7),
+    st.integers(1, 4),
+    st.floats(0.05, 2),
+    st.sampled_from([ONE, TWO]),
+)
+def test_any_batches_are_added_up_and_clipped_as_by_hand(sizes, group, max_norm, ctx):
+    batches = [make_batches(1, size)[0] for size in sizes]
+    learner = make_learner(ctx, batches)
+    learner.fit(1, cbs=[GradientClip(max_norm), GradientAccumulation(group)])
+    assert_close(learner, trained_by_hand(batches, max_norm, group))
+
+
+@pytest.mark.parametrize("ctx", [ONE, TWO])
+def test_a_scaled_loss_is_added_up_as_another(ctx):
+    def make():
+        return make_learner(ctx, trainer=lambda net: make_trainer(net, update_on_kvstore=False))
+
+    scaled, plain = use_amp(make()), make()
+    for learner in (scaled, plain):
+        learner.fit(2, cbs=[GradientAccumulation(3), GradientClip(0.2)])
+    assert_close(scaled, [one.list_data()[0].asnumpy() for one in parameters(plain)])
+    skipping = use_amp(make(), overflows=(2,))
+    skipping.fit_one_cycle(2, 0.1, cbs=GradientAccumulation(2))
+    rates = skipping.recorder.lrs
+    assert len(rates) == 4
+    assert rates[1] == rates[2]
+
+
 def test_the_frozen_stays_frozen():
     learner, large = make_learner(), make_learner(batches=joined(make_batches(), 2))
     own = make_learner(cbs=GradientAccumulation(2))
@@ -257,8 +295,7 @@ def test_the_frozen_stays_frozen():
     own.fit(2, 0.1)
     for one in (learner, own):
         assert_close(one, weights(large))
-        reqs = [parameter.grad_req for parameter in one.net.collect_params().values()]
-        assert reqs == ["null", "null", "write", "write"]
+        assert grad_reqs(one) == ["null", "null", "write", "write"]
 
 
 def test_a_learners_own_counts_its_iterations():
@@ -273,10 +310,6 @@ def test_a_learners_own_counts_its_iterations():
 
 
 # -- interrupted -------------------------------------------------------------------------------
-
-
-def grad_reqs(learner):
-    return [parameter.grad_req for parameter in learner.net.collect_params().values()]
 
 
 @pytest.mark.parametrize("at", [1, 2, 3, 5, 6, 7, 8])
@@ -409,4 +442,4 @@ def test_gradients_by_rows_are_not_added_up():
     learner = Learner(net, words())
     with learner.no_bar(), pytest.raises(ValueError, match=r"by rows.*sparse_grad=False"):
         learner.fit(1, 0.1, cbs=GradientAccumulation(2))
-    assert {parameter.grad_req for parameter in net.collect_params().values()} == {"write"}
+    assert set(grad_reqs(learner)) == {"write"}
