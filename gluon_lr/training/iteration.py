@@ -106,6 +106,7 @@ class IterationLearner:
         self._last: Optional[PendingLoss] = None
         self._returns_weights: Optional[bool] = None  # what compute_loss was seen to return
         self._updated: Optional[PendingLoss] = None  # the loss of the last update
+        self._is_put_off = False  # whether the last batch waits for more of its update
         self._added_up: Tuple[mx.gluon.Parameter, ...] = ()  # those that were not before
         self._closed = False
         self._prepared = False
@@ -212,6 +213,8 @@ class IterationLearner:
             if self._update is not before and are_added_up(self.trainer):  # they have this batch
                 self._move_on()
             raise
+        waiting = bool(self._update.losses) and are_added_up(self.trainer)
+        self._is_put_off = waiting and take_step and not has_stepped
         self._move_on()
         if has_stepped:
             with contextlib.suppress(CancelBatchException):
@@ -244,12 +247,12 @@ class IterationLearner:
             `float()` of it waits for the mean loss of these batches.
         """
         while True:
-            updated = self._updated
+            updated, self._is_put_off = self._updated, False
             loss = self.advance(lr)
             if self._updated is not updated:
                 return self._updated
-            if not (self._update.losses and are_added_up(self.trainer)):
-                return loss  # called off, or of an iteration that makes its update itself
+            if not self._is_put_off:
+                return loss  # called off for good, or of an iteration that steps itself
 
     def make_update(self, lr: Optional[float] = None) -> None:
         """Make the update of the gradients that have been added up since the last; none, if none.
