@@ -182,12 +182,17 @@ class ItsOwnStep(Learner):
         loss = super().iteration(lr, take_step=False)
         self.trainer.set_learning_rate(lr)
         self.trainer.step(BATCH_SIZE)
+        for parameter in self.net.collect_params().values():
+            parameter.zero_grad()
         return loss
 
 
-def test_a_search_ends_where_no_update_is_ours():
+@pytest.mark.parametrize("grad_req", ["write", "add"])
+def test_a_search_ends_where_no_update_is_ours(grad_req):
     assert len(LRFinder(make_learner(cbs=Never())).find(num_iter=4, progress=False)) == 4
     net = make_net()
+    for parameter in net.collect_params().values():
+        parameter.grad_req = grad_req
     own = ItsOwnStep(net, make_batches(), trainer=make_trainer(net))
     ours = LRFinder(make_learner()).find(num_iter=4, lr_end=1, progress=False)
     found = LRFinder(own).find(num_iter=4, lr_end=1, progress=False)
