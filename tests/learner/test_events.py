@@ -183,7 +183,7 @@ class ItsOwnStep(Learner):
         self.trainer.set_learning_rate(lr)
         self.trainer.step(BATCH_SIZE)
         for parameter in self.net.collect_params().values():
-            parameter.zero_grad()
+            parameter.grad()[:] = 0
         return loss
 
 
