@@ -168,16 +168,32 @@ class ParamScheduler:
         TypeError, ValueError
             When `n` is not an integer of at least 1, and where a value is not finite.
         """
+        n = self.position + 1 if n is None else _check.integer("ParamScheduler.step", "n", n, 1)
+        self.assign(n)
+        self.correct_momentum(n)
+
+    def assign(self, n: int) -> None:
+        """Give the trainer the values of update `n`, and leave its momentum as it is."""
         if self._hypers is None:
             raise RuntimeError("ParamScheduler: no `trainer` yet; pass it.")
         hypers = self._hypers
-        n = self.position + 1 if n is None else _check.integer("ParamScheduler.step", "n", n, 1)
         values = {name: hypers.by_group(name, value) for name, value in self.at(n).items()}
         for name, by_group in values.items():
             hypers.assign(name, by_group)
-        if self.momentum_correction:
-            self._correct_momentum(hypers, n)
         self._counter = _trainer.UpdateCounter(hypers.trainer, start=n - 1)
+
+    def correct_momentum(self, n: int) -> None:
+        """Scale the momentum to the rate of update `n`, which is made now, where that is asked."""
+        hypers = self._hypers
+        if hypers is None or not self.momentum_correction:
+            return
+        rates = hypers["lr"]
+        before, self._rates = self._rates, rates
+        if before is None and n > 1:
+            before = hypers.by_group("lr", self.at(n - 1)["lr"])
+        if before is not None:
+            pairs = zip(rates, before)
+            hypers.scale_momentum([new / old if old else 1.0 for new, old in pairs])
 
     def go_on_from(self, values: Mapping[str, List[float]]) -> None:
         """Give the trainer the values that its last update was made with, by name and group."""
@@ -217,15 +233,6 @@ class ParamScheduler:
     def __repr__(self) -> str:
         length = "" if self.length is None else f", length={self.length}"
         return f"ParamScheduler({self.scheds!r}{length})"
-
-    def _correct_momentum(self, hypers: HyperParameters, n: int) -> None:
-        rates = hypers["lr"]
-        before, self._rates = self._rates, rates
-        if before is None and n > 1:
-            before = hypers.by_group("lr", self.at(n - 1)["lr"])
-        if before is not None:
-            pairs = zip(rates, before)
-            hypers.scale_momentum([new / old if old else 1.0 for new, old in pairs])
 
 
 def _values(curves: Curves, position: float) -> Any:

@@ -29,7 +29,6 @@ _FIT = schema.Record(
     frozen_to=schema.Maybe(schema.COUNT),
     epochs_ended=schema.COUNT,
     in_epoch=schema.COUNT,
-    updates_in_epoch=schema.COUNT,
     batches_per_update=schema.POSITIVE,
     in_pass=schema.FLAG,
     skipped=schema.COUNT,
@@ -73,7 +72,6 @@ class Fit:
         self.frozen_to = frozen_to
         self.epochs_ended = start_epoch
         self.in_epoch = 0  # batches since then
-        self.updates_in_epoch = 0  # made since then, or called off
         self.batches_per_update = 1  # as far as it is known
         self.in_pass = False  # whether the pass of this epoch has begun
         self.skipped = 0  # updates that AMP did not make
@@ -102,9 +100,12 @@ class Fit:
 
     @property
     def next_update(self) -> int:
-        """The number of the next update on curves of this :attr:`length`, from 1."""
+        """The number of the next update on curves of this :attr:`length`, from 1.
+
+        Where a batch is called off, or has an update of its own, the curves go on all the same.
+        """
         per_epoch = self._updates_per_epoch
-        in_epoch = min(self.updates_in_epoch, per_epoch - 1)
+        in_epoch = min(self.in_epoch // self.batches_per_update, per_epoch - 1)
         return max(self.epochs_ended * per_epoch + in_epoch + 1 - self.skipped, 1)
 
     @property
@@ -190,17 +191,19 @@ class Fitting:
         fit.batches_per_update = max(fit.batches_per_update, self._learner.batches_in_update)
         self._scheduler.length = fit.length
         self._at = fit.next_update
-        self._scheduler.step(self._at)
+        self._scheduler.assign(self._at)
+
+    def at_update(self) -> None:
+        """Have the momentum fit the rate of the update that is made now."""
+        self._scheduler.correct_momentum(self._at)
 
     def after_update(self) -> None:
-        """Count an update, be it that AMP has skipped it."""
-        self._fit.updates_in_epoch += 1
+        """Count an update that AMP has skipped."""
         self._fit.skipped += self._scheduler.position < self._at
 
-    def after_batch(self, has_a_part: bool) -> None:
-        """Count a batch; one that has no part in an update takes the place of one."""
+    def after_batch(self) -> None:
+        """Count a batch, whether it made an update or not."""
         self._fit.in_epoch += 1
-        self._fit.updates_in_epoch += not has_a_part
 
     def _go_on(self) -> None:
         self._take_lr_scheduler()
@@ -212,26 +215,27 @@ class Fitting:
             self._call("before_fit")
             while self._fit.epochs_ended < self._fit.n_epoch:
                 self._train_epoch(bar)
-        self._call("after_fit")
+        with contextlib.suppress(CancelFitException):
+            self._call("after_fit")
 
     def _train_epoch(self, bar: tqdm) -> None:
         fit = self._fit
         start = time.perf_counter()
         self._expect_a_pass(bar)
-        cancelled = True
-        with contextlib.suppress(CancelEpochException):
-            if fit.in_epoch == 0:
-                self._call("before_epoch")
-            while self._expects_more and self._train_batch():
-                if bar.update(fit.done - bar.n):
-                    self._show(bar)
-            cancelled = False
-        self._call("after_train")
-        self._end_epoch(start, validates=not cancelled)
+        trained = _comes_to_its_end(lambda: self._train_batches(bar))
+        trained &= _comes_to_its_end(lambda: self._call("after_train"))
+        self._end_epoch(start, validates=trained)
         bar.update(fit.done - bar.n)
         self._show(bar)
         with contextlib.suppress(CancelEpochException):
             self._call("after_epoch")
+
+    def _train_batches(self, bar: tqdm) -> None:
+        if self._fit.in_epoch == 0:
+            self._call("before_epoch")
+        while self._expects_more and self._train_batch():
+            if bar.update(self._fit.done - bar.n):
+                self._show(bar)
 
     def _train_batch(self) -> bool:
         """Train on the next batch, if there is one in this epoch."""
@@ -282,6 +286,7 @@ class Fitting:
         fit, learner, recorder = self._fit, self._learner, self._recorder
         batches, updates = fit.in_epoch, len(recorder)
         self.before_update()
+        self.at_update()
         loss = learner.iteration()
         reads_itself = fit.in_epoch == batches
         if reads_itself and fit.by_passes:
@@ -290,7 +295,7 @@ class Fitting:
                 "for epochs that are passes. Give the Learner iterations_per_epoch otherwise."
             )
         if reads_itself:
-            self.after_batch(has_a_part=True)
+            self.after_batch()
         updates_itself = reads_itself or (
             learner.batches_in_update > 0 and not are_added_up(learner.trainer)
         )
@@ -313,7 +318,7 @@ class Fitting:
     def _epoch_ended(self, **values: Any) -> None:
         self._recorder.end_epoch(**values)
         self._fit.epochs_ended += 1
-        self._fit.in_epoch = self._fit.updates_in_epoch = 0
+        self._fit.in_epoch = 0
         self._fit.in_pass = False
 
     def _show(self, bar: tqdm) -> None:
@@ -368,6 +373,13 @@ class _UnlessEnded(Transaction):
         if self._fit.epochs_ended == self._ended:
             self._put_back_memory()
             self._generators.put_back()
+
+
+def _comes_to_its_end(part_of_epoch: Callable[[], None]) -> bool:
+    with contextlib.suppress(CancelEpochException):
+        part_of_epoch()
+        return True
+    return False
 
 
 def _as_data(curves: Curves) -> Any:

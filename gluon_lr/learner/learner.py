@@ -49,6 +49,7 @@ from ..state.memory import Memory
 from ..state.trainer import names_of, statement_of
 from ..state.transaction import Kept, Together, Transaction, afterwards, backstop
 from ..training.default_loss import DefaultLoss
+from ..training.gradients import written_of
 from ..training.hidden_state import HiddenState
 from ..training.iteration import ComputeLoss, IterationLearner
 from ..training.losses import PendingLoss
@@ -591,7 +592,9 @@ class Learner(IterationLearner):
     @uninterrupted
     def _go_to(self, reading: Reading, run: Run) -> None:
         if run.update.losses:
+            written = written_of(self.trainer)
             reading.add_up_gradients()
+            self._note_added_up(written)
         for one in (reading, *run.also):
             one.apply()
         self._freezer.freeze_to(run.frozen_to)
@@ -678,14 +681,18 @@ class Learner(IterationLearner):
         if self._fitting is not None:
             self._fitting.before_update()
 
+    def _updating(self) -> None:
+        if self._fitting is not None:
+            self._fitting.at_update()
+
     def _stepped(self, loss: PendingLoss) -> None:
         self.recorder.record(loss)
         if self._fitting is not None:
             self._fitting.after_update()
 
-    def _moved_on(self, has_a_part: bool) -> None:
+    def _moved_on(self) -> None:
         if self._fitting is not None:
-            self._fitting.after_batch(has_a_part)
+            self._fitting.after_batch()
 
     def _rates(self, owner: str, argument: str, lr: Optional[Rate]) -> Any:
         own = self.trainer.learning_rate if lr is None else lr
@@ -767,6 +774,7 @@ class Learner(IterationLearner):
             with Kept(self, "_fitting") as again, again:
                 self._fitting = fitting
                 fitting.run(self.progress)
+            self.write_gradients()
             self._fits.pop(0)
 
     @property
@@ -875,6 +883,9 @@ def _callbacks(owner: str, cbs: Callbacks) -> Tuple[List[Callback], List[ParamSc
     for one in several:
         if not isinstance(one, (Callback, ParamScheduler)):
             constraint = "a Callback, a ParamScheduler, or a list of them"
-            raise TypeError(_check.message(owner, "cbs", constraint, one))
+            remedy = (
+                f"Make one of this class: {one.__name__}(...)." if isinstance(one, type) else ""
+            )
+            raise TypeError(_check.message(owner, "cbs", constraint, one, remedy))
     schedulers = [one for one in several if isinstance(one, ParamScheduler)]
     return [one for one in several if isinstance(one, Callback)], schedulers

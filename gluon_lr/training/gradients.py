@@ -3,7 +3,7 @@
 import functools
 import inspect
 import math
-from typing import Any, Iterable
+from typing import Any, Iterable, List
 
 import numpy as np
 
@@ -16,6 +16,11 @@ from ..distributed.workers import Workers
 def are_added_up(trainer: mx.gluon.Trainer) -> bool:
     """Say whether backward passes add to gradients, and do not write them anew."""
     return any(one.grad_req == "add" for one in parameters_of(trainer))
+
+
+def written_of(trainer: mx.gluon.Trainer) -> List[mx.gluon.Parameter]:
+    """Return the parameters whose gradients backward passes write anew."""
+    return [one for one in parameters_of(trainer) if one.grad_req == "write"]
 
 
 def set_added_up_to_zero(trainer: mx.gluon.Trainer) -> None:

@@ -23,6 +23,7 @@ from .gradients import (
     set_added_up_to_zero,
     update_weights,
     warn_of_unused,
+    written_of,
 )
 from .losses import Losses, PendingLoss, PendingUpdate, are_weights, losses_of, mean_of
 from .metrics import Measured
@@ -105,6 +106,8 @@ class IterationLearner:
         self._last: Optional[PendingLoss] = None
         self._returns_weights: Optional[bool] = None  # what compute_loss was seen to return
         self._updated: Optional[PendingLoss] = None  # the loss of the last update
+        self._is_put_off = False  # whether the last batch waits for more of its update
+        self._added_up: Tuple[mx.gluon.Parameter, ...] = ()  # those that were not before
         self._closed = False
         self._prepared = False
 
@@ -208,9 +211,11 @@ class IterationLearner:
                     has_stepped = True
         except BaseException:
             if self._update is not before and are_added_up(self.trainer):  # they have this batch
-                self._move_on(has_stepped)
+                self._move_on()
             raise
-        self._move_on(has_stepped)
+        waiting = bool(self._update.losses) and are_added_up(self.trainer)
+        self._is_put_off = waiting and take_step and not has_stepped
+        self._move_on()
         if has_stepped:
             with contextlib.suppress(CancelBatchException):
                 self.tell("after_step")
@@ -242,13 +247,12 @@ class IterationLearner:
             `float()` of it waits for the mean loss of these batches.
         """
         while True:
-            updated = self._updated
+            updated, self._is_put_off = self._updated, False
             loss = self.advance(lr)
             if self._updated is not updated:
                 return self._updated
-            adds_up = bool(self._update.losses) and are_added_up(self.trainer)
-            if not adds_up:  # called off, or an iteration of another kind
-                return loss
+            if not self._is_put_off:
+                return loss  # called off for good, or of an iteration that steps itself
 
     def make_update(self, lr: Optional[float] = None) -> None:
         """Make the update of the gradients that have been added up since the last; none, if none.
@@ -271,7 +275,17 @@ class IterationLearner:
 
         It is the Euclidean norm over all parameters together, of the gradient of the mean of all
         losses, on all contexts and workers.
+
+        Raises
+        ------
+        RuntimeError
+            Where no gradients have come since the last update.
         """
+        if not self._update.losses:
+            raise RuntimeError(
+                "Learner: no gradients have come since the last update, so they have no norm. A "
+                "callback may ask for it at before_step."
+            )
         total = norm_of_sum(self.trainer, self.workers)
         return total * scale_of(self.trainer) / self.divisor
 
@@ -335,7 +349,8 @@ class IterationLearner:
                 losses += self._losses_of(net, parts[:own])
                 measured.update(net, parts[:own])
         self.validation = {"valid_loss": float(mean_of(losses)), **measured.values()}
-        self.tell("after_validate")
+        with contextlib.suppress(CancelValidateException):
+            self.tell("after_validate")
         return self.validation
 
     def average_running_statistics(self) -> None:
@@ -357,19 +372,48 @@ class IterationLearner:
 
     def place_kept(self) -> Transaction:
         """Go on, after the block, with the batch that would have come without it."""
-        names = ("_last", "_update", "_updated", "batch", "divisor", "validation")
+        names = ("_last", "_update", "_updated", "_added_up", "batch", "divisor", "validation")
         return Together(self._batches.place_kept(), Kept(self, *names))
 
     def skip_batch(self) -> None:
         """Read the next batch, and do not train on it."""
         self.batch = self._next_share().batch
-        self._move_on(has_stepped=False)
+        self._move_on()
 
     def tell(self, event: str) -> None:
         """Tell callbacks of an event, where there are some."""
 
+    def add_up_gradients(self) -> None:
+        """Have backward passes add to the gradients, until the end of the fit or search.
+
+        A callback may do so at ``before_loss``. Each update sets them to 0.
+
+        Raises
+        ------
+        ValueError
+            Where there are gradients by rows, which MXNet cannot add up.
+        """
+        written = written_of(self.trainer)
+        by_rows = [one.name for one in written if one._grad_stype != "default"]
+        if by_rows:
+            constraint = "one whose gradients can be added up, of dense parameters"
+            remedy = "Make the Embedding with sparse_grad=False."
+            value = f"one of {', '.join(by_rows)}, whose gradients are by rows"
+            raise ValueError(_check.message("Learner", "trainer", constraint, value, remedy))
+        for parameter in written:
+            parameter.grad_req = "add"
+        self._note_added_up(written)
+
+    def write_gradients(self) -> None:
+        """Have backward passes write gradients anew where :meth:`add_up_gradients` changed that."""
+        for parameter in self._added_up:
+            if parameter.grad_req == "add":  # and is not frozen by now
+                parameter.grad_req = "write"
+        self._added_up = ()
+
     def forget_gradients(self) -> None:
         """Begin an update anew: gradients that were added up become 0."""
+        self.write_gradients()
         set_added_up_to_zero(self.trainer)
         self._update = PendingUpdate()
 
@@ -400,9 +444,13 @@ class IterationLearner:
             raise RuntimeError("Learner: closed; build a new one to go on training.")
         return self._batches.peek()
 
-    def _move_on(self, has_stepped: bool) -> None:
+    def _move_on(self) -> None:
         self._batches.move_on()
-        self._moved_on(has_stepped or bool(self._update.losses))
+        self._moved_on()
+
+    def _note_added_up(self, written: List[mx.gluon.Parameter]) -> None:
+        """Take note which of those that were written are added up now."""
+        self._added_up += tuple(one for one in written if one.grad_req == "add")
 
     def _find_shapes(self) -> None:
         """Run the net on what comes next, for the parameters that wait for their shapes."""
@@ -490,6 +538,7 @@ class IterationLearner:
         self.tell("before_step")
         if self._updated is None:
             warn_of_unused(self.trainer)
+        self._updating()
         update_weights(self.trainer, self.divisor)
         set_added_up_to_zero(self.trainer)
         self._updated, self._update = self._update.loss, PendingUpdate()
@@ -498,8 +547,11 @@ class IterationLearner:
     def _stepping(self) -> None:
         """Prepare for a step, whose gradients are there."""
 
+    def _updating(self) -> None:
+        """Do what is not to be done where a callback calls the update off, or breaks."""
+
     def _stepped(self, loss: PendingLoss) -> None:
         """Take note of a step, while the trainer still has what it was made with."""
 
-    def _moved_on(self, has_a_part: bool) -> None:
-        """Take note of the end of a batch, and whether it has a part in an update."""
+    def _moved_on(self) -> None:
+        """Take note of the end of a batch."""

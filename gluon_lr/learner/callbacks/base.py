@@ -30,8 +30,9 @@ class Callback:
 
     The learner's `recorder` knows the losses and, from ``after_epoch`` on, the epoch's
     validation; ``learner.validation`` has it at ``after_validate``. A fit that is resumed begins
-    with ``before_fit`` again. Those of a batch and of a validation are called in a search too,
-    and by ``learner.iteration``, for the callbacks of the Learner itself.
+    with ``before_fit`` again. ``after_loss``, ``before_step`` and ``after_step``, and those of a
+    validation, are called in a search too, and by ``learner.iteration`` and ``validate``, for
+    the callbacks of the Learner itself.
 
     What is left of a batch, an epoch, a validation or a fit is not done where an event in it
     raises :class:`CancelBatchException`, :class:`CancelEpochException`,

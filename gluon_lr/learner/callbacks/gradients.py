@@ -1,9 +1,8 @@
 """What is made of the gradients before an update."""
 
-from typing import Any, List, Optional
+from typing import Any, Optional
 
 from ... import _check
-from ..._trainer import parameters_of
 from ...training.events import CancelBatchException
 from .base import Callback
 
@@ -72,15 +71,11 @@ class GradientAccumulation(Callback):
             raise ValueError(_check.message(owner, "batches", constraint, batches, remedy))
         self.batches = None if batches is None else _check.integer(owner, "batches", batches, 1)
         self.n_acc = None if n_acc is None else _check.integer(owner, "n_acc", n_acc, 1)
-        self._added_up: List[Any] = []  # the parameters that did not add up gradients before
         self._is_last = False
 
     def before_loss(self, learner: Any) -> None:
         """Have gradients added up."""
-        for parameter in parameters_of(learner.trainer):
-            if parameter.grad_req == "write":
-                parameter.grad_req = "add"
-                self._added_up.append(parameter)
+        learner.add_up_gradients()
 
     def before_step(self, learner: Any) -> None:
         """Call the update off until there are enough of them."""
@@ -94,11 +89,6 @@ class GradientAccumulation(Callback):
             learner.make_update()
         finally:
             self._is_last = False
-
-    def after_fit(self, learner: Any) -> None:
-        """Have each batch write its gradients again."""
-        while self._added_up:
-            self._added_up.pop().grad_req = "write"
 
     def _are_enough(self, learner: Any) -> bool:
         if self.n_acc is None:
