@@ -6,7 +6,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tu
 import numpy as np
 
 from .. import _check
-from .._mxnet import is_recorded, mx, nd
+from .._mxnet import as_mx_nd, is_recorded, mx
 from ..state import schema
 
 _UPDATE = schema.Record(
@@ -108,7 +108,7 @@ class Losses(NamedTuple):
     def heads(self, is_own: bool) -> List[Any]:
         """Return what the gradient of each is multiplied with; 0 for another's samples."""
         if not is_own:
-            return [nd.zeros_like(array) for array in self.arrays]
+            return [mx.nd.zeros_like(as_mx_nd(array)) for array in self.arrays]
         return [None] * len(self.arrays) if self.weights is None else list(self.weights)
 
 

@@ -142,7 +142,6 @@ class Seq2Seq(Client):
 
     package, name = "d2l", "seq2seq with valid lengths"
     lr = 0.01
-    rtol = 1e-5
 
     def make(self, **optimizer_params):
         seed()

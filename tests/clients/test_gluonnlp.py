@@ -8,6 +8,7 @@ nlp = pytest.importorskip("gluonnlp", reason="GluonNLP is not installed")
 
 import numpy as np  # noqa: E402
 from client import Client, ClientChecks, at_rates, each_of, forever, in_epochs  # noqa: E402
+from conftest import TWO  # noqa: E402
 
 from gluon_lr import Callback, GradientAccumulation, GradientClip, Learner  # noqa: E402
 from gluon_lr._mxnet import mx, nd  # noqa: E402
@@ -102,7 +103,7 @@ class RegularizedLoss:
 class AwdLanguageModel(Client):
     """The model of word_language_model.py: hidden states, AR, TAR, and gradients clipped."""
 
-    package, name = "gluonnlp", "AWD-LSTM, AR and TAR"
+    package, name = "gluonnlp", "AWD-LSTM with AR and TAR on two contexts"
     lr = 2.0
     rtol = 1e-5
     steps, vocabulary = 5, 12
@@ -112,7 +113,7 @@ class AwdLanguageModel(Client):
         net = nlp.model.train.AWDRNN(
             "lstm", self.vocabulary, embed_size=6, hidden_size=8, num_layers=2
         )
-        net.initialize(mx.init.Xavier())
+        net.initialize(mx.init.Xavier(), ctx=TWO)
         params = {"learning_rate": self.lr, "wd": 1e-5, **optimizer_params}
         tokens = nd.array(integers(self.vocabulary, self.steps * 6 + 1, 4))
         starts = range(0, len(tokens) - 1, self.steps)
@@ -127,27 +128,30 @@ class AwdLanguageModel(Client):
         )
 
     def learner(self, my):
-        hidden, reset = [], Callback()
+        hidden, reset = {}, Callback()
         reset.before_epoch = lambda learner: hidden.clear()
 
         def compute_loss(net, batch):
-            state = [[one.detach() for one in layer] for layer in hidden]
-            out, hidden[:], raw, dropped = net(batch[0], state)
+            kept = hidden.setdefault(str(batch[0].context), [])
+            out, kept[:], raw, dropped = net(batch[0], [[s.detach() for s in one] for one in kept])
             return my.loss(out, batch[1], raw, dropped)
 
-        cbs = [reset, GradientClip(my.clip)]
-        return Learner(my.net, my.loader, trainer=my.trainer, compute_loss=compute_loss, cbs=cbs)
+        more = {"cbs": [reset, GradientClip(my.clip)], "batch_axis": 1}
+        return Learner(my.net, my.loader, trainer=my.trainer, compute_loss=compute_loss, **more)
 
     def own_loop(self, my, rates):
         parameters = list(my.net.collect_params().values())
         for part in in_epochs(rates, len(my.loader)):
-            state = my.net.begin_state(batch_size=4)
-            for x, y in at_rates(my.trainer, part, my.loader):
-                state = [[one.detach() for one in layer] for layer in state]
+            states = [my.net.begin_state(batch_size=2, ctx=ctx) for ctx in TWO]
+            for batch in at_rates(my.trainer, part, my.loader):
+                shares = zip(*[gluon.utils.split_and_load(one, TWO, batch_axis=1) for one in batch])
+                losses = []
                 with autograd.record():
-                    out, state, raw, dropped = my.net(x, state)
-                    loss = my.loss(out, y, raw, dropped) / x.size
-                loss.backward()
+                    for number, (x, y) in enumerate(shares):
+                        state = [[one.detach() for one in layer] for layer in states[number]]
+                        out, states[number], raw, dropped = my.net(x, state)
+                        losses.append(my.loss(out, y, raw, dropped) / batch[0].size)
+                autograd.backward(losses)
                 my.trainer.allreduce_grads()
                 nlp.utils.clip_grad_global_norm(parameters, my.clip)
                 my.trainer.update(1)

@@ -1,7 +1,7 @@
 """The gradient that an update goes along, against a plain Gluon loop."""
 
 import numpy as np
-from conftest import make_dataset, make_net, weights
+from conftest import TWO, make_dataset, make_net, weights
 
 from gluon_lr import GradientAccumulation, Learner
 from gluon_lr._mxnet import mx, nd
@@ -52,3 +52,13 @@ def test_weights_may_be_computed_of_what_the_losses_were_computed_of():
     losses.backward()
     by_hand.trainer.step(float((y > 0).asnumpy().sum()))
     assert_near(learner, by_hand)
+
+
+def test_a_batch_of_fewer_samples_than_contexts_may_be_of_mx_np():
+    with mx.util.np_shape(True), mx.util.np_array(True):
+        net = mx.gluon.nn.Dense(2, in_units=5)
+        net.initialize(ctx=TWO)
+        learner = Learner(net, [(mx.np.ones((1, 5)), mx.np.zeros(1))])
+        learner.iteration(RATE)
+        on_each = [array.asnumpy() for array in net.weight.list_data()]
+    np.testing.assert_array_equal(*on_each)
