@@ -5,7 +5,7 @@ from typing import Any, Callable, Deque, Iterable, Iterator, List, NamedTuple, O
 
 from .. import _check
 from .._interrupts import uninterrupted
-from .._mxnet import draws_indices, threads_of
+from .._mxnet import draws_indices, mx, threads_of
 from ..distributed.workers import Workers
 from ..state.generators import GlobalState
 from ..state.memory import Memory
@@ -56,6 +56,8 @@ class Batches:
         self._ahead: Optional[Place] = None  # to go to before the next batch
         self._kept: Deque[_Draw] = deque()  # read already, and to be given again
         self._given: Optional[int] = None  # how many of these, in a block that keeps the place
+        self._used = 0  # batches that were moved on from, of the pass they are in
+        self._opened: Optional[_Opening] = None  # of the last reading
 
     def __len__(self) -> int:
         """Return the batches of a pass; a TypeError where the loader does not tell them."""
@@ -86,6 +88,8 @@ class Batches:
 
     def move_on(self) -> None:
         """Be done with what :meth:`peek` has returned."""
+        draw = self._kept[self._given or 0]
+        self._used = 1 if draw.opens else self._used + 1
         if self._given is None:
             self._kept.popleft()
         else:
@@ -95,9 +99,10 @@ class Batches:
     def has_more(self) -> bool:
         """Say whether the pass has another batch, which is read for that."""
         self.catch_up()
-        if (self._given or 0) < len(self._kept):
-            return True
-        return self._keep(self._read_on if self._drawn else self._read)
+        place = self._given or 0
+        if place < len(self._kept):
+            return not self._used or not self._kept[place].opens
+        return self._keep(self._read_on if self._used else self._read)
 
     def place_kept(self) -> Transaction:
         """Give the batches of another pass within the block, and go on as before after it.
@@ -120,6 +125,10 @@ class Batches:
                 "place no file can hold: from this one other batches would come. Give the Learner "
                 "iter(loader), of a loader without end, and iterations_per_epoch."
             )
+        for number, draw in enumerate(self._kept):
+            if draw.opens and number + self._used:  # this pass was read to its end, and beyond
+                now = Moment(GlobalState.get(), None)
+                return Place(draw.opens.begun, draw.opens.drawn, number, now)
         return Place(self._begun, self._drawn, len(self._kept), self._moment())
 
     def check_place(self, place: Place) -> List[str]:
@@ -130,10 +139,9 @@ class Batches:
         ValueError
             Where it can be no place of this loader.
         """
-        astray = self._memory.check(place.begun.loader)
-        if place.now is not None:
-            astray += self._memory.check(place.now.loader)
-        return list(dict.fromkeys(astray))
+        moments = (place.begun, place.now)
+        remembered = [moment.loader for moment in moments if moment and moment.loader]
+        return list(dict.fromkeys(path for one in remembered for path in self._memory.check(one)))
 
     def go_to(self, place: Place) -> None:
         """Give next what followed `place`: begin the pass as it was begun, and read up to there.
@@ -150,7 +158,7 @@ class Batches:
         if place is None:
             return
         try:
-            if place.begun is self._begun:  # after an error in the pass
+            if place.begun is self._begun and place.begun.loader:  # after an error in the pass
                 self._memory.go_back(place.begun.loader)
             self._put_back(place.begun)
             for number in range(place.drawn):
@@ -159,6 +167,7 @@ class Batches:
                     break
                 if number >= place.drawn - place.again:
                     self._kept.append(_Draw(share))
+            self._used = place.drawn - place.again
             self._put_back(place.now)
             self._ahead = None
         except BaseException:
@@ -168,9 +177,14 @@ class Batches:
     def start_pass(self) -> None:
         """Give next the first batch of a new pass, where the loader has more than one."""
         if self._given is not None:  # what was read is to be given again
-            self._drawn, self._ended = 0, False
+            self._used = 0
             return
         if hasattr(self._loader, "__next__") and not self._ended:
+            return
+        if any(draw.opens for draw in self._kept):  # a block has begun it
+            while not self._kept[0].opens:
+                self._kept.popleft()
+            self._used = 0
             return
         if self._ahead is not None:
             self._put_back(self._ahead.now)
@@ -181,7 +195,7 @@ class Batches:
         iterator, self._iterator = self._iterator, None
         self._ahead = None
         self._kept.clear()
-        self._drawn, self._ended = 0, False
+        self._drawn, self._used, self._ended = 0, 0, False
         _release(iterator)
         if iterator is not None:
             _start_over(self._loader)
@@ -190,22 +204,25 @@ class Batches:
         return Moment(GlobalState.get(), self._memory.now())
 
     def _put_back(self, moment: Optional[Moment]) -> None:
-        if moment is not None:
+        if moment is None:
+            return
+        if moment.loader is not None:
             self._memory.put_back(moment.loader)
-            moment.generators.put_back()
+        moment.generators.put_back()
 
     def _keep(self, read: Callable[[], Optional[Share]]) -> bool:
         """Read a batch, if there is one; what is to be given again with the generators around."""
         before = None if self._given is None else GlobalState.get()
+        self._opened = None
         share = read()
         if share is None:
             return False
         if before is None:
-            self._kept.append(_Draw(share))
+            self._kept.append(_Draw(share, self._opened))
             return True
         if self._has_one_pass:  # later batches may come in the same arrays
             share = share._replace(batch=mapped(lambda array: array.copy(), share.batch))
-        self._kept.append(_Draw(share, before, GlobalState.get()))
+        self._kept.append(_Draw(share, self._opened, before, GlobalState.get()))
         return True
 
     def _read(self) -> Share:
@@ -214,7 +231,8 @@ class Batches:
         if share is not None:
             return share
         self._draw_alike()
-        self._begun = self._moment()
+        ended, self._begun = self._begun, self._moment()
+        self._opened = _Opening(ended, self._drawn)
         self._drawn, self._ended = 0, False
         self._passes += 1
         batch = self._or_begin_again(self._begin_pass)
@@ -282,8 +300,9 @@ class Batches:
     @property
     def _holds_iterator(self) -> bool:
         """Whether the loader takes its batches from an iterator that goes on in the next pass."""
-        is_one = hasattr(self._loader, "__next__") or isinstance(self._loader, DataIterPasses)
-        return not is_one and Memory(self._loader).has_iterator
+        passes_anew = isinstance(self._loader, (DataIterPasses, mx.gluon.data.DataLoader))
+        is_one = hasattr(self._loader, "__next__")
+        return not passes_anew and not is_one and Memory(self._loader).has_iterator
 
     def _share(self, batch: Batch) -> Share:
         if self._splits_indices:
@@ -324,10 +343,21 @@ def empty(loader: Any) -> ValueError:
     return ValueError(_check.message("Learner", "data_loader", constraint, loader, remedy))
 
 
+class _Opening(NamedTuple):
+    """Where a pass begins: the start of the one before, and the batches in that."""
+
+    begun: Moment
+    drawn: int
+
+
 class _Draw(NamedTuple):
-    """A batch, and the global generators before and after it was drawn, where that counts."""
+    """A batch, and the global generators before and after it was drawn, where that counts.
+
+    One that begins a pass has in `opens` where the one before ended.
+    """
 
     share: Share
+    opens: Optional[_Opening] = None
     before: Optional[GlobalState] = None
     after: Optional[GlobalState] = None
 
@@ -342,6 +372,7 @@ class _AnotherPass(Kept):
             "_passes",
             "_begun",
             "_drawn",
+            "_used",
             "_ended",
             "_ahead",
             "_kept",
@@ -357,7 +388,8 @@ class _AnotherPass(Kept):
     def begin(self) -> None:
         batches = self._batches
         batches._iterator = batches._ahead = batches._given = None
-        batches._drawn, batches._ended, batches._kept = 0, False, deque()
+        batches._drawn, batches._used, batches._ended = 0, 0, False
+        batches._kept = deque()
 
     def put_back(self) -> None:
         passing = self._batches._iterator
@@ -371,7 +403,7 @@ class _GivenAgain(Kept):
     """A block whose batches come again after it."""
 
     def __init__(self, batches: Batches) -> None:
-        super().__init__(batches, "_given")
+        super().__init__(batches, "_given", "_used")
         self._batches = batches
 
     def begin(self) -> None:

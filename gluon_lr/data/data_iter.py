@@ -58,15 +58,15 @@ class DataIterPasses:
 
     def _reset(self) -> None:
         data_iter = self.data_iter
-        if self.order is None:
-            data_iter.reset()
-            return
-        if self.order.tobytes() != self._is_in:
+        if self.order is not None and self.order.tobytes() != self._is_in:
             for name, sources in self._first.items():
                 setattr(data_iter, name, [(key, _ordered(one, self.order)) for key, one in sources])
+        if getattr(data_iter, "last_batch_handle", None) == "roll_over":
+            _keep_what_rolls_over(data_iter)
         data_iter.reset()
-        self.order = self.order[data_iter.idx]
-        self._is_in = self.order.tobytes()
+        if self.order is not None:
+            self.order = self.order[data_iter.idx]
+            self._is_in = self.order.tobytes()
 
     def _without_padding(self, batch: Any) -> Batch:
         whole = copy.copy(batch)
@@ -78,6 +78,14 @@ class DataIterPasses:
 def passes_of(loader: Any, split: BatchSplit) -> Iterable[Batch]:
     """Return what to iterate over for a pass of a loader: itself, if it is no DataIter."""
     return DataIterPasses(loader, split) if isinstance(loader, mx.io.DataIter) else loader
+
+
+def _keep_what_rolls_over(data_iter: Any) -> None:
+    """Give an NDArrayIter that stands at the end of a pass what that has left, where it has not."""
+    start = data_iter.cursor
+    if data_iter._cache_data is None and 0 < data_iter.num_data - start < data_iter.batch_size:
+        data_iter._cache_data = [one[start:] for _, one in data_iter.data]
+        data_iter._cache_label = [one[start:] for _, one in data_iter.label]
 
 
 def _ordered(source: Any, order: np.ndarray) -> Any:

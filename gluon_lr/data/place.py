@@ -16,7 +16,7 @@ _REMEMBERED = schema.Record(
         )
     ),
 )
-_MOMENT = schema.Record(generators=schema.ANYTHING, loader=_REMEMBERED)
+_MOMENT = schema.Record(generators=schema.ANYTHING, loader=schema.Maybe(_REMEMBERED))
 _PLACE = schema.Record(
     begun=_MOMENT, drawn=schema.COUNT, again=schema.COUNT, now=schema.Maybe(_MOMENT)
 )
@@ -154,21 +154,26 @@ def _owner(path: str) -> str:
 
 
 class Moment(NamedTuple):
-    """What all draw from: Python's and NumPy's generators, and what the loader remembers."""
+    """What all draw from: Python's and NumPy's generators, and what the loader remembers.
+
+    None in place of that is for what reading up to the moment leaves.
+    """
 
     generators: GlobalState
-    loader: Remembered
+    loader: Optional[Remembered]
 
     def as_data(self) -> Dict[str, Any]:
         """Return it as what JSON can write, and arrays."""
-        return {"generators": self.generators.as_data(), "loader": self.loader.as_data()}
+        loader = None if self.loader is None else self.loader.as_data()
+        return {"generators": self.generators.as_data(), "loader": loader}
 
     @classmethod
     def from_data(cls, data: Any, place: str) -> "Moment":
         """Return what :meth:`as_data` wrote, or raise a ValueError that names the place."""
         _MOMENT.check(data, place)
         generators = GlobalState.from_data(data["generators"], f"{place}.generators")
-        return cls(generators, Remembered.from_data(data["loader"], f"{place}.loader"))
+        loader = data["loader"]
+        return cls(generators, loader and Remembered.from_data(loader, f"{place}.loader"))
 
 
 class Place(NamedTuple):

@@ -86,7 +86,8 @@ class Walk:
     arrays : list of mx.nd.NDArray
         MXNet's arrays.
     has_iterator : bool
-        Whether there is an iterator, which can be passed through only once.
+        Whether an iterator is among them, other than in a class or a global variable: it can be
+        passed through only once.
     """
 
     def __init__(self, root: Any) -> None:
@@ -126,7 +127,7 @@ class Walk:
         elif isinstance(value, FunctionType):
             yield from self._of_function(path, value)
         elif not _is_left_out(kind):
-            self.has_iterator = self.has_iterator or hasattr(kind, "__next__")
+            self.has_iterator |= hasattr(kind, "__next__") and _is_held(path)
             yield from _parts_of(path, value)
             yield from _of_instance(path, value)
             self._ahead.append((path and f"{path}.__class__", kind))
@@ -164,6 +165,10 @@ class Walk:
             if any(map(can_be_generator, set(map(type, namespace.values())))):
                 found = {name: one for name, one in items if is_generator(one)}
                 yield Fixed(path, {_GLOBAL.format(name): one for name, one in found.items()})
+
+
+def _is_held(path: Optional[str]) -> bool:
+    return path is not None and ".__globals__" not in path and ".__class__" not in path
 
 
 def _parts_of(path: Optional[str], value: Any) -> Iterator[Holder]:

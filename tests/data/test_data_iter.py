@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import ONE, TWO, assert_same_arrays, weights
 
-from gluon_lr import Learner, LRFinder
+from gluon_lr import Callback, Learner, LRFinder
 from gluon_lr._mxnet import mx
 
 SAMPLES, BATCH_SIZE = 22, 4
@@ -159,3 +159,35 @@ def test_it_may_give_batches_of_its_own():
     learner = make_learner(OwnBatches(), compute_loss=compute_loss, iterations_per_epoch=3)
     learner.fit(2)
     assert seen == [0, 1, 2, 0, 1, 2]
+
+
+class SearchAndSave(Callback):
+    """Search after a number of batches, beyond the end of the pass, and save what comes then."""
+
+    def __init__(self, number):
+        self.left = number
+
+    def after_batch(self, learner):
+        self.left -= 1
+        if self.left == 0:
+            LRFinder(learner).find(num_iter=9, progress=False)
+            learner.save("searched.checkpoint")
+
+
+@pytest.mark.parametrize("last", ["pad", "discard", "roll_over"])
+@pytest.mark.parametrize("number", [2, 5, 6, 9])
+def test_a_search_beyond_the_end_of_a_pass_takes_nothing_from_a_fit(last, number):
+    def make():
+        return make_learner(seeded(shuffle=True, last_batch_handle=last))
+
+    straight = make()
+    straight.fit(3, 0.1)
+    searched = make()
+    searched.fit(3, 0.1, cbs=SearchAndSave(number))
+    assert_same_arrays(weights(searched), weights(straight))
+    resumed = make()
+    np.random.seed(99)
+    resumed.load("searched.checkpoint")
+    resumed.resume()
+    assert_same_arrays(weights(resumed), weights(straight))
+    assert resumed.recorder.losses.tolist() == straight.recorder.losses.tolist()
