@@ -7,7 +7,7 @@ import pytest
 from conftest import ONE, TWO, assert_same_arrays, weights
 
 from gluon_lr import Callback, Learner, LRFinder
-from gluon_lr._mxnet import mx
+from gluon_lr._mxnet import mx, nd
 
 SAMPLES, BATCH_SIZE = 22, 4
 
@@ -153,7 +153,7 @@ class OwnBatches(mx.io.DataIter):
 def test_it_may_give_batches_of_its_own():
     def compute_loss(net, batch):
         seen.append(batch.number)
-        return net(mx.nd.ones((1, 3)))
+        return net(nd.ones((1, 3)))
 
     seen = []
     learner = make_learner(OwnBatches(), compute_loss=compute_loss, iterations_per_epoch=3)
