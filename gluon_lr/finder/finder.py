@@ -210,7 +210,7 @@ class _Search:
         also = list(getattr(self._learner, "also", ()))
         nets = [*self._nets, *(net for net, _ in also)]
         trainers = [*self._trainers, *(trainer for _, trainer in also)]
-        hidden = HiddenKept([nets, getattr(self._learner, "compute_loss", None)])
+        hidden = HiddenKept([nets, getattr(self._learner, "hidden_root", None)])
         kept = Together(preserved(nets, trainers, self._seed), hidden)
         with kept as again, again:
             for trainer in self._trainers:

@@ -48,6 +48,7 @@ from ..state.checkpoint import (
 from ..state.memory import Memory
 from ..state.trainer import names_of, statement_of
 from ..state.transaction import Kept, Together, Transaction, afterwards, backstop
+from ..state.walk import OwnNames
 from ..training.default_loss import DefaultLoss
 from ..training.gradients import written_of
 from ..training.hidden_state import HiddenState
@@ -172,6 +173,7 @@ class Learner(IterationLearner):
         also: Sequence[Tuple[mx.gluon.Block, mx.gluon.Trainer]] = (),
         cbs: Union[Callback, Sequence[Callback], None] = None,
     ) -> None:
+        own = set(vars(self))  # what a class of the user's has given it already
         if not isinstance(net, mx.gluon.Block):
             raise TypeError(_check.message("Learner", "net", "an mx.gluon.Block", net))
         check_loader("Learner", "data_loader", data_loader)
@@ -221,9 +223,16 @@ class Learner(IterationLearner):
         self._fits: List[Fit] = []  # still to be done
         self._fitting: Optional[Fitting] = None
         self._valid = LoaderMemory(valid_loader)
-        self._hidden = HiddenState([net, compute_loss], contexts)
         for one in (self.trainer, *(other for _, other in self.also)):
             statement_of(one)
+        self._names = {*vars(self), "_names", "_hidden"} - own
+        self._hidden = HiddenState(self.hidden_root, contexts)
+
+    @property
+    def hidden_root(self) -> List[Any]:
+        """From where a hidden state can be reached, for a search to put it back."""
+        given = vars(self).get("compute_loss")
+        return [self.net, given, self.loss, OwnNames(self, self._names)]
 
     @property
     def iterations_per_epoch(self) -> int:

@@ -18,7 +18,7 @@ from types import (
     MethodType,
     ModuleType,
 )
-from typing import Any, Deque, Dict, Iterator, List, Optional, Set, Tuple
+from typing import Any, Collection, Deque, Dict, Iterator, List, Optional, Set, Tuple
 
 from .._mxnet import mx
 from . import plain
@@ -67,6 +67,22 @@ def _written_by(owner: type) -> Iterator[str]:
 
 _NAMES_OF_BLOCKS = frozenset(_written_by(mx.gluon.HybridBlock))
 _GLOBAL = ".__globals__[{!r}]"
+
+
+class OwnNames:
+    """What a user has added to an object of this package, which is not walked else.
+
+    Parameters
+    ----------
+    owner : object
+        A Learner of the user's own class, for instance.
+    without : collection of str
+        The attributes that this package has given it.
+    """
+
+    def __init__(self, owner: Any, without: Collection[str]) -> None:
+        self.owner = owner
+        self.without = without
 
 
 class Walk:
@@ -126,6 +142,8 @@ class Walk:
             yield from self._of_class(path, value)
         elif isinstance(value, FunctionType):
             yield from self._of_function(path, value)
+        elif isinstance(value, OwnNames):
+            yield Names(path, vars(value.owner), without=value.without)
         elif not _is_left_out(kind):
             self.has_iterator |= hasattr(kind, "__next__") and _is_held(path)
             yield from _parts_of(path, value)

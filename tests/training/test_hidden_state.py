@@ -294,3 +294,36 @@ def test_it_is_loaded_into_the_list_that_is_there_full_or_empty():
     assert loaded.iteration(0.1) == learner.iteration(0.1)
     loaded.load("empty.checkpoint")
     assert loaded_hidden == []
+
+
+class Counting(Learner):
+    """A Learner of a user's own, whose step keeps a state in it."""
+
+    def __init__(self, *arguments, **settings):
+        self.first = nd.zeros((1, 1))
+        super().__init__(*arguments, **settings)
+        self.steps = nd.zeros((1, 1))
+
+    def compute_loss(self, net, batch):
+        self.first[:] += 1
+        self.steps = self.steps + 1
+        return net(batch[0]) * self.steps * self.first
+
+
+def test_it_may_be_in_a_learner_of_ones_own():
+    def make():
+        mx.random.seed(1)
+        net = nn.Dense(1, in_units=5)
+        net.initialize()
+        return Counting(net, mx.gluon.data.DataLoader(make_dataset(32), 8))
+
+    searched, straight = make(), make()
+    for learner in (searched, straight):
+        learner.iteration(0.1)
+    LRFinder(searched).find(num_iter=5, repeats=2, progress=False)
+    expected = [straight.iteration(0.1) for _ in range(3)]
+    searched.save("own.checkpoint")
+    assert [searched.iteration(0.1) for _ in range(3)] == expected
+    loaded = make()
+    loaded.load("own.checkpoint")
+    assert [loaded.iteration(0.1) for _ in range(3)] == expected
