@@ -145,7 +145,7 @@ class Walk:
         elif isinstance(value, OwnNames):
             yield Names(path, vars(value.owner), without=value.without)
         elif not _is_left_out(kind):
-            self.has_iterator |= hasattr(kind, "__next__") and _is_held(path)
+            self.has_iterator |= _is_iterator(kind) and _is_held(path)
             yield from _parts_of(path, value)
             yield from _of_instance(path, value)
             self._ahead.append((path and f"{path}.__class__", kind))
@@ -183,6 +183,11 @@ class Walk:
             if any(map(can_be_generator, set(map(type, namespace.values())))):
                 found = {name: one for name, one in items if is_generator(one)}
                 yield Fixed(path, {_GLOBAL.format(name): one for name, one in found.items()})
+
+
+def _is_iterator(kind: Any) -> bool:
+    """Say whether its place is beyond reach: an NDArrayIter has it in attributes."""
+    return hasattr(kind, "__next__") and not issubclass(kind, mx.io.NDArrayIter)
 
 
 def _is_held(path: Optional[str]) -> bool:

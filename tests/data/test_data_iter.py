@@ -7,7 +7,7 @@ import pytest
 from conftest import ONE, TWO, assert_same_arrays, weights
 
 from gluon_lr import Callback, Learner, LRFinder
-from gluon_lr._mxnet import mx, nd
+from gluon_lr._mxnet import MXNET_2, mx, nd
 
 SAMPLES, BATCH_SIZE = 22, 4
 
@@ -191,3 +191,30 @@ def test_a_search_beyond_the_end_of_a_pass_takes_nothing_from_a_fit(last, number
     resumed.resume()
     assert_same_arrays(weights(resumed), weights(straight))
     assert resumed.recorder.losses.tolist() == straight.recorder.losses.tolist()
+
+
+class Adapter:
+    """A loader as one writes it over an iterator."""
+
+    def __init__(self, data_iter):
+        self.data_iter = data_iter
+
+    def __iter__(self):
+        self.data_iter.reset()
+        for batch in self.data_iter:
+            yield as_array(batch.data[0]), as_array(batch.label[0])
+
+
+def as_array(array):
+    return array.as_np_ndarray() if MXNET_2 else array
+
+
+def test_a_search_keeps_the_place_of_a_loader_over_one():
+    searched, untouched = (make_learner(Adapter(make_iter())) for _ in range(2))
+    for learner in (searched, untouched):
+        for _ in range(2):
+            learner.iteration()
+    LRFinder(searched).find(num_iter=9, progress=False)
+    for _ in range(8):
+        assert searched.iteration() == untouched.iteration()
+        assert (searched.batch[0].asnumpy() == untouched.batch[0].asnumpy()).all()
