@@ -65,9 +65,9 @@ autodoc_default_options = {
     "undoc-members": True,  # the values of an Enum
     "ignore-module-all": True,
     "show-inheritance": True,
-    # what a Learner has of an IterationLearner; not what all schedules have, or errors, or tuples
+    # what a Learner has of an IterationLearner; not what all schedules have, or errors, or Blocks
     "inherited-members": "LRScheduler, Schedule, BoundedSchedule, DecaySchedule, Modifier, "
-    "BaseException, tuple, Enum, Sequence, EventHandler",
+    "BaseException, tuple, Enum, Sequence, EventHandler, Block, HybridBlock, Loss",
 }
 napoleon_google_docstring = False
 napoleon_use_param = False  # types are words: "sequence of three floats"
