@@ -159,9 +159,8 @@ class EstimatorLearner(IterationLearner):
         self._batch_axis = batch_axis
 
     def _backward(self, share: Share) -> None:
-        processor = self._estimator.batch_processor
-        data, label = share.batch
-        _, _, _, losses = processor.fit_batch(self._estimator, (data, label), self._batch_axis)
+        fit_batch = self._estimator.batch_processor.fit_batch
+        _, _, _, losses = fit_batch(self._estimator, share.batch, self._batch_axis)
         several = losses if isinstance(losses, list) else [losses]
         self._update = self._with_batch([Losses([loss], None) for loss in several])
         self.tell("after_loss")

@@ -212,27 +212,27 @@ class Fitting:
 
     def _train(self, bar: tqdm) -> None:
         with contextlib.suppress(CancelFitException):
-            self._call("before_fit")
+            self._learner.tell("before_fit")
             while self._fit.epochs_ended < self._fit.n_epoch:
                 self._train_epoch(bar)
         with contextlib.suppress(CancelFitException):
-            self._call("after_fit")
+            self._learner.tell("after_fit")
 
     def _train_epoch(self, bar: tqdm) -> None:
         fit = self._fit
         start = time.perf_counter()
         self._expect_a_pass(bar)
         trained = _comes_to_its_end(lambda: self._train_batches(bar))
-        trained &= _comes_to_its_end(lambda: self._call("after_train"))
+        trained &= _comes_to_its_end(lambda: self._learner.tell("after_train"))
         self._end_epoch(start, validates=trained)
         bar.update(fit.done - bar.n)
         self._show(bar)
         with contextlib.suppress(CancelEpochException):
-            self._call("after_epoch")
+            self._learner.tell("after_epoch")
 
     def _train_batches(self, bar: tqdm) -> None:
         if self._fit.in_epoch == 0:
-            self._call("before_epoch")
+            self._learner.tell("before_epoch")
         while self._expects_more and self._train_batch():
             if bar.update(self._fit.done - bar.n):
                 self._show(bar)
@@ -240,14 +240,14 @@ class Fitting:
     def _train_batch(self) -> bool:
         """Train on the next batch, if there is one in this epoch."""
         try:
-            self._call("before_batch")
+            self._learner.tell("before_batch")
         except CancelBatchException:
             had_one = self._take_batch(self._learner.skip_batch)
         else:
             had_one = self._take_batch(self._iterate)
         if had_one:
             with contextlib.suppress(CancelBatchException):
-                self._call("after_batch")
+                self._learner.tell("after_batch")
         return had_one
 
     def _expect_a_pass(self, bar: tqdm) -> None:
@@ -338,9 +338,6 @@ class Fitting:
     def _put_back(self) -> None:
         self._scheduler.put_back()
         self._learner.trainer.optimizer.lr_scheduler = self._lr_scheduler
-
-    def _call(self, event: str) -> None:
-        self._learner.tell(event)
 
 
 class _AtRest(Transaction):

@@ -187,7 +187,7 @@ class IterationLearner:
         Returns
         -------
         PendingLoss
-            `float()` of it waits for the mean loss.
+            `float()` of it waits for the mean loss, NaN where a callback called the batch off.
 
         Raises
         ------
@@ -199,7 +199,7 @@ class IterationLearner:
         self.prepare()
         share = self._next_share()
         self.batch = share.batch
-        before, has_stepped = self._update, False
+        before, last, has_stepped = self._update, self._last, False
         try:
             with contextlib.suppress(CancelBatchException):
                 self.tell("before_loss")
@@ -219,7 +219,9 @@ class IterationLearner:
         if has_stepped:
             with contextlib.suppress(CancelBatchException):
                 self.tell("after_step")
-        return self._last or PendingLoss([])
+        if self._last is None or self._last is last:  # called off before it came
+            return PendingLoss([])
+        return self._last
 
     @property
     def has_own_iteration(self) -> bool:
