@@ -1,26 +1,33 @@
-"""The hidden state that a net, or what computes its loss, carries from batch to batch."""
+"""The hidden state that a net, or what computes its loss, carries from batch to batch.
 
+That is arrays of MXNet, by themselves or in lists, tuples, dicts and deques, and random generators.
+Plain values are left alone: a list in which a loss notes something goes on being that.
+"""
+
+import copy
 from collections import deque
+from functools import partial
 from typing import Any, Collection, Dict, Iterable, Iterator, List, NamedTuple, Sequence
 
 import numpy as np
 
 from .._mxnet import Context, mx
-from ..data.place import LoaderMemory, Remembered
 from ..state import plain, schema
+from ..state.generators import put_state, state_of
 from ..state.holders import Items, Names
 from ..state.memory import Memory
 from ..state.transaction import Transaction
 from ..state.walk import Walk
 
-_STATE = schema.Record(memory=schema.ANYTHING, arrays=schema.ByName(schema.ANYTHING))
+_STATE = schema.Record(generators=schema.ANYTHING, arrays=schema.ByName(schema.ANYTHING))
+_MANY = 1000  # items; a list of more is data
 
 
 class HiddenKept(Transaction):
     """A block after which the hidden state is as before it.
 
-    All that can be reached from an object and remembers is put back, and the numbers in MXNet's
-    arrays too, of those with a million elements at most.
+    Names have the same arrays again, and those the same numbers, where they have a million
+    elements at most.
 
     Parameters
     ----------
@@ -33,16 +40,32 @@ class HiddenKept(Transaction):
 
     def take(self) -> None:
         """Take note of it."""
-        memory = Memory(self._root)
-        arrays = [array for array in memory.mxnet_arrays() if array.size <= plain.LARGEST]
+        walk = Walk(self._root)
+        arrays = [array for array in walk.arrays if array.size <= plain.LARGEST]
         self._arrays = [(array, array.copy()) for array in arrays]
-        self._put_back_memory = memory.keep()
+        self._names = [(one, one.read()) for one in walk.holders if isinstance(one, Names)]
+        values = [value for one in walk.holders for value in one.read().values()]
+        self._contents = [(one, copy.copy(one)) for one in values if _can_be_filled(one)]
+        generators = [one for _, one in walk.generators]
+        self._generators = [partial(put_state, one, state_of(one)) for one in generators]
 
     def put_back(self) -> None:
         """Put it back."""
-        self._put_back_memory()
-        for array, saved in self._arrays:
-            saved.copyto(array)
+        for holder, saved in self._names:
+            present = holder.read()
+            for key in present.keys() | saved.keys():
+                values = [one[key] for one in (present, saved) if key in one]
+                if values[0] is values[-1] and len(values) == 2:
+                    continue
+                if any(map(_holds_arrays, values)):
+                    _rename(holder, key, saved)
+        for container, content in self._contents:
+            if _holds_arrays(container) or _holds_arrays(content):
+                _fill(container, content)
+        for array, numbers in self._arrays:
+            numbers.copyto(array)
+        for put_back in self._generators:
+            put_back()
 
 
 class Saved(NamedTuple):
@@ -50,18 +73,18 @@ class Saved(NamedTuple):
 
     Attributes
     ----------
-    memory : Remembered
-        The plain values and generators that have moved.
+    generators : dict
+        The states of the random generators, by their paths.
     arrays : dict
-        The arrays that have, and lists, tuples and dicts of them, by their paths.
+        The arrays that have moved, and lists, tuples and dicts of them, by their paths.
     """
 
-    memory: Remembered
+    generators: Dict[str, Any]
     arrays: Dict[str, Any]
 
     def as_data(self) -> Dict[str, Any]:
         """Return it as what JSON can write, and arrays."""
-        return {"memory": self.memory.as_data(), "arrays": self.arrays}
+        return self._asdict()
 
     @classmethod
     def from_data(cls, data: Any, place: str) -> "Saved":
@@ -69,7 +92,7 @@ class Saved(NamedTuple):
         _STATE.check(data, place)
         for path, one in data["arrays"].items():
             _check(one, f"{place}.arrays[{path!r}]")
-        return cls(Remembered.from_data(data["memory"], f"{place}.memory"), data["arrays"])
+        return cls(**data)
 
 
 class HiddenState:
@@ -86,7 +109,7 @@ class HiddenState:
     def __init__(self, root: Any, contexts: Sequence[mx.Context]) -> None:
         self._root = root
         self._contexts = contexts
-        self._memory = LoaderMemory(root)
+        self._plain = Memory(root).values()  # what the script has stated in place of arrays, too
         self._stated = {path: _encode(place.value) for path, place in _places_in(root).items()}
 
     def now(self) -> Saved:
@@ -96,18 +119,18 @@ class HiddenState:
         moved = {
             path: data for path, data in arrays.items() if not _same(data, self._stated.get(path))
         }
-        return Saved(self._memory.now(), moved)
+        return Saved(Memory(self._root).generators(), moved)
 
     def put_back(self, saved: Saved) -> None:
         """Make it what was saved, and what had not moved there as this script states it."""
         targets = {**self._stated, **saved.arrays}
-        for path, place in _places_in(self._root).items():
-            if path not in targets and self._is_plain(path, saved):
-                _put(place, _emptied(place.value))  # for the memory to put its own there
-        self._memory.put_back(saved.memory)
         for path, place in _places_in(self._root, targets).items():
-            if path in targets and not _same(targets[path], _encode(place.value)):
-                _put(place, _decode(targets[path], self._contexts))
+            if path in targets:
+                if not _same(targets[path], _encode(place.value)):
+                    _put(place, _decode(targets[path], self._contexts))
+            elif path in self._plain:
+                _put(place, plain.decode(self._plain[path]))
+        Memory(self._root).put_generators(saved.generators)
 
     def check(self, saved: Saved) -> List[str]:
         """Return the paths of what this script states otherwise, or has not.
@@ -117,20 +140,13 @@ class HiddenState:
         ValueError
             Where what is at a path is nothing that could have been there.
         """
+        memory = Memory(self._root)
+        memory.check_generators(saved.generators)
         present = _places_in(self._root, {**self._stated, **saved.arrays})
         unknown = saved.arrays.keys() - present.keys()
-        made = {
-            path
-            for path in present
-            if not self._is_plain(path, saved) and ".__globals__[" not in path  # a notebook's
-        }
-        plainly = {
-            path for path in self._memory.check(saved.memory) if not _is_within(path, present)
-        }
-        return sorted(unknown | plainly | made - self._stated.keys() - saved.arrays.keys())
-
-    def _is_plain(self, path: str, saved: Saved) -> bool:
-        return path in saved.memory.values or self._memory.states(path)
+        made = {path for path in present if ".__globals__[" not in path}  # a notebook's
+        made -= self._stated.keys() | saved.arrays.keys() | self._plain.keys()
+        return sorted(unknown | made | memory.generators_astray(saved.generators))
 
 
 class _Place(NamedTuple):
@@ -166,19 +182,28 @@ def _places_in(root: Any, expected: Collection[str] = ()) -> Dict[str, _Place]:
 
 
 def _put(place: _Place, value: Any) -> None:
-    """Put a value there: into the list or dict that is there, which may have other names too."""
-    present = place.value
-    if type(present) is type(value) is list:
-        present[:] = value
-    elif type(present) is type(value) is dict:
-        present.clear()
-        present.update(value)
+    """Put a value there: into the container that is there, which may have other names too."""
+    if _can_be_filled(place.value) and type(place.value) is type(value):
+        _fill(place.value, value)
     else:
         place.holder.bind(place.key, value)
 
 
-def _emptied(value: Any) -> Any:
-    return type(value)() if type(value) in (list, dict) else None
+def _can_be_filled(value: Any) -> bool:
+    return type(value) in (list, dict, deque) and len(value) <= _MANY
+
+
+def _fill(container: Any, content: Any) -> None:
+    items = copy.copy(content)
+    container.clear()
+    (container.update if type(container) is dict else container.extend)(items)
+
+
+def _rename(holder: Names, key: Any, saved: Dict[Any, Any]) -> None:
+    if key in saved:
+        holder.bind(key, saved[key])
+    else:
+        holder.unbind(key)
 
 
 def _is_within(path: str, structures: Iterable[str]) -> bool:
@@ -197,7 +222,7 @@ def _holds_arrays(value: Any) -> bool:
 
 
 def _leaves(value: Any) -> Iterator[Any]:
-    if type(value) not in (list, tuple, deque, dict) or len(value) > 1000:
+    if type(value) not in (list, tuple, deque, dict) or len(value) > _MANY:
         yield value
         return
     if type(value) is dict:
