@@ -187,7 +187,8 @@ class IterationLearner:
         Returns
         -------
         PendingLoss
-            `float()` of it waits for the mean loss, NaN where a callback called the batch off.
+            `float()` of it waits for the mean loss; that of the batch before, where a callback
+            has called this one off at ``before_loss``.
 
         Raises
         ------
@@ -199,7 +200,7 @@ class IterationLearner:
         self.prepare()
         share = self._next_share()
         self.batch = share.batch
-        before, last, has_stepped = self._update, self._last, False
+        before, has_stepped = self._update, False
         try:
             with contextlib.suppress(CancelBatchException):
                 self.tell("before_loss")
@@ -219,9 +220,7 @@ class IterationLearner:
         if has_stepped:
             with contextlib.suppress(CancelBatchException):
                 self.tell("after_step")
-        if self._last is None or self._last is last:  # called off before it came
-            return PendingLoss([])
-        return self._last
+        return self._last or PendingLoss([])
 
     @property
     def has_own_iteration(self) -> bool:
