@@ -19,7 +19,8 @@ from ..state.memory import Memory
 from ..state.transaction import Transaction
 from ..state.walk import Walk
 
-_STATE = schema.Record(generators=schema.ANYTHING, arrays=schema.ByName(schema.ANYTHING))
+_ANYTHING = schema.ByName(schema.ANYTHING)
+_STATE = schema.Record(generators=_ANYTHING, arrays=_ANYTHING)
 _MANY = 1000  # items; a list of more is data
 
 

@@ -236,5 +236,9 @@ class PendingUpdate(NamedTuple):
         losses, divisors = data["losses"].ravel(), data["divisors"].ravel()
         if losses.shape != divisors.shape:
             raise schema.astray(place, "as many losses as divisors", losses.shape)
+        if len(data["samples"]) > len(losses):
+            raise schema.astray(f"{place}.samples", f"at most {len(losses)}", data["samples"])
+        if not (np.isfinite(divisors) & (divisors > 0)).all():
+            raise schema.astray(f"{place}.divisors", "numbers above 0", divisors)
         known = (PendingLoss([loss], read=np.asarray) for loss in losses)
         return cls(tuple(known), tuple(divisors.tolist()), tuple(data["samples"]))
