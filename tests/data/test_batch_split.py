@@ -136,7 +136,7 @@ def test_containers_keep_their_kind():
 
 @dataclasses.dataclass(frozen=True)
 class Sentences:
-    source: nd.NDArray
+    source: mx.nd.NDArray
     labels: dict
     tokens: int
 
