@@ -80,10 +80,6 @@ class LoaderMemory:
         self.loader = loader
         self._stated = Memory(loader).values()
 
-    def states(self, path: str) -> bool:
-        """Say whether the script has stated a plain value there."""
-        return path in self._stated
-
     def now(self) -> Remembered:
         """Return what the loader remembers now."""
         memory = Memory(self.loader)

@@ -47,7 +47,6 @@ class Memory:
         walk = Walk(root)
         self._holders = walk.holders
         self._generators = walk.generators
-        self._arrays = walk.arrays
         self.has_iterator = walk.has_iterator
 
     def keep(self) -> Callable[[], None]:
@@ -66,10 +65,6 @@ class Memory:
                 step()
 
         return put_back
-
-    def mxnet_arrays(self) -> List[Any]:
-        """Return MXNet's arrays that can be reached; they are not kept."""
-        return list(self._arrays)
 
     def generators(self) -> Dict[str, Any]:
         """Return the states of the generators by path: what `json` can write, and arrays."""
