@@ -111,7 +111,9 @@ class Batches:
         gives the next batches instead. They stay in memory and are given again after the block.
         """
         is_iterator = hasattr(self._loader, "__next__")
-        if is_iterator or self._has_one_pass or self._holds_iterator:
+        if is_iterator or self._has_one_pass:
+            return _GivenAgain(self)
+        if self._can_hold_iterator and Memory(self._loader).has_iterator:
             return _GivenAgain(self)
         return _AnotherPass(self)
 
@@ -119,7 +121,8 @@ class Batches:
         """Return the place in the data, to :meth:`go_to` in another process as well."""
         if self._ahead is not None:
             return self._ahead
-        if self._passes > 1 and self._holds_iterator:
+        now = self._moment()
+        if self._passes > 1 and self._can_hold_iterator and self._memory.has_iterator:
             _check.warn_caller(
                 f"Learner: data_loader, {type(self._loader).__name__}, holds an iterator, whose "
                 "place no file can hold: from this one other batches would come. Give the Learner "
@@ -127,9 +130,9 @@ class Batches:
             )
         for number, draw in enumerate(self._kept):
             if draw.opens and number + self._used:  # this pass was read to its end, and beyond
-                now = Moment(GlobalState.get(), None)
+                now = now._replace(loader=None)
                 return Place(draw.opens.begun, draw.opens.drawn, number, now)
-        return Place(self._begun, self._drawn, len(self._kept), self._moment())
+        return Place(self._begun, self._drawn, len(self._kept), now)
 
     def check_place(self, place: Place) -> List[str]:
         """Return the paths of what is at `place` and the loader states otherwise, or has not.
@@ -298,11 +301,10 @@ class Batches:
         return isinstance(self._loader, DataIterPasses) or threads_of(self._loader) is not None
 
     @property
-    def _holds_iterator(self) -> bool:
-        """Whether the loader takes its batches from an iterator that goes on in the next pass."""
+    def _can_hold_iterator(self) -> bool:
+        """Whether an iterator in the loader would go on in the next pass, with other batches."""
         passes_anew = isinstance(self._loader, (DataIterPasses, mx.gluon.data.DataLoader))
-        is_one = hasattr(self._loader, "__next__")
-        return not passes_anew and not is_one and Memory(self._loader).has_iterator
+        return not passes_anew and not hasattr(self._loader, "__next__")
 
     def _share(self, batch: Batch) -> Share:
         if self._splits_indices:

@@ -74,15 +74,23 @@ class LoaderMemory:
     ----------
     loader : iterable
         As the script has made it; None remembers nothing.
+
+    Attributes
+    ----------
+    has_iterator : bool
+        As :class:`Memory` has it, when it was looked at last.
     """
 
     def __init__(self, loader: Any) -> None:
         self.loader = loader
-        self._stated = Memory(loader).values()
+        memory = Memory(loader)
+        self.has_iterator = memory.has_iterator
+        self._stated = memory.values()
 
     def now(self) -> Remembered:
         """Return what the loader remembers now."""
         memory = Memory(self.loader)
+        self.has_iterator = memory.has_iterator
         moved = {
             path: Moved(self._stated.get(path), self._beside(path, value), value)
             for path, value in memory.values().items()

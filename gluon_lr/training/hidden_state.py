@@ -4,7 +4,6 @@ That is arrays of MXNet, by themselves or in lists, tuples, dicts and deques, an
 Plain values are left alone: a list in which a loss notes something goes on being that.
 """
 
-import copy
 from collections import deque
 from functools import partial
 from typing import Any, Collection, Dict, Iterable, Iterator, List, NamedTuple, Sequence
@@ -14,7 +13,7 @@ import numpy as np
 from .._mxnet import Context, mx
 from ..state import plain, schema
 from ..state.generators import put_state, state_of
-from ..state.holders import Items, Names
+from ..state.holders import Items, Names, content_kept
 from ..state.memory import Memory
 from ..state.transaction import Transaction
 from ..state.walk import Walk
@@ -46,7 +45,9 @@ class HiddenKept(Transaction):
         self._arrays = [(array, array.copy()) for array in arrays]
         self._names = [(one, one.read()) for one in walk.holders if isinstance(one, Names)]
         values = [value for one in walk.holders for value in one.read().values()]
-        self._contents = [(one, copy.copy(one)) for one in values if _can_be_filled(one)]
+        self._contents = [
+            (one, _holds_arrays(one), content_kept(one)) for one in values if _can_be_filled(one)
+        ]
         generators = [one for _, one in walk.generators]
         self._generators = [partial(put_state, one, state_of(one)) for one in generators]
 
@@ -60,9 +61,9 @@ class HiddenKept(Transaction):
                     continue
                 if any(map(_holds_arrays, values)):
                     _rename(holder, key, saved)
-        for container, content in self._contents:
-            if _holds_arrays(container) or _holds_arrays(content):
-                _fill(container, content)
+        for container, held_arrays, put_back in self._contents:
+            if held_arrays or _holds_arrays(container):
+                put_back()
         for array, numbers in self._arrays:
             numbers.copyto(array)
         for put_back in self._generators:
@@ -184,20 +185,16 @@ def _places_in(root: Any, expected: Collection[str] = ()) -> Dict[str, _Place]:
 
 def _put(place: _Place, value: Any) -> None:
     """Put a value there: into the container that is there, which may have other names too."""
-    if _can_be_filled(place.value) and type(place.value) is type(value):
-        _fill(place.value, value)
-    else:
+    present = place.value
+    if not _can_be_filled(present) or type(present) is not type(value):
         place.holder.bind(place.key, value)
+        return
+    present.clear()
+    (present.update if type(present) is dict else present.extend)(value)
 
 
 def _can_be_filled(value: Any) -> bool:
     return type(value) in (list, dict, deque) and len(value) <= _MANY
-
-
-def _fill(container: Any, content: Any) -> None:
-    items = copy.copy(content)
-    container.clear()
-    (container.update if type(container) is dict else container.extend)(items)
 
 
 def _rename(holder: Names, key: Any, saved: Dict[Any, Any]) -> None:
