@@ -70,13 +70,52 @@ def plot_search(
         low, high = min(limits), max(limits)
         margin = 0.3 * (high - low) or 1.0
         ax.set_ylim(low - margin, high + margin)
-    for label, lr in lines.items():
-        ax.axvline(lr, color="C3", linestyle="--", label=label)
-    for label, ends in bands.items():
-        ax.axvspan(*ends, color="C3", alpha=0.15, label=label)
+    _mark(ax, lines, bands)
     ax.set_xscale("log")
     ax.set_title(title, fontsize="medium")
     return _named(ax, "learning rate", "loss", {})
+
+
+def plot_trials(
+    trials: Mapping[str, Sequence[Tuple[float, float]]],
+    parabola: Optional[Tuple[np.ndarray, np.ndarray]],
+    began: Optional[float],
+    title: str,
+    lines: Mapping[str, float],
+    bands: Mapping[str, Tuple[float, float]],
+    curves: Mapping[str, np.ndarray],
+    ax: "Optional[Axes]" = None,
+) -> "Axes":
+    """Draw the losses of trials over their rates, and return the Axes.
+
+    Parameters
+    ----------
+    trials : dict
+        By label: (rate, loss), all finite.
+    parabola : (numpy.ndarray, numpy.ndarray), optional
+        Rates, and what a parabola makes of them.
+    began : float, optional
+        The loss before them.
+    title : str
+        Above the picture.
+    lines, bands : dict
+        As :func:`plot_search` takes them.
+    curves : dict
+        By label: the losses of each update of a trial, of shape (n,), drawn beside it.
+    ax : matplotlib Axes, optional
+        Where to draw the losses alone; by default there is a new figure.
+    """
+    ax = ax or _beside_curves(curves)
+    for number, (label, points) in enumerate(trials.items()):
+        ax.plot(*np.reshape(points, (-1, 2)).T, "o:", color=f"C{number}", label=label)
+    if parabola is not None:
+        ax.plot(*parabola, color="C3", linewidth=1, label="parabola through the best three")
+    if began is not None:
+        ax.axhline(began, color="gray", linestyle=":", label="before training")
+    _mark(ax, lines, bands)
+    ax.set_xscale("log")
+    ax.set_title(title, fontsize="medium")
+    return _named(ax, "learning rate", "held-out loss", {})
 
 
 def plot_smoothed_search(
@@ -188,6 +227,25 @@ def _new_axes() -> "Axes":
 
     _, ax = plt.subplots(layout="constrained")
     return ax
+
+
+def _beside_curves(curves: Mapping[str, np.ndarray]) -> "Axes":
+    """Draw curves over updates at the right of a new figure, and return the Axes at its left."""
+    import matplotlib.pyplot as plt
+
+    _, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+    for label, losses in curves.items():
+        right.plot(np.arange(1, len(losses) + 1), losses, label=label)
+    _named(right, "update", "training loss, smoothed", {} if curves else None)
+    return left
+
+
+def _mark(ax: "Axes", lines: Mapping[str, float], bands: Mapping[str, Tuple[float, float]]) -> None:
+    """Mark rates by lines, and pairs of rates by bands between them."""
+    for label, lr in lines.items():
+        ax.axvline(lr, color="C3", linestyle="--", label=label)
+    for label, ends in bands.items():
+        ax.axvspan(*ends, color="C3", alpha=0.15, label=label)
 
 
 def _named(ax: "Axes", xlabel: str, ylabel: str, legend: Optional[Dict[str, Any]]) -> "Axes":

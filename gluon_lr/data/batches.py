@@ -128,11 +128,26 @@ class Batches:
                 "place no file can hold: from this one other batches would come. Give the Learner "
                 "iter(loader), of a loader without end, and iterations_per_epoch."
             )
-        for number, draw in enumerate(self._kept):
+        to_come = list(self._kept)[self._given or 0 :]
+        for number, draw in enumerate(to_come):
             if draw.opens and number + self._used:  # this pass was read to its end, and beyond
                 now = now._replace(loader=None)
                 return Place(draw.opens.begun, draw.opens.drawn, number, now)
-        return Place(self._begun, self._drawn, len(self._kept), now)
+        return Place(self._begun, self._drawn, len(to_come), now)
+
+    def bookmark(self) -> Callable[[], None]:
+        """Return what goes here again, after the block that keeps the place of before."""
+        if self._given is None:
+            place = self.place()
+            return lambda: self.go_to(place)
+        given, used = self._given, self._used
+
+        def skip() -> None:
+            for _ in range(given):
+                self._kept.popleft()
+            self._used = used
+
+        return skip
 
     def check_place(self, place: Place) -> List[str]:
         """Return the paths of what is at `place` and the loader states otherwise, or has not.

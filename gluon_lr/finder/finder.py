@@ -3,7 +3,7 @@
 import contextlib
 import math
 from collections import deque
-from typing import TYPE_CHECKING, Any, Deque, Iterable, Iterator, List, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Deque, Iterable, Iterator, List, Optional, Sequence, Union
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -11,12 +11,14 @@ from tqdm.auto import tqdm
 from .. import _check
 from ..data.batches import check_loader
 from ..distributed.workers import Workers
+from ..state.files import PathLike
 from ..state.generators import GlobalState
 from ..state.snapshot import preserved
 from ..state.transaction import Together, afterwards, backstop
 from ..training.hidden_state import HiddenKept
 from ..training.iteration import IterationLearner
 from ..training.losses import PendingLoss, as_loss
+from .policy import Policy
 from .result import LRFinderResult, StopReason
 from .stopping import (
     CRITERION,
@@ -25,6 +27,8 @@ from .stopping import (
     NotFinite,
     SearchState,
 )
+from .tune import Tuning
+from .tune_result import TuneResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,7 +65,7 @@ class LRFinder:
                 kind = type(learner).__name__
                 raise TypeError(_check.message("LRFinder", "learner", constraint, kind, remedy))
         self.learner = learner
-        self.result: Optional[LRFinderResult] = None
+        self.result: Union[LRFinderResult, TuneResult, None] = None
 
     def find(
         self,
@@ -159,6 +163,84 @@ class LRFinder:
             bar.total = bar.n
         self.result = result
         return result
+
+    def tune(
+        self,
+        length: int,
+        budget: Optional[int] = None,
+        validation: Optional[Iterable[Any]] = None,
+        policy: Policy = "one_cycle",
+        keep: bool = False,
+        progress: bool = True,
+        seed: Optional[int] = None,
+        checkpoint: Optional[PathLike] = None,
+        cbs: Any = None,
+    ) -> TuneResult:
+        """Find the highest rate for a training of `length` updates, by trials of that training.
+
+        Trials begin where the learner is, are judged by the loss on held-out data, and are put
+        back, as :meth:`find` puts its search back. A budget of 0 says the optimizer's usual rate.
+        One below some four trainings goes into up to six shorter trials, whose best rate is
+        lowered for the length. A larger one goes into four trials of up to `length` / 4 that find
+        the region, and then into trials of the whole length.
+
+        Workers of a distributed KVStore tune together: each makes this call, and all get the
+        same result.
+
+        Parameters
+        ----------
+        length : int
+            Updates of the training, at least 1; batches, where callbacks add up gradients.
+        budget : int, optional
+            The most updates to spend, `length` times 4 by default.
+        validation : iterable, optional
+            Held-out batches, which each trial goes through. By default the learner's
+            `valid_loader`, or else a fifth of the training data, at most 1000 samples, that
+            no trial is trained on (:meth:`gluon_lr.Learner.hold_out`). A learner of one's own
+            needs a `validate(batches, metrics)` for it; without one, a trial's last training
+            losses judge it.
+        policy : str, Schedule or callable
+            'one_cycle', 'flat_cos', 'sgdr' (three cycles) or 'constant', as the fits have
+            them by default; a :class:`Schedule`, of whose shape iterations 1 to `length` are; or
+            a function from the highest rate to curves, as :func:`gluon_lr.one_cycle` is. A
+            learner of one's own is given the rate of each update, and no momentum.
+        keep : bool
+            Whether the best trial of the whole length is the training: net, optimizer, recorder
+            and place in the data are then as after a fit at that rate, bit for bit, and nothing
+            is trained twice. The suggestion is its rate. For a Learner, with held-out data of its
+            own. Beside the start, its state is held in memory.
+        progress : bool
+            Whether to show a progress bar.
+        seed : int, optional
+            What MXNet's generators begin each trial with, and are left with, as for :meth:`find`.
+        checkpoint : str or path, optional
+            A file for the trials, written after each, with the learner at the start. If the
+            process dies, the same call in another goes on from there.
+        cbs : Callback or list, optional
+            Callbacks of the trials, for a Learner.
+
+        Raises
+        ------
+        TypeError, ValueError
+            On an argument outside its bounds; where nothing can be held out; where the servers
+            of a distributed KVStore update the weights.
+        WorkersLostError
+            Where another worker has not answered in time.
+        """
+        tuning = Tuning(
+            self.learner,
+            length,
+            budget,
+            validation,
+            policy,
+            keep,
+            progress,
+            seed,
+            checkpoint,
+            cbs,
+        )
+        self.result = tuning.run()
+        return self.result
 
     def plot(self, ax: "Optional[Axes]" = None) -> "Axes":
         """Draw the last search, with its suggestion marked, and return the Axes.

@@ -16,12 +16,14 @@ _CLEAR = 2.2
 
 
 class Refusal(Enum):
-    """Why a curve suggests no rate; the value is a sentence."""
+    """Why a search suggests no rate; the value is a sentence."""
 
     TOO_SHORT = f"the curve has fewer than {_SHORTEST} points"
     FLAT = "the loss does not change with the rate"
     RISING = "the loss rises and has not fallen before, beyond its scatter"
     NOISE = "the loss falls by no more than it scatters"
+    NOT_LEARNT = "no trial ended below the loss that it began at"
+    NOT_KNOWN = "no trial was made, and the optimizer's usual rate is not known"
 
     def __str__(self) -> str:
         return self.value

@@ -8,6 +8,7 @@ from typing import Any, Optional, Tuple
 import numpy as np
 
 LENGTH = 250  # updates of the trainings that were measured
+DECADES_OF_USUAL = 0.95  # within which of its usual rate 4 of 5 best rates lie
 _PASSES = 10  # through the data that a training makes, where that is not known
 
 _USUAL = {
@@ -46,7 +47,7 @@ def usual_rate(
     (0.45, 0.09)
     """
     name = type(optimizer).__name__.lower()
-    if name == "sgd" and getattr(optimizer, "momentum", 0):
+    if name == "sgd" and getattr(optimizer, "momentum", None):
         name = "sgd with momentum"
     rate = _USUAL.get(name)
     return None if rate is None else rate * shift(LENGTH, length, passes)
@@ -93,3 +94,11 @@ def _exponent(passes: Optional[float]) -> float:
 
 def _logarithm(passes: Optional[float]) -> float:
     return float(np.log10(max(_PASSES if passes is None else passes, 1)))
+
+
+def passes_of(learner: Any, length: int) -> Optional[float]:
+    """Return how often so many updates go through a learner's data; None where it has no length."""
+    try:
+        return float(length / len(learner.data_loader))
+    except (AttributeError, TypeError, ZeroDivisionError):
+        return None

@@ -1,6 +1,5 @@
 """The Learner: a net, its data and its trainer, run by iterations or by fastai's policies."""
 
-import contextlib
 from typing import (
     Any,
     Callable,
@@ -21,6 +20,8 @@ from .._trainer import parameters_of
 from ..data.batches import check_loader, empty
 from ..data.place import LoaderMemory
 from ..data.structure import Batch
+from ..finder.finder import LRFinder
+from ..finder.tune_result import TuneResult
 from ..hyper.annealing import SchedNo
 from ..hyper.group_rates import Rate, group_rates
 from ..hyper.groups import Freezer, parameter_groups
@@ -46,8 +47,9 @@ from ..state.checkpoint import (
     tell,
 )
 from ..state.memory import Memory
+from ..state.tensors import as_read
 from ..state.trainer import names_of, statement_of
-from ..state.transaction import Kept, Together, Transaction, afterwards, backstop
+from ..state.transaction import Kept, Together, Transaction, afterwards
 from ..state.walk import OwnNames
 from ..training.default_loss import DefaultLoss
 from ..training.gradients import written_of
@@ -56,7 +58,7 @@ from ..training.iteration import ComputeLoss, IterationLearner
 from ..training.losses import PendingLoss
 from ..training.metrics import metric_of
 from ..training.placement import Context, contexts_for, initialize
-from .callbacks import Callback
+from .callbacks import Callback, CancelFitException, CheckpointCallback
 from .fitting import Fit, Fitting
 from .lr_find import SuggestedLRs, lr_find
 from .recorder import Recorder
@@ -74,8 +76,9 @@ class Learner(IterationLearner):
     the trainer has its own hyper-parameters back afterwards. A fit that was interrupted, by
     Ctrl-C between two updates, goes on with :meth:`resume`.
 
-    A rate is a number, or for parameter groups ``slice(a, b)``, geometric from the first group
-    to the last; ``slice(b)``, of which all but the last get a tenth; or one number a group.
+    A rate is a number; or for parameter groups ``slice(a, b)``, geometric from the first group
+    to the last; ``slice(b)``, of which all but the last get a tenth; or one number a group. Where
+    it is 'tune', the best of several trainings is kept: :meth:`gluon_lr.LRFinder.tune`.
 
     Parameters
     ----------
@@ -133,6 +136,10 @@ class Learner(IterationLearner):
         What each update used, and what came of it, since the start of the last fit.
     progress : bool
         Whether to show progress bars.
+    in_trial : bool
+        Whether what is done now is put back later: within :meth:`place_kept`.
+    tuned : TuneResult or None
+        What the last fit at 'tune' has found.
     workers : Workers
         The processes that train together: their `count`, and the `rank` of this one, both known
         after :meth:`prepare`.
@@ -218,6 +225,8 @@ class Learner(IterationLearner):
         self.momentum_correction = momentum_correction
         self.recorder = Recorder(self.trainer, self.groups)
         self.progress = True
+        self.in_trial = False
+        self.tuned: Optional[TuneResult] = None
         self._iterations_per_epoch = iterations_per_epoch
         self._freezer = Freezer(self.groups)
         self._fits: List[Fit] = []  # still to be done
@@ -259,7 +268,7 @@ class Learner(IterationLearner):
     def fit(
         self,
         n_epoch: int,
-        lr: Optional[Rate] = None,
+        lr: Union[Rate, str, None] = None,
         wd: Optional[float] = None,
         cbs: Callbacks = None,
         start_epoch: int = 0,
@@ -284,16 +293,16 @@ class Learner(IterationLearner):
         TypeError, ValueError
             On an argument outside its bounds.
         """
-        scheds: Dict[str, Curves] = {}
-        if lr is not None:
-            rate = group_rates("fit", "lr", lr, len(self.groups))
-            scheds["lr"] = SchedNo(rate, rate)
-        self._fit("fit", n_epoch, scheds, wd, cbs, start_epoch)
+
+        def constant(rate: Any) -> Dict[str, Curves]:
+            return {} if lr is None else {"lr": SchedNo(rate, rate)}
+
+        self._fit("fit", "lr", lr, constant, n_epoch, wd, cbs, start_epoch)
 
     def fit_one_cycle(
         self,
         n_epoch: int,
-        lr_max: Optional[Rate] = None,
+        lr_max: Union[Rate, str, None] = None,
         div: float = 25.0,
         div_final: float = 1e5,
         pct_start: float = 0.25,
@@ -321,14 +330,17 @@ class Learner(IterationLearner):
         TypeError, ValueError
             On an argument outside its bounds.
         """
-        rate = self._rates("fit_one_cycle", "lr_max", lr_max)
-        scheds = one_cycle(rate, div, div_final, pct_start, self._moms(moms))
-        self._fit("fit_one_cycle", n_epoch, scheds, wd, cbs, start_epoch)
+        moms = self._moms(moms)
+
+        def one_cycle_to(rate: Any) -> Dict[str, Curves]:
+            return {**one_cycle(rate, div, div_final, pct_start, moms)}
+
+        self._fit("fit_one_cycle", "lr_max", lr_max, one_cycle_to, n_epoch, wd, cbs, start_epoch)
 
     def fit_flat_cos(
         self,
         n_epoch: int,
-        lr: Optional[Rate] = None,
+        lr: Union[Rate, str, None] = None,
         div_final: float = 1e5,
         pct_start: float = 0.75,
         wd: Optional[float] = None,
@@ -351,14 +363,17 @@ class Learner(IterationLearner):
         TypeError, ValueError
             On an argument outside its bounds.
         """
-        scheds = flat_cos(self._rates("fit_flat_cos", "lr", lr), div_final, pct_start)
-        self._fit("fit_flat_cos", n_epoch, scheds, wd, cbs, start_epoch)
+
+        def flat_cos_at(rate: Any) -> Dict[str, Curves]:
+            return {**flat_cos(rate, div_final, pct_start)}
+
+        self._fit("fit_flat_cos", "lr", lr, flat_cos_at, n_epoch, wd, cbs, start_epoch)
 
     def fit_sgdr(
         self,
         n_cycles: int,
         cycle_len: int,
-        lr_max: Optional[Rate] = None,
+        lr_max: Union[Rate, str, None] = None,
         cycle_mult: int = 2,
         wd: Optional[float] = None,
         cbs: Callbacks = None,
@@ -381,9 +396,11 @@ class Learner(IterationLearner):
             On an argument outside its bounds.
         """
         n_epoch = sum(cycle_lengths(n_cycles, cycle_len, cycle_mult))
-        rate = self._rates("fit_sgdr", "lr_max", lr_max)
-        scheds = sgdr(rate, n_cycles, cycle_len, cycle_mult)
-        self._fit("fit_sgdr", n_epoch, scheds, wd, cbs, start_epoch)
+
+        def sgdr_from(rate: Any) -> Dict[str, Curves]:
+            return {**sgdr(rate, n_cycles, cycle_len, cycle_mult)}
+
+        self._fit("fit_sgdr", "lr_max", lr_max, sgdr_from, n_epoch, wd, cbs, start_epoch)
 
     def fine_tune(
         self,
@@ -431,6 +448,44 @@ class Learner(IterationLearner):
         frozen = self._planned(owner, freeze_epochs, first, wd, cbs, frozen_to=last)
         unfrozen = self._planned(owner, epochs, second, wd, cbs, frozen_to=0)
         self._start([frozen, unfrozen], cbs)
+
+    def fit_curves(
+        self,
+        scheds: Mapping[str, Curves],
+        length: int,
+        cbs: Callbacks = None,
+        until: Optional[Callable[[Recorder], bool]] = None,
+    ) -> None:
+        """Train on `length` batches, along curves over all of them.
+
+        These are epochs as in the other fits, where they are whole ones, and otherwise one epoch.
+
+        Parameters
+        ----------
+        scheds : dict
+            Curves by hyper-parameter, as :class:`gluon_lr.ParamScheduler` takes them.
+        length : int
+            Batches, at least 1.
+        cbs : Callback or list, optional
+            As :meth:`fit` takes them.
+        until : callable, optional
+            From the recorder to whether to end, after each batch.
+
+        Raises
+        ------
+        TypeError, ValueError
+            On an argument outside its bounds.
+        """
+        owner = "fit_curves"
+        length = _check.integer(owner, "length", length, 1)
+        self._check_no_fit(owner)
+        scheds = self._checked_scheds(owner, scheds, None, cbs)
+        self.prepare()
+        per_epoch = self.workers.of_first(self._whole_epoch(length))
+        by_passes = self._fits_by_passes and per_epoch < length
+        ends = [] if until is None else [_Until(until)]
+        fit = Fit(length // per_epoch, per_epoch, by_passes, scheds)
+        self._start([fit], [*_callbacks(owner, cbs)[0], *ends])
 
     def resume(self, cbs: Callbacks = None) -> None:
         """Go on with the fit that was interrupted, in this process or before ``load``.
@@ -549,20 +604,8 @@ class Learner(IterationLearner):
         ValueError, OSError
             As :func:`gluon_lr.save_checkpoint`.
         """
-        at_rest = contextlib.nullcontext() if self._fitting is None else self._fitting.at_rest()
-        with at_rest, backstop(at_rest):
-            run = data_of(
-                self._fits,
-                self._group_names,
-                self._freezer,
-                self.recorder,
-                self._batches,
-                self._valid_memory,
-                self._update,
-                self._hidden,
-            )
-            run["also"] = [checkpoint_of(*pair) for pair in self.also]
-            save_checkpoint(path, self.net, self.trainer, run)
+        with self._at_rest() as again, again:
+            save_checkpoint(path, self.net, self.trainer, self._run_data())
 
     def load(self, path: PathLike) -> None:
         """Read a file of :meth:`save`; after an error nothing has changed.
@@ -584,6 +627,64 @@ class Learner(IterationLearner):
         """
         self._check_no_fit("load")
         reading = read(path, self.net, self.trainer)
+        run = self._run_of(reading, path)
+        self._go_to(reading, run, lambda: self._batches.go_to(run.place))
+
+    def as_data(self) -> Any:
+        """Return what :meth:`save` writes: numbers, texts, lists, dicts and NumPy arrays."""
+        with self._at_rest() as again, again:
+            return as_read(checkpoint_of(self.net, self.trainer, self._run_data()), "checkpoint")
+
+    def take_data(
+        self, data: Any, path: PathLike = "memory", place: Optional[Callable[[], None]] = None
+    ) -> None:
+        """Go to what :meth:`as_data` returned, as :meth:`load` does with a file.
+
+        Python's and NumPy's generators are put to that moment at once.
+
+        Parameters
+        ----------
+        data : object
+            That.
+        path : str or path
+            Where it is from, for the messages.
+        place : callable, optional
+            What :meth:`bookmark` returned then, if that was in this process.
+
+        Raises
+        ------
+        ValueError, RuntimeError
+            As :meth:`load`.
+        """
+        self._check_no_fit("take_data")
+        reading = Reading(data, self.net, self.trainer)
+        run = self._run_of(reading, path)
+        self._go_to(reading, run, place or (lambda: self._batches.go_to(run.place)))
+        if run.place.now is not None:
+            run.place.now.generators.put_back()
+
+    def bookmark(self) -> Callable[[], None]:
+        """Return what brings this process to its place in the data again, for `take_data`."""
+        return self._batches.bookmark()
+
+    def _at_rest(self) -> Transaction:
+        return Together() if self._fitting is None else self._fitting.at_rest()
+
+    def _run_data(self) -> Dict[str, Any]:
+        run = data_of(
+            self._fits,
+            self._group_names,
+            self._freezer,
+            self.recorder,
+            self._batches,
+            self._valid_memory,
+            self._update,
+            self._hidden,
+        )
+        return {**run, "also": [checkpoint_of(*pair) for pair in self.also]}
+
+    def _run_of(self, reading: Reading, path: PathLike) -> Run:
+        """Check what a file says of the Learner, and warn of what it says otherwise."""
         hypers = HyperParameters(self.trainer, self.groups)
         run = Run(
             reading.more,
@@ -596,10 +697,10 @@ class Learner(IterationLearner):
             self.also,
         )
         tell(reading.differences + run.differences)
-        self._go_to(reading, run)
+        return run
 
     @uninterrupted
-    def _go_to(self, reading: Reading, run: Run) -> None:
+    def _go_to(self, reading: Reading, run: Run, to_place: Callable[[], None]) -> None:
         if run.update.losses:
             written = written_of(self.trainer)
             reading.add_up_gradients()
@@ -609,7 +710,7 @@ class Learner(IterationLearner):
         self._freezer.freeze_to(run.frozen_to)
         self._fits = run.fits
         self.recorder = run.recorder
-        self._batches.go_to(run.place)
+        to_place()
         self._valid_memory.put_back(run.valid)
         self._update = run.update
         self._hidden.put_back(run.hidden)
@@ -725,13 +826,38 @@ class Learner(IterationLearner):
     def _fit(
         self,
         owner: str,
+        argument: str,
+        lr: Union[Rate, str, None],
+        curves: Callable[[Any], Dict[str, Curves]],
         n_epoch: int,
-        scheds: Mapping[str, Curves],
         wd: Optional[float],
         cbs: Callbacks,
         start_epoch: int,
     ) -> None:
-        self._start([self._planned(owner, n_epoch, scheds, wd, cbs, start_epoch)], cbs)
+        """Train along the curves from a rate, or from the best of those that are tried."""
+        if not isinstance(lr, str):
+            scheds = curves(self._rates(owner, argument, lr))
+            self._start([self._planned(owner, n_epoch, scheds, wd, cbs, start_epoch)], cbs)
+            return
+        _check.one_of(owner, argument, lr, ["tune"])
+        length = self._planned(owner, n_epoch, curves(1.0), wd, cbs, start_epoch).batches
+        if start_epoch:
+            constraint = f"0 where `{argument}` is 'tune', which is of the whole training"
+            raise ValueError(_check.message(owner, "start_epoch", constraint, start_epoch))
+        own_wd = {} if wd is None else {"wd": SchedNo(wd, wd)}
+
+        def policy(rate: float) -> Dict[str, Curves]:
+            return {**curves(rate), **own_wd}
+
+        policy.__name__ = owner
+        finder = LRFinder(self)
+        tuned = finder.tune(length, policy=policy, keep=True, progress=self.progress, cbs=cbs)
+        if tuned.suggestion is None:
+            raise RuntimeError(f"{owner}: no rate was found: {tuned.refusal}.")
+        self.tuned = tuned
+        for callback in (*self.cbs, *_callbacks(owner, cbs)[0]):
+            if isinstance(callback, CheckpointCallback):
+                self.save(callback.path)
 
     def _planned(
         self,
@@ -749,6 +875,16 @@ class Learner(IterationLearner):
         if start_epoch >= n_epoch:
             constraint = f"below n_epoch, {n_epoch}"
             raise ValueError(_check.message(owner, "start_epoch", constraint, start_epoch))
+        scheds = self._checked_scheds(owner, scheds, wd, cbs)
+        iterations = self.iterations_per_epoch
+        self.prepare()
+        iterations = self.workers.of_first(iterations)
+        return Fit(n_epoch, iterations, self._fits_by_passes, scheds, frozen_to, start_epoch)
+
+    def _checked_scheds(
+        self, owner: str, scheds: Mapping[str, Curves], wd: Optional[float], cbs: Callbacks
+    ) -> Mapping[str, Curves]:
+        """Return all curves of a fit."""
         if wd is not None:
             wd = _check.real(owner, "wd", wd, minimum=0)
             scheds = {**scheds, "wd": SchedNo(wd, wd)}
@@ -765,10 +901,15 @@ class Learner(IterationLearner):
                 raise ValueError(_check.message(owner, "cbs", constraint, scheduler))
             scheds = {**scheds, **scheduler.scheds}
         ParamScheduler(scheds).check(HyperParameters(self.trainer, self.groups))
-        iterations = self.iterations_per_epoch
-        self.prepare()
-        iterations = self.workers.of_first(iterations)
-        return Fit(n_epoch, iterations, self._fits_by_passes, scheds, frozen_to, start_epoch)
+        return scheds
+
+    def _whole_epoch(self, length: int) -> int:
+        """Return the batches of an epoch where `length` is a number of whole ones, or else it."""
+        try:
+            per_epoch = self.iterations_per_epoch
+        except ValueError:  # of a loader without end
+            return length
+        return length if length % per_epoch else per_epoch
 
     def _start(self, fits: List[Fit], cbs: Callbacks) -> None:
         self._fits = fits
@@ -818,7 +959,7 @@ class _RunKept(Kept):
     """
 
     def __init__(self, learner: Learner) -> None:
-        super().__init__(learner, "recorder", "_fits", "_fitting")
+        super().__init__(learner, "recorder", "_fits", "_fitting", "in_trial")
 
     def take(self) -> None:
         super().take()
@@ -833,6 +974,18 @@ class _RunKept(Kept):
         learner.recorder = Recorder(learner.trainer, learner.groups)
         learner._fits = []
         learner._fitting = None
+        learner.in_trial = True
+
+
+class _Until(Callback):
+    """End a fit where a function of the recorder says so."""
+
+    def __init__(self, until: Callable[[Recorder], bool]) -> None:
+        self._until = until
+
+    def after_batch(self, learner: Any) -> None:
+        if self._until(learner.recorder):
+            raise CancelFitException
 
 
 class _NoBar(Kept):

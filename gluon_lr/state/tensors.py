@@ -54,30 +54,21 @@ def save_data(path: PathLike, data: Dict[str, Any], kind: str) -> None:
     OSError
         Where the file cannot be written.
     """
-    owner = f"save_{kind}"
-    encoder = _Encoder(owner)
-    try:
-        state = json.dumps(encoder.encode(data), allow_nan=False)
-    except RecursionError:
-        constraint, found = "data of fewer levels", "lists or dicts too deep in each other"
-        raise ValueError(_check.message(owner, "more", constraint, found)) from None
-    if len(state) > _LARGEST_HEADER:
-        constraint = f"at most {_LARGEST_HEADER} bytes of JSON beside its arrays"
-        remedy = "Make arrays of long lists of numbers."
-        raise ValueError(_check.message(owner, "more", constraint, len(state), remedy))
-    metadata = {
-        "format": _format(kind),
-        "state": state,
-        "sha256": _digest(state, encoder.arrays),
-    }
+    state, arrays = _encoded(data, kind)
+    metadata = {"format": _format(kind), "state": state, "sha256": _digest(state, arrays)}
 
     def write(name: str) -> None:
         if Path(name).is_file():
-            safetensors.numpy.save_file(encoder.arrays, name, metadata=metadata)
+            safetensors.numpy.save_file(arrays, name, metadata=metadata)
         else:  # which save_file would replace, be it /dev/null
-            Path(name).write_bytes(safetensors.numpy.save(encoder.arrays, metadata=metadata))
+            Path(name).write_bytes(safetensors.numpy.save(arrays, metadata=metadata))
 
     write_whole(path, write)
+
+
+def as_read(data: Dict[str, Any], kind: str) -> Dict[str, Any]:
+    """Return data as they would come back from a file of :func:`save_data`; arrays are shared."""
+    return _decoded(*_encoded(data, kind))
 
 
 def load_data(path: PathLike, kind: str) -> Dict[str, Any]:
@@ -127,6 +118,22 @@ def _digest(state: str, arrays: Dict[str, np.ndarray]) -> str:
 
 
 # -- writing -----------------------------------------------------------------------------------
+
+
+def _encoded(data: Dict[str, Any], kind: str) -> Tuple[str, Dict[str, np.ndarray]]:
+    """Return data as a JSON text, and the arrays in them by name."""
+    owner = f"save_{kind}"
+    encoder = _Encoder(owner)
+    try:
+        state = json.dumps(encoder.encode(data), allow_nan=False)
+    except RecursionError:
+        constraint, found = "data of fewer levels", "lists or dicts too deep in each other"
+        raise ValueError(_check.message(owner, "more", constraint, found)) from None
+    if len(state) > _LARGEST_HEADER:
+        constraint = f"at most {_LARGEST_HEADER} bytes of JSON beside its arrays"
+        remedy = "Make arrays of long lists of numbers."
+        raise ValueError(_check.message(owner, "more", constraint, len(state), remedy))
+    return state, encoder.arrays
 
 
 class _Encoder:

@@ -10,7 +10,8 @@ from .base import Callback
 class CheckpointCallback(Callback):
     """Save the learner to a file during a fit, each time in place of the last.
 
-    After a crash ``learner.load(path)`` and ``learner.resume()`` go on from there.
+    After a crash ``learner.load(path)`` and ``learner.resume()`` go on from there. The trials of a
+    fit at 'tune' are not saved, the training that is kept is.
 
     Parameters
     ----------
@@ -34,9 +35,13 @@ class CheckpointCallback(Callback):
     def after_batch(self, learner: Any) -> None:
         """Save after each `iterations` updates."""
         if self.iterations is not None and len(learner.recorder) % self.iterations == 0:
-            learner.save(self.path)
+            self._save(learner)
 
     def after_epoch(self, learner: Any) -> None:
         """Save after each epoch, where `iterations` was not given."""
         if self.iterations is None:
+            self._save(learner)
+
+    def _save(self, learner: Any) -> None:
+        if not learner.in_trial:
             learner.save(self.path)

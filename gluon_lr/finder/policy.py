@@ -1,0 +1,77 @@
+"""What a tune trains by: from the highest rate to curves, of one shape at every length."""
+
+from typing import Any, Callable, Dict, Union
+
+from .. import _check
+from ..hyper.annealing import Curve, SchedNo
+from ..hyper.parameters import HyperParameters
+from ..hyper.policies import flat_cos, one_cycle, sgdr, usual_moms
+from ..schedules import PlateauScheduler, Schedule
+
+CurvesOf = Callable[[float], Dict[str, Any]]
+Policy = Union[str, Schedule, CurvesOf]
+
+POLICIES = ("one_cycle", "flat_cos", "sgdr", "constant")
+_CYCLES = 3  # of sgdr: a seventh of the training, two sevenths and four
+
+
+def curves_of(owner: str, policy: Policy, length: int, hypers: HyperParameters) -> CurvesOf:
+    """Return the function from a highest rate to curves that `policy` means.
+
+    Parameters
+    ----------
+    owner : str
+        Who asks, for the messages.
+    policy : str, Schedule or callable
+        One of 'one_cycle', 'flat_cos', 'sgdr' and 'constant', as the fits have them by default; a
+        schedule, of which a training makes `length` updates; or such a function.
+    length : int
+        Updates of the training.
+    hypers : HyperParameters
+        Those of the trainer.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Where it is none of these, and where a schedule has no rate above 0 or follows a metric.
+    """
+    if isinstance(policy, Schedule):
+        return _scaled(owner, policy, length)
+    if callable(policy) and not isinstance(policy, type):
+        return policy
+    named: Dict[str, CurvesOf] = {
+        "one_cycle": lambda rate: one_cycle(rate, moms=usual_moms(hypers)),
+        "flat_cos": flat_cos,
+        "sgdr": lambda rate: sgdr(rate, _CYCLES, 1),
+        "constant": lambda rate: {"lr": SchedNo(rate, rate)},
+    }
+    if not isinstance(policy, str):
+        constraint = f"one of {', '.join(POLICIES)}, or a Schedule"
+        remedy = "Make gluon_lr's schedule of the same name of one of MXNet's."
+        raise TypeError(_check.message(owner, "policy", constraint, policy, remedy))
+    return named[_check.one_of(owner, "policy", policy, POLICIES)]
+
+
+def name_of(policy: Policy) -> str:
+    """Return what to call a policy in a result."""
+    if isinstance(policy, (str, Schedule)):
+        return str(policy)
+    return str(getattr(policy, "__name__", type(policy).__name__))
+
+
+def _scaled(owner: str, schedule: Schedule, length: int) -> CurvesOf:
+    """Return curves of the schedule's shape: that of iterations 1 to `length`, stretched."""
+    if isinstance(schedule, PlateauScheduler):
+        constraint = "a schedule whose rates are known beforehand"
+        raise TypeError(_check.message(owner, "policy", constraint, schedule))
+    rates = schedule.values(range(1, length + 1))
+    peak = float(rates.max())
+    if peak <= 0:
+        constraint = f"a schedule with a rate above 0 in its first {length} iterations"
+        raise ValueError(_check.message(owner, "policy", constraint, schedule))
+
+    def curves(rate: float) -> Dict[str, Curve]:
+        scaled = rates * (rate / peak)
+        return {"lr": lambda position: float(scaled[min(round(position * length), length - 1)])}
+
+    return curves

@@ -1,0 +1,235 @@
+"""Trainings from the same start, each of which is put back, and the best of which may stay."""
+
+import contextlib
+import math
+import time
+from collections import deque
+from typing import Any, Callable, Deque, Iterable, Iterator, List, Optional, Tuple, TypeVar
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from ..distributed.workers import Workers
+from ..hyper.annealing import position_of
+from ..state.generators import GlobalState
+from ..state.transaction import afterwards, backstop
+from ..training.iteration import IterationLearner
+from ..training.losses import PendingLoss, as_loss
+from .climb import Plan
+from .policy import CurvesOf
+from .start import listed, put_back_after
+from .trials_file import TrialsFile
+from .tune_result import Trial
+
+Result = TypeVar("Result")
+
+_LATE = 2  # updates after which a loss is read
+_LAST = 10  # of a training's losses the last tenth judges it without held-out data
+
+
+class TrialsBar:
+    """A progress bar over updates that tells how many trials there may still be."""
+
+    def __init__(self, plan: Plan, length: int, hidden: bool) -> None:
+        total = plan.scouts * plan.scout_length + plan.finals * length
+        self._bar = tqdm(total=total, desc="Tuning the learning rate", disable=hidden)
+        self._most = plan.trials
+        self._begun = 0
+        self._ended = 0  # updates
+
+    def __enter__(self) -> "TrialsBar":
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._bar.total = self._bar.n
+        self._bar.close()
+
+    def begin(self, rate: float) -> None:
+        """Show that a trial begins."""
+        self._begun += 1
+        self._rate = rate
+        self.show(None)
+
+    def show(self, loss: Optional[float]) -> None:
+        """Show an update, and the last loss that is known."""
+        shown = {"trial": f"{self._begun} of at most {self._most}", "lr": f"{self._rate:.2g}"}
+        if loss is not None:
+            shown["loss"] = f"{loss:.3g}"
+            self._bar.set_postfix(shown, refresh=False)
+            self._bar.update()
+        else:
+            self._bar.set_postfix(shown)
+
+    def end(self, updates: int) -> None:
+        """Show that a trial of so many updates is done, however many it made."""
+        self._ended += updates
+        self._bar.update(self._ended - self._bar.n)
+
+
+class Trials:
+    """Trainings of a learner from where it is, and what came of them.
+
+    Parameters
+    ----------
+    learner : Learner
+        Or an object of one's own, as :class:`LRFinder` takes it.
+    curves : callable
+        From a highest rate to curves.
+    length : int
+        Updates of the training that is meant: a trial of this length is one that may be kept.
+    validation : iterable, optional
+        Held-out batches, which judge a trial; its last training losses do without them.
+    seed : int, optional
+        What MXNet's generators begin each trial with.
+    keep : bool
+        Whether to keep the best trial of the whole length.
+    cbs : Callback or list, optional
+        Callbacks of the trials, for a learner with fits.
+    bar : TrialsBar
+        What shows how far they are.
+    file : TrialsFile, optional
+        Where they are kept, and whence those are taken that were made before.
+
+    Attributes
+    ----------
+    done : list of Trial
+        In their order.
+    best : object
+        What the learner was after the best trial of the whole length, where one is kept.
+    place : callable or None
+        What goes to its place in the data then; None where another process was there.
+    """
+
+    def __init__(
+        self,
+        learner: Any,
+        curves: CurvesOf,
+        length: int,
+        validation: Optional[Iterable[Any]],
+        seed: Optional[int],
+        keep: bool,
+        cbs: Any,
+        bar: "TrialsBar",
+        file: Optional[TrialsFile] = None,
+    ) -> None:
+        self._learner = learner
+        self._curves = curves
+        self._length = length
+        self._validation = validation
+        self._seed = seed
+        self._keep = keep
+        self._cbs = cbs
+        self._bar = bar
+        self._file = file
+        self._workers = Workers.of(listed(learner.trainer)[0])
+        known = [] if file is None else file.trials
+        self._known = {(one.rate, one.length): one for one in known}
+        self.done: List[Trial] = []
+        self.best = None if file is None else file.best
+        self.place: Optional[Callable[[], None]] = None
+
+    def began(self, rate: float) -> float:
+        """Return the loss before a training; without held-out data that of one update."""
+
+        def before() -> float:
+            return self._iterate(rate, 1)[0] if self._validation is None else self._validated()
+
+        return self._from_the_start(before)
+
+    def measure(self, rate: float, updates: int) -> float:
+        """Return the loss after a trial, infinite where that diverged."""
+        self._bar.begin(rate)
+        known = self._known.get((rate, updates))
+        trial = known or self._tried(rate, updates)
+        self.done.append(trial)
+        if self._file is not None and known is None:
+            self._file.write(self.done, self.best)
+        self._bar.end(updates)
+        return trial.loss
+
+    @property
+    def best_loss(self) -> float:
+        """The lowest loss of the trials of the whole length."""
+        return min((one.loss for one in self.done if one.length == self._length), default=math.inf)
+
+    def _tried(self, rate: float, updates: int) -> Trial:
+        start = time.perf_counter()
+        loss, losses = self._from_the_start(lambda: self._trained(rate, updates))
+        return Trial(rate, updates, loss, time.perf_counter() - start, tuple(losses))
+
+    def _from_the_start(self, action: Callable[[], Result]) -> Result:
+        """Return what `action` does, after which the learner is again where it was before."""
+        generators = afterwards(GlobalState.get().put_back)
+        place = getattr(self._learner, "place_kept", contextlib.nullcontext)()
+        kept = put_back_after(self._learner, self._seed)
+        with generators, backstop(generators), place, backstop(place), kept as again, again:
+            return action()
+
+    def _trained(self, rate: float, updates: int) -> Tuple[float, List[float]]:
+        losses = self._fit(rate, updates) if self._has_fits else self._iterate(rate, updates)
+        if not all(map(math.isfinite, losses)):
+            return math.inf, losses
+        loss = self._judged(losses)
+        if self._keep and updates == self._length and loss < self.best_loss:
+            self.best = None  # so that there are never two beside the start
+            self.best, self.place = self._learner.as_data(), self._learner.bookmark()
+        return loss, losses
+
+    def _fit(self, rate: float, updates: int) -> List[float]:
+        """Train by a fit, which ends where a loss is not finite."""
+
+        def until(recorder: Any) -> bool:
+            self._bar.show(recorder.last_loss)
+            return not math.isfinite(recorder.last_loss or 0)
+
+        self._learner.fit_curves(self._curves(rate), updates, self._cbs, until)
+        return self._learner.recorder.losses.tolist()
+
+    def _iterate(self, rate: float, updates: int) -> List[float]:
+        """Train by iterations along the rate's curve, to where a loss is not finite."""
+        for trainer in listed(self._learner.trainer):
+            trainer.optimizer.lr_scheduler = None
+        if isinstance(self._learner, IterationLearner):
+            self._learner.forget_gradients()
+        curve, losses = self._curves(rate)["lr"], []
+        rates = [float(curve(position_of(n, updates))) for n in range(1, updates + 1)]
+        for loss in _losses_at(self._learner, rates):
+            losses.append(loss)
+            self._bar.show(loss)
+            if not math.isfinite(loss):
+                break
+        return losses
+
+    def _judged(self, losses: List[float]) -> float:
+        if self._validation is None:
+            return float(np.mean(losses[-max(len(losses) // _LAST, 1) :]))
+        epochs = self._learner.recorder.epochs if self._has_fits else []
+        if epochs and self._validation is self._learner.valid_loader:
+            return float(epochs[-1].get("valid_loss", math.nan))  # where a fit has computed it
+        return self._validated()
+
+    def _validated(self) -> float:
+        """Return the mean held-out loss of all workers; what draws from generators goes back."""
+        with afterwards(GlobalState.get().put_back):
+            values = self._learner.validate(self._validation, ())
+        return self._workers.means({"valid_loss": float(values["valid_loss"])})["valid_loss"]
+
+    @property
+    def _has_fits(self) -> bool:
+        return hasattr(self._learner, "fit_curves")
+
+
+def _losses_at(learner: Any, rates: Iterable[float]) -> Iterator[float]:
+    """Train at each rate and yield the losses, read late so that MXNet need not wait."""
+    ours = isinstance(learner, IterationLearner)
+    workers = Workers.of(listed(learner.trainer)[0])
+    pending: Deque[Any] = deque()
+    for rate in rates:
+        loss = as_loss(learner.update(rate) if ours else learner.iteration(rate))
+        if workers.count > 1 and not isinstance(loss, PendingLoss):
+            loss = float(workers.mean(np.array(float(loss))))
+        pending.append(loss)
+        if len(pending) > (_LATE if ours else 0):
+            yield float(pending.popleft())
+    while pending:
+        yield float(pending.popleft())
