@@ -58,6 +58,8 @@ if HAS_GLUON:
         SearchState,
         StoppingCriterion,
         StopReason,
+        Trial,
+        TuneResult,
     )
     from .hyper import HyperParameters, ParamScheduler, flat_cos, one_cycle, sgdr
     from .learner import (
@@ -140,7 +142,9 @@ __all__ = [
     "StopReason",
     "StoppingCriterion",
     "SuggestedLRs",
+    "Trial",
     "TriangularSchedule",
+    "TuneResult",
     "Workers",
     "WorkersLostError",
     "__version__",

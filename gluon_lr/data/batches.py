@@ -1,6 +1,7 @@
 """The batches of a data loader, pass after pass, and a way to look ahead without moving on."""
 
 from collections import deque
+from functools import partial
 from typing import Any, Callable, Deque, Iterable, Iterator, List, NamedTuple, Optional
 
 from .. import _check
@@ -136,18 +137,31 @@ class Batches:
         return Place(self._begun, self._drawn, len(to_come), now)
 
     def bookmark(self) -> Callable[[], None]:
-        """Return what goes here again, after the block that keeps the place of before."""
-        if self._given is None:
-            place = self.place()
-            return lambda: self.go_to(place)
-        given, used = self._given, self._used
+        """Return what goes here again, after the block that keeps the place of before.
 
-        def skip() -> None:
-            for _ in range(given):
-                self._kept.popleft()
-            self._used = used
+        In the middle of a pass that reads the pass up to here again.
+        """
+        if self._given is not None:
+            return partial(self._skip, self._given, self._used)
+        place = self.place()
+        if self._ended and not self._kept:
+            return partial(self._end_pass, place, self._used, Memory(self._loader).keep())
+        return partial(self._read_up_to, place)
 
-        return skip
+    def _skip(self, count: int, used: int) -> None:
+        for _ in range(count):
+            self._kept.popleft()
+        self._used = used
+
+    def _end_pass(self, place: Place, used: int, put_back_memory: Callable[[], None]) -> None:
+        self.close()
+        self._begun, self._drawn = place.begun, place.drawn
+        self._used, self._ended = used, True
+        put_back_memory()
+
+    def _read_up_to(self, place: Place) -> None:
+        self.go_to(place)
+        self.catch_up()
 
     def check_place(self, place: Place) -> List[str]:
         """Return the paths of what is at `place` and the loader states otherwise, or has not.
@@ -194,10 +208,13 @@ class Batches:
 
     def start_pass(self) -> None:
         """Give next the first batch of a new pass, where the loader has more than one."""
+        goes_on = hasattr(self._loader, "__next__")
         if self._given is not None:  # what was read is to be given again
+            while self._used and not goes_on and self.has_more():
+                self.next()
             self._used = 0
             return
-        if hasattr(self._loader, "__next__") and not self._ended:
+        if goes_on and not self._ended:
             return
         if any(draw.opens for draw in self._kept):  # a block has begun it
             while not self._kept[0].opens:

@@ -16,6 +16,7 @@ from .stopping import (
     StoppingCriterion,
 )
 from .suggest import Refusal
+from .tune_result import Trial, TuneResult
 
 # The learner's room makes them: gluon_lr/__init__.py gives them to users here.
 SuggestedLRs: Any
@@ -36,5 +37,7 @@ __all__ = [
     "StopReason",
     "StoppingCriterion",
     "SuggestedLRs",
+    "Trial",
+    "TuneResult",
     "lr_find",
 ]

@@ -1,5 +1,6 @@
 """What a tune trains by: from the highest rate to curves, of one shape at every length."""
 
+from types import FunctionType
 from typing import Any, Callable, Dict, Union
 
 from .. import _check
@@ -37,7 +38,7 @@ def curves_of(owner: str, policy: Policy, length: int, hypers: HyperParameters) 
     """
     if isinstance(policy, Schedule):
         return _scaled(owner, policy, length)
-    if callable(policy) and not isinstance(policy, type):
+    if isinstance(policy, FunctionType):
         return policy
     named: Dict[str, CurvesOf] = {
         "one_cycle": lambda rate: one_cycle(rate, moms=usual_moms(hypers)),

@@ -128,13 +128,17 @@ class Trials:
         self.best = None if file is None else file.best
         self.place: Optional[Callable[[], None]] = None
 
-    def began(self, rate: float) -> float:
-        """Return the loss before a training; without held-out data that of one update."""
+    def begin(self, rate: float) -> float:
+        """Return the loss before a training; without held-out data that of one update at `rate`."""
 
         def before() -> float:
-            return self._iterate(rate, 1)[0] if self._validation is None else self._validated()
+            if self._validation is not None:
+                return self._validated()
+            self._prepare()
+            return next(_losses_at(self._learner, [rate]))
 
-        return self._from_the_start(before)
+        self._began = self._from_the_start(before)
+        return self._began
 
     def measure(self, rate: float, updates: int) -> float:
         """Return the loss after a trial, infinite where that diverged."""
@@ -146,11 +150,6 @@ class Trials:
             self._file.write(self.done, self.best)
         self._bar.end(updates)
         return trial.loss
-
-    @property
-    def best_loss(self) -> float:
-        """The lowest loss of the trials of the whole length."""
-        return min((one.loss for one in self.done if one.length == self._length), default=math.inf)
 
     def _tried(self, rate: float, updates: int) -> Trial:
         start = time.perf_counter()
@@ -170,7 +169,7 @@ class Trials:
         if not all(map(math.isfinite, losses)):
             return math.inf, losses
         loss = self._judged(losses)
-        if self._keep and updates == self._length and loss < self.best_loss:
+        if self._keep and updates == self._length and loss < min(self._best_loss, self._began):
             self.best = None  # so that there are never two beside the start
             self.best, self.place = self._learner.as_data(), self._learner.bookmark()
         return loss, losses
@@ -187,10 +186,7 @@ class Trials:
 
     def _iterate(self, rate: float, updates: int) -> List[float]:
         """Train by iterations along the rate's curve, to where a loss is not finite."""
-        for trainer in listed(self._learner.trainer):
-            trainer.optimizer.lr_scheduler = None
-        if isinstance(self._learner, IterationLearner):
-            self._learner.forget_gradients()
+        self._prepare()
         curve, losses = self._curves(rate)["lr"], []
         rates = [float(curve(position_of(n, updates))) for n in range(1, updates + 1)]
         for loss in _losses_at(self._learner, rates):
@@ -199,6 +195,12 @@ class Trials:
             if not math.isfinite(loss):
                 break
         return losses
+
+    def _prepare(self) -> None:
+        for trainer in listed(self._learner.trainer):
+            trainer.optimizer.lr_scheduler = None
+        if isinstance(self._learner, IterationLearner):
+            self._learner.forget_gradients()
 
     def _judged(self, losses: List[float]) -> float:
         if self._validation is None:
@@ -213,6 +215,10 @@ class Trials:
         with afterwards(GlobalState.get().put_back):
             values = self._learner.validate(self._validation, ())
         return self._workers.means({"valid_loss": float(values["valid_loss"])})["valid_loss"]
+
+    @property
+    def _best_loss(self) -> float:
+        return min((one.loss for one in self.done if one.length == self._length), default=math.inf)
 
     @property
     def _has_fits(self) -> bool:

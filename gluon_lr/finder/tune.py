@@ -109,7 +109,7 @@ class Tuning:
                 bar,
                 file,
             )
-            began = trials.began(self._start(self._length))
+            began = trials.begin(self._start(self._length))
             found = climb(
                 trials.measure,
                 began,
