@@ -99,6 +99,16 @@ def test_a_search_is_the_same_on_all_workers_and_leaves_no_trace(tmp_path):
     assert (anothers["reason"], anothers["losses"]) == ("NOT_FINITE", [1.5] * 12 + ["nan"])
 
 
+def test_a_tune_is_the_same_on_all_workers(tmp_path):
+    outcome = alike(workers_of("tune", tmp_path))
+    alone = together.alone("tune")
+    outcome.pop("seconds"), alone.pop("seconds")
+    assert_close({**outcome, "lrs": 0}, {**alone, "lrs": 0})
+    np.testing.assert_allclose(outcome["kept"], alone["kept"], rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(outcome["trials"], alone["trials"], rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(outcome["suggestions"], alone["suggestions"], rtol=1e-3)
+
+
 def test_one_worker_writes_and_all_stop_and_go_on_together(tmp_path):
     first, second = workers_of("stop_and_go_on", tmp_path)
     ends = first.pop("end"), second.pop("end")

@@ -204,6 +204,23 @@ def find():
     )
 
 
+def tune():
+    """Tune in the middle of training, keep a training, and train on."""
+    learner = make_learner(valid_loader=make_loader())
+    learner.iteration()
+    tuned = LRFinder(learner).tune(8, 40)
+    learner.fit_one_cycle(2, "tune")
+    kept = learner.recorder.losses.tolist()
+    learner.fit(1, 0.1)
+    return what_came_of(
+        learner,
+        kept=kept,
+        trials=[one[:3] for result in (tuned, learner.tuned) for one in result.trials],
+        suggestions=[tuned.suggestion, learner.tuned.suggestion],
+        seconds=[one.seconds for one in tuned.trials],
+    )
+
+
 class NaNAt:
     """The loss of a learner, which on the second worker, and no other, is NaN at the n-th call."""
 

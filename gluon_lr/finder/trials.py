@@ -154,7 +154,8 @@ class Trials:
     def _tried(self, rate: float, updates: int) -> Trial:
         start = time.perf_counter()
         loss, losses = self._from_the_start(lambda: self._trained(rate, updates))
-        return Trial(rate, updates, loss, time.perf_counter() - start, tuple(losses))
+        seconds = self._workers.of_first(time.perf_counter() - start)
+        return Trial(rate, updates, loss, seconds, tuple(losses))
 
     def _from_the_start(self, action: Callable[[], Result]) -> Result:
         """Return what `action` does, after which the learner is again where it was before."""
