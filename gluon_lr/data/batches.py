@@ -12,7 +12,7 @@ from ..state.memory import Memory
 from ..state.transaction import Kept, Transaction, afterwards
 from .batch_split import BatchSplit, IndexShares, Share, own_part
 from .data_iter import DataIterPasses, passes_of
-from .held_out import Held, HeldBatches, HeldSamples, Indices, nothing_to_hold_out
+from .held_out import Held, HeldBatches, HeldSamples, nothing_to_hold_out
 from .place import LoaderMemory, Moment, Place
 from .structure import Batch, mapped
 
@@ -275,14 +275,7 @@ class Batches:
     def _find_samples(self, share: float, most: int) -> Tuple[HeldSamples, List[Batch]]:
         loader: Any = self._loader
         self._draw_alike()
-        drawn: List[Indices] = []
-        indices = 0
-        for batch in loader._batch_sampler:  # it may be without end
-            drawn.append(list(batch))
-            indices += len(drawn[-1])
-            if indices >= len(loader._dataset):
-                break
-        held = HeldSamples(loader._batch_sampler, drawn, share, most)
+        held = HeldSamples(loader, share, most)
         with _SamplerExchanged(loader, held.batches) as again, again:
             return held, list(loader)
 

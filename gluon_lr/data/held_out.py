@@ -1,7 +1,8 @@
 """A share of the training data that is held out: single samples, or whole batches."""
 
 import hashlib
-from typing import Any, Iterable, Iterator, List, NamedTuple, Union
+import itertools
+from typing import AbstractSet, Any, Iterable, Iterator, List, NamedTuple, Union
 
 from .. import _check
 from .._mxnet import mx
@@ -51,17 +52,15 @@ class HeldBatches(NamedTuple):
 
 
 class HeldSamples:
-    """Samples that are held out, by their indices.
+    """Samples of a DataLoader that are held out, by their indices.
 
     An order of the indices that depends on nothing else decides which these are, so that all
     passes and workers have the same.
 
     Parameters
     ----------
-    batch_sampler : iterable
-        Yields the indices of each batch.
-    drawn : list of lists
-        The batches of a pass of it, or the first ones of a long one.
+    loader : mx.gluon.data.DataLoader
+        Its sampler is passed through once; of one without end as much as the dataset is long.
     share : float
         What part of the samples to hold out.
     most : int
@@ -78,43 +77,47 @@ class HeldSamples:
         Where there are fewer than two samples.
     """
 
-    def __init__(self, batch_sampler: Any, drawn: List[Indices], share: float, most: int) -> None:
-        indices = dict.fromkeys(index for batch in drawn for index in batch)
+    def __init__(self, loader: Any, share: float, most: int) -> None:
+        batch_sampler = loader._batch_sampler
+        self._are_of_one_size = type(batch_sampler) in _OF_ONE_SIZE
+        if self._are_of_one_size:
+            batches = [_pass_of(batch_sampler._sampler, loader)]
+            self._size = int(batch_sampler._batch_size)
+        else:
+            batches = [list(batch) for batch in _pass_of(batch_sampler, loader)]
+            self._size = max(map(len, batches), default=0)
+        indices = dict.fromkeys(index for batch in batches for index in batch)
         if len(indices) < 2:
             raise nothing_to_hold_out("sample")
         count = min(max(round(share * len(indices)), 1), most)
         held = sorted(indices, key=_place_in_order)[:count]
         self._held = frozenset(held)
-        self._are_of_one_size = type(batch_sampler) in _OF_ONE_SIZE
-        self._keeps_rest = getattr(batch_sampler, "_last_batch", None) == "keep"
-        self._size = max(map(len, drawn))
-        self._drawn = len(drawn)
-        self._remaining = sum(1 for _ in self.without(drawn))
         self.batches = [held[n : n + self._size] for n in range(0, count, self._size)]
 
-    def without(self, batches: Iterable[Indices]) -> Iterator[Indices]:
-        """Yield batches without what is held out; where they are of one size, of that size again.
+        left = [sum(one not in self._held for one in batch) for batch in batches]
+        whole, rest = divmod(sum(left), self._size)
+        self._keeps_rest = not whole or getattr(batch_sampler, "_last_batch", None) == "keep"
+        of_one_size = whole + (rest > 0 and self._keeps_rest)
+        self._length = of_one_size if self._are_of_one_size else sum(n > 0 for n in left)
 
-        As many samples as do not fill a batch come where the batch sampler keeps such a rest, and
-        where there are no others.
+    def without(self, batch_sampler: Any) -> Iterable[Indices]:
+        """Return what a batch sampler yields, without what is held out.
+
+        Batches are of one size again, where they were. As many samples as do not fill one come
+        where the batch sampler keeps such a rest, and where there are no others.
         """
-        remaining = ([one for one in batch if one not in self._held] for batch in batches)
-        return self._filled(remaining) if self._are_of_one_size else filter(None, remaining)
+        if not self._are_of_one_size:
+            left = ([one for one in batch if one not in self._held] for batch in batch_sampler)
+            return filter(None, left)
+        sampler = _Without(batch_sampler._sampler, self._held)
+        if isinstance(batch_sampler, ContinuousBatchSampler):
+            return ContinuousBatchSampler(sampler, self._size)
+        last_batch = "keep" if self._keeps_rest else "discard"
+        return mx.gluon.data.BatchSampler(sampler, self._size, last_batch)
 
     def remaining(self, length: int) -> int:
-        """Return how many batches of a pass of that length are left for the training."""
-        return max(length * self._remaining // self._drawn, 1)
-
-    def _filled(self, batches: Iterable[Indices]) -> Iterator[Indices]:
-        rest: Indices = []
-        is_whole = True
-        for batch in batches:
-            rest += batch
-            if len(rest) >= self._size:
-                yield rest[: self._size]
-                rest, is_whole = rest[self._size :], False
-        if rest and (self._keeps_rest or is_whole):
-            yield rest
+        """Return how many batches of a pass are left for the training."""
+        return self._length
 
 
 Held = Union[HeldBatches, HeldSamples]
@@ -129,3 +132,22 @@ def nothing_to_hold_out(kind: str) -> ValueError:
 
 def _place_in_order(index: Any) -> bytes:
     return hashlib.blake2b(repr(index).encode(), digest_size=8).digest()
+
+
+class _Without:
+    """A sampler without what is held out."""
+
+    def __init__(self, sampler: Iterable[Any], held: AbstractSet[Any]) -> None:
+        self._sampler = sampler
+        self._held = held
+
+    def __iter__(self) -> Iterator[Any]:
+        return (index for index in self._sampler if index not in self._held)
+
+
+def _pass_of(sampler: Any, loader: Any) -> List[Any]:
+    try:
+        length = len(sampler)
+    except (TypeError, NotImplementedError):  # perhaps without end
+        length = len(loader._dataset)
+    return list(itertools.islice(sampler, length))
