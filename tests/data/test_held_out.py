@@ -1,6 +1,7 @@
 """A share of the data is held out: never trained on in the block, and there again after it."""
 
 import itertools
+import json
 import random
 from types import SimpleNamespace
 
@@ -10,8 +11,8 @@ import pytest
 from conftest import assert_same_arrays, let_workers_finish, weights
 from interruptions import Interrupted, pressed, raised
 
-from gluon_lr import ContinuousBatchSampler, Learner, preserved
-from gluon_lr._mxnet import mx, nd
+from gluon_lr import ContinuousBatchSampler, preserved
+from gluon_lr._mxnet import MXNET_2, mx, nd
 from gluon_lr.data.batches import Batches
 
 gluon_data = mx.gluon.data
@@ -127,11 +128,10 @@ def test_batches_of_a_sampler_of_its_own_kind_are_not_mixed():
     assert taken == [bucket for bucket in left if bucket]
 
 
-@pytest.mark.parametrize("settings", [{"thread_pool": True}, {"try_nopython": False}])
-def test_workers_read_what_is_held_out(settings):
-    if "try_nopython" in settings and not hasattr(gluon_data.DataLoader, "_mx_iter"):
-        settings = {}
-    loader = shuffled(20, 3, num_workers=1, **settings)
+@pytest.mark.parametrize("thread_pool", [False, True])
+def test_workers_read_what_is_held_out(thread_pool):
+    in_python = {"try_nopython": False} if MXNET_2 else {}
+    loader = shuffled(20, 3, num_workers=1, thread_pool=thread_pool, **in_python)
     with Block(loader) as block:
         taken = block.take_pass() + block.take_pass()
         block.batches.close()
@@ -204,7 +204,8 @@ def test_what_has_one_pass_holds_out_of_what_comes_next_and_gives_it_again(name,
         again.next()
     held, found = again.find_held_out(0.2, 4)
     found = [in_a_row(batch) for batch in found]
-    assert found == [one for one in expected[1::5] if one in expected[before:]][: len(found)]
+    places = [n for n in range(before, 40) if n % 5 == 1]
+    assert found == [expected[n] for n in places[: len(found)]]
     for _ in range(2):
         with again.place_kept(), again.held_out(held):
             trials = []
@@ -218,7 +219,7 @@ def test_what_has_one_pass_holds_out_of_what_comes_next_and_gives_it_again(name,
 
 @pytest.mark.parametrize("loader", [batches(1), shuffled(1, 4), iter(batches(1))])
 def test_of_one_batch_alone_nothing_can_be_held_out(loader):
-    with pytest.raises(ValueError, match="`validation` must be given|yields a batch"):
+    with pytest.raises(ValueError, match=r"`validation` must be given|yields a batch"):
         Block(loader)
 
 
@@ -238,16 +239,18 @@ def test_arguments_out_of_bounds(settings, error):
         loaders.make("list in place").hold_out(**settings)
 
 
-@pytest.mark.parametrize("make_loader", [lambda: shuffled(32, 4), lambda: batches(9, 4), data_iter])
+def through_json(data):
+    return json.loads(json.dumps(data))
+
+
+@pytest.mark.parametrize("make_loader", [lambda: shuffled(32, 4), lambda: batches(9, 4)])
 def test_workers_that_split_batches_hold_out_the_same(make_loader):
     def of_worker(rank, count=2):
-        workers = SimpleNamespace(count=count, rank=rank, of_first=lambda data: data)
+        workers = SimpleNamespace(count=count, rank=rank, of_first=through_json)
         np.random.seed(4)
         with Block(make_loader(), workers=workers) as block:
             return block.held, block.take_pass()
 
-    if make_loader is data_iter:
-        pytest.skip("a DataBatch")
     held, alone = of_worker(0, count=1)
     first, second = of_worker(0), of_worker(1)
     assert first[0] == second[0] == held
@@ -308,21 +311,17 @@ def test_a_fit_in_the_block_ends_its_passes_where_the_loader_does(name):
     assert learner.iterations_per_epoch == length
 
 
-class Broken(Exception):
-    pass
-
-
-@pytest.mark.parametrize("error", [Broken, KeyboardInterrupt])
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
 @pytest.mark.parametrize("name", ["own generator", "own loader", "rollover"])
 def test_all_is_as_before_after_an_error_in_the_block(name, error):
     learner = loaders.make(name)
     for _ in range(3):
         learner.iteration()
-    with pytest.raises(error):  # noqa: SIM117
-        with preserved(learner.net, learner.trainer), learner.hold_out() as held, held:
-            for _ in range(7):
-                learner.iteration(0.1)
-            raise error
+    kept = preserved(learner.net, learner.trainer)
+    with pytest.raises(error), kept, learner.hold_out() as held, held:
+        for _ in range(7):
+            learner.iteration(0.1)
+        raise error
     assert_same_arrays(after(learner), without(name))
 
 
@@ -350,8 +349,10 @@ def of_iterator():
     return learner
 
 
-@pytest.mark.parametrize("interrupt", [raised, pressed])
-@pytest.mark.parametrize("name", ["own generator", "own loader", "iterator"])
+@pytest.mark.parametrize(
+    ("name", "interrupt"),
+    [("own generator", pressed), ("own loader", raised), ("iterator", pressed)],
+)
 def test_ctrl_c_anywhere(name, interrupt):
     def make():
         if name == "iterator":
@@ -363,16 +364,16 @@ def test_ctrl_c_anywhere(name, interrupt):
 
     def interrupted(learner):
         def action():
-            with preserved(learner.net, learner.trainer) as kept, kept:
-                with learner.hold_out(most=2) as held, held:
-                    for _ in range(3):
-                        learner.enqueue(0.1)
+            kept = preserved(learner.net, learner.trainer)
+            with kept as again, again, learner.hold_out(most=2) as held, held:
+                for _ in range(3):
+                    learner.enqueue(0.1)
 
         return Interrupted(action, "hold_out")
 
     expected = after(make())
     places = interrupted(make()).places()
-    for place in np.random.RandomState(1).choice(places, 25, replace=False):
+    for place in np.random.RandomState(1).choice(places, 12, replace=False):
         learner = make()
         assert interrupted(learner).at(place, interrupt)
         assert_same_arrays(after(learner), expected)
