@@ -359,12 +359,13 @@ class Batches:
     def _begin_pass(self) -> Optional[Any]:
         """Begin a pass of the loader and return its first batch; None where there is none."""
         loader: Any = self._loader
-        if not draws_indices(loader):
+        held = self._held if isinstance(self._held, HeldSamples) else None
+        if held is None and not self._splits_indices:
             self._iterator = iter(loader)
             return next(self._iterator, None)
         batches = loader._batch_sampler
-        if isinstance(self._held, HeldSamples):
-            batches = self._held.without(batches)
+        if held is not None:
+            batches = held.without(batches)
         if self._splits_indices:
             batches = IndexShares(batches, self._workers)
             self._own = batches.own
@@ -478,6 +479,8 @@ class _AnotherPass(Kept):
         batches._iterator = batches._ahead = batches._given = None
         batches._drawn, batches._used, batches._ended = 0, 0, False
         batches._kept = deque()
+        for name in _begun_ahead(batches._loader):  # the memory has it
+            setattr(batches._loader, name, None)
 
     def put_back(self) -> None:
         passing = self._batches._iterator
@@ -516,11 +519,18 @@ class _SamplerExchanged(Kept):
     # is the private attribute that is exchanged.
 
     def __init__(self, loader: Any, other: Any) -> None:
-        super().__init__(loader, "_batch_sampler")
+        super().__init__(loader, "_batch_sampler", *_begun_ahead(loader))
         self._other = other
 
     def begin(self) -> None:
+        for name in self._values:
+            setattr(self._owner, name, None)
         self._owner._batch_sampler = self._other
+
+
+def _begun_ahead(loader: Any) -> List[str]:
+    """Return what 1.9's DataLoader calls the next pass, which it begins ahead by auto_reload."""
+    return ["_iter"] if draws_indices(loader) and hasattr(loader, "_iter") else []
 
 
 def _start_over(loader: Any) -> None:
