@@ -9,7 +9,7 @@ import numpy as np
 from .. import _check
 from .._interrupts import uninterrupted
 from .._mxnet import amp, mx
-from .._trainer import loss_scaler_of, scale_of
+from .._trainer import check_rates, loss_scaler_of, scale_of
 from ..data.batch_split import BatchSplit, Share
 from ..data.batches import Batches, one_pass
 from ..data.held_out import HeldOut
@@ -174,7 +174,8 @@ class IterationLearner:
         Raises
         ------
         ValueError
-            On a negative or non-finite rate, and where the data loader yields nothing.
+            On a negative or non-finite rate; on one of 0 with FTML, Ftrl or SGLD, which would
+            leave no finite weights; where the data loader yields nothing.
         """
         return float(self.enqueue(lr, take_step))
 
@@ -196,8 +197,7 @@ class IterationLearner:
         ValueError
             As :meth:`iteration`.
         """
-        if lr is not None:
-            lr = _check.rate("Learner.iteration", "lr", lr)
+        lr = self._checked("Learner.iteration", lr, take_step)
         self.prepare()
         share = self._next_share()
         self.batch = share.batch
@@ -264,8 +264,7 @@ class IterationLearner:
         lr : float, optional
             As :meth:`iteration` takes it.
         """
-        if lr is not None:
-            lr = _check.rate("Learner.make_update", "lr", lr)
+        lr = self._checked("Learner.make_update", lr)
         if self._update.losses:
             with contextlib.suppress(CancelBatchException):
                 self.divisor = self._update.divisor
@@ -565,6 +564,15 @@ class IterationLearner:
         with amp.scale_loss(losses, self.trainer) as scaled:
             return list(scaled)
 
+    def _checked(self, owner: str, lr: Optional[float], steps: bool = True) -> Optional[float]:
+        """Return a rate that a method was given, after a check that an update can be made at it."""
+        if lr is None:
+            return None
+        lr = _check.rate(owner, "lr", lr)
+        if steps:
+            check_rates(owner, self.trainer, lr)
+        return lr
+
     def _step(self, lr: Optional[float]) -> None:
         if lr is None:
             self._update_weights()
@@ -585,6 +593,7 @@ class IterationLearner:
         self.tell("before_step")
         if self._updated is None:
             warn_of_unused(self.trainer)
+        check_rates("Learner", self.trainer)
         self._updating()
         update_weights(self.trainer, self.divisor)
         set_added_up_to_zero(self.trainer)
