@@ -139,13 +139,7 @@ class Batches:
         with generators as again, again, kept as once_more, once_more:
             if draws_indices(self._loader):
                 return self._find_samples(share, most)
-            held = HeldBatches(round(1 / share))
-            for _ in range(2):  # the rest of a pass may have none
-                batches = self._batches_of_pass(held, most)
-                if batches:
-                    return held, batches
-                self._used = 0
-            raise nothing_to_hold_out("batch")
+            return self._find_batches(share, most)
 
     def held_out(self, held: Held) -> Transaction:
         """Give, within the block, the batches without what is held out.
@@ -260,17 +254,21 @@ class Batches:
     def _holds_out(self, draw: "_Draw") -> bool:
         return isinstance(self._held, HeldBatches) and self._held.holds(draw.place)
 
-    def _batches_of_pass(self, held: HeldBatches, most: int) -> List[Batch]:
-        """Read what of the pass, or of its rest, is held out, until there are so many samples."""
-        batches: List[Batch] = []
-        samples = 0
-        while samples < most and self._has_next():
-            draw = self._kept[self._at]
-            if held.holds(draw.place):
-                batches.append(draw.share.batch)
-                samples += self._split.size(draw.share.batch)
-            self.move_on()
-        return batches
+    def _find_batches(self, share: float, most: int) -> Tuple[HeldBatches, List[Batch]]:
+        """Read a pass, after the rest of one that has begun, until there are so many samples."""
+        held, batches, samples = HeldBatches(round(1 / share)), [], 0
+        begins_again = not hasattr(self._loader, "__next__")
+        for _ in range(2 if self._used and begins_again else 1):
+            while samples < most and self._has_next():
+                draw = self._kept[self._at]
+                if held.holds(draw.place):
+                    batches.append(draw.share.batch)
+                    samples += self._split.size(draw.share.batch)
+                self.move_on()
+            self._used = 0
+        if not batches:
+            raise nothing_to_hold_out("batch")
+        return held, batches
 
     def _find_samples(self, share: float, most: int) -> Tuple[HeldSamples, List[Batch]]:
         loader: Any = self._loader

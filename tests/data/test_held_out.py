@@ -216,6 +216,7 @@ def test_what_has_one_pass_holds_out_of_what_comes_next_and_gives_it_again(name,
     found = [in_a_row(batch) for batch in found]
     places = [n for n in range(before, 40) if n % 5 == 1]
     assert found == [expected[n] for n in places[: len(found)]]
+    assert len(found) == (4 if name == "endless" else 2)
     for _ in range(2):
         with again.place_kept(), again.held_out(held):
             trials = []
@@ -229,7 +230,7 @@ def test_what_has_one_pass_holds_out_of_what_comes_next_and_gives_it_again(name,
 
 @pytest.mark.parametrize("loader", [batches(1), shuffled(1, 4), iter(batches(1))])
 def test_of_one_batch_alone_nothing_can_be_held_out(loader):
-    with pytest.raises(ValueError, match=r"`validation` must be given|yields a batch"):
+    with pytest.raises(ValueError, match="`validation` must be given"):
         Block(loader)
 
 
