@@ -9,6 +9,9 @@ from typing import Any, Iterable, Iterator, List, Optional, Tuple
 from . import _check
 from ._mxnet import lay_out_plainly, mx
 
+# FTML and Ftrl divide by the rate; SGLD draws noise of that variance
+_NOT_AT_RATE_0 = (mx.optimizer.FTML, mx.optimizer.Ftrl, mx.optimizer.SGLD)
+
 
 def prepare(trainer: mx.gluon.Trainer) -> None:
     """Make the KVStore, where a trainer has made none yet, and give it the weights."""
@@ -69,6 +72,37 @@ def check_updates_here(owner: str, trainer: mx.gluon.Trainer) -> None:
             "or move the rate by an lr_scheduler of the optimizer, which the servers get too."
         )
         raise ValueError(_check.message(owner, "trainer", constraint, value, remedy))
+
+
+def check_rates(owner: str, trainer: mx.gluon.Trainer, lr: Optional[float] = None) -> None:
+    """Raise a ValueError where an update at the trainer's rates would leave no finite weights.
+
+    That is at a rate of 0, with optimizers that divide by it. Nothing has changed then.
+
+    Parameters
+    ----------
+    owner : str
+        Who makes the update, for the message.
+    trainer : mx.gluon.Trainer
+        Whose update comes next.
+    lr : float, optional
+        Its rate; by default the trainer's own, or what its lr_scheduler says.
+    """
+    optimizer = trainer.optimizer
+    if not isinstance(optimizer, _NOT_AT_RATE_0):
+        return
+    if lr is None:
+        scheduler = optimizer.lr_scheduler
+        lr = optimizer.lr if scheduler is None else scheduler(optimizer.num_update + 1)
+    trained = [one for one in parameters_of(trainer) if one.grad_req != "null"]
+    if all(lr * parameter.lr_mult for parameter in trained):
+        return
+    constraint = f"above 0 for all parameters with {type(optimizer).__name__}, not finite at 0"
+    if isinstance(optimizer, mx.optimizer.Ftrl):
+        remedy = "Keep it constant: Ftrl's weights are in proportion to it, and go to 0 with it."
+    else:
+        remedy = "End the schedule above 0: finish_lr=1e-8, or schedule.clip(low=1e-8)."
+    raise ValueError(_check.message(owner, "lr", constraint, 0.0, remedy))
 
 
 def check_no_compression(owner: str, trainer: mx.gluon.Trainer) -> None:

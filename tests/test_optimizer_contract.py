@@ -268,6 +268,21 @@ def test_a_constant_schedule_is_the_learning_rate_in_every_optimizer(name, given
     assert np.abs(expected[-1] - expected[1]).max() > 0
 
 
+EVERY_OPTIMIZER = sorted({*mx.optimizer.Optimizer.opt_registry} - {"test", "groupadagrad"})
+
+
+@pytest.mark.parametrize("fit", [("fit_one_cycle", 3), ("fit_sgdr", 2, 1), ("fit_flat_cos", 3)])
+@pytest.mark.parametrize("name", EVERY_OPTIMIZER)
+def test_the_fits_along_curves_end_with_finite_weights_by_every_optimizer(name, fit):
+    method, *lengths = fit
+    learner = make_learner(optimizer=name, finite=True)
+    learner.progress = False
+    getattr(learner, method)(*lengths, 0.01)
+    assert all(np.isfinite(one).all() for one in weights(learner))
+    assert np.isfinite(learner.recorder.losses).all()
+    assert len(learner.recorder) == 12
+
+
 @pytest.mark.skipif(MXNET_2, reason="MXNet 2.0 removed mx.mod.Module")
 @every
 def test_in_module_fit(schedule):

@@ -107,6 +107,10 @@ class BatchSplit:
         """Return the part of a batch that some of its samples are; after :meth:`samples`."""
         return self._part(batch, samples, ())
 
+    def size(self, batch: Batch) -> int:
+        """Return the samples of the longest array, 1 where there is none: a batch for no split."""
+        return max((self._length(array) for array in arrays_in(batch) if array.ndim), default=1)
+
     def over_contexts(
         self, batch: Batch, contexts: Sequence[mx.Context]
     ) -> Tuple[List[Batch], int]:

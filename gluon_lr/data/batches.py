@@ -2,7 +2,7 @@
 
 from collections import deque
 from functools import partial
-from typing import Any, Callable, Deque, Iterable, Iterator, List, NamedTuple, Optional
+from typing import Any, Callable, Deque, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from .. import _check
 from .._interrupts import uninterrupted
@@ -10,9 +10,10 @@ from .._mxnet import draws_indices, mx, threads_of
 from ..distributed.workers import Workers
 from ..state.generators import GlobalState
 from ..state.memory import Memory
-from ..state.transaction import Kept, Transaction
+from ..state.transaction import Kept, Transaction, afterwards
 from .batch_split import BatchSplit, IndexShares, Share, own_part
 from .data_iter import DataIterPasses, passes_of
+from .held_out import Held, HeldBatches, HeldSamples, nothing_to_hold_out
 from .place import LoaderMemory, Moment, Place
 from .structure import Batch, mapped
 
@@ -59,10 +60,12 @@ class Batches:
         self._given: Optional[int] = None  # how many of these, in a block that keeps the place
         self._used = 0  # batches that were moved on from, of the pass they are in
         self._opened: Optional[_Opening] = None  # of the last reading
+        self._held: Optional[Held] = None  # what is held out
 
     def __len__(self) -> int:
         """Return the batches of a pass; a TypeError where the loader does not tell them."""
-        return len(self._loader)  # type: ignore[arg-type]
+        length = len(self._loader)  # type: ignore[arg-type]
+        return length if self._held is None else self._held.remaining(length)
 
     def next(self) -> Share:
         """Return the next batch, or what this worker has of it; after the last one the first.
@@ -79,31 +82,30 @@ class Batches:
     def peek(self) -> Share:
         """Return what :meth:`next` does, and again the same until :meth:`move_on`."""
         self.catch_up()
-        place = self._given or 0
-        if place == len(self._kept):
+        if self._at == len(self._kept):
             self._keep(self._read)
-        draw = self._kept[place]
+        draw = self._kept[self._at]
+        if self._holds_out(draw):
+            self._pass_over()
+            return self.peek()
         if draw.after is not None and GlobalState.get() == draw.before:
             draw.after.put_back()
-        return draw.share
+        return self._part_of(draw.share)
 
     def move_on(self) -> None:
         """Be done with what :meth:`peek` has returned."""
-        draw = self._kept[self._given or 0]
-        self._used = 1 if draw.opens else self._used + 1
-        if self._given is None:
-            self._kept.popleft()
-        else:
-            self._given += 1
+        self._used = 1 if self._kept[self._at].opens else self._used + 1
+        self._pass_over()
 
     @uninterrupted
     def has_more(self) -> bool:
         """Say whether the pass has another batch, which is read for that."""
         self.catch_up()
-        place = self._given or 0
-        if place < len(self._kept):
-            return not self._used or not self._kept[place].opens
-        return self._keep(self._read_on if self._used else self._read)
+        while self._has_next():
+            if not self._holds_out(self._kept[self._at]):
+                return True
+            self._pass_over()
+        return False
 
     def place_kept(self) -> Transaction:
         """Give the batches of another pass within the block, and go on as before after it.
@@ -117,6 +119,35 @@ class Batches:
         if self._can_hold_iterator and Memory(self._loader).has_iterator:
             return _GivenAgain(self)
         return _AnotherPass(self)
+
+    def find_held_out(self, share: float, most: int) -> Tuple[Held, List[Batch]]:
+        """Return what :meth:`held_out` is to hold out, and its batches; nothing moves on.
+
+        Parameters
+        ----------
+        share : float
+            What part of the data, above 0 and at most 0.5.
+        most : int
+            How many samples at most; one batch at least, where batches are held out.
+
+        Raises
+        ------
+        ValueError
+            Where a pass has one sample alone, or one batch.
+        """
+        self.catch_up()
+        generators, kept = afterwards(GlobalState.get().put_back), self.place_kept()
+        with generators as again, again, kept as once_more, once_more:
+            if draws_indices(self._loader):
+                return self._find_samples(share, most)
+            return self._find_batches(share, most)
+
+    def held_out(self, held: Held) -> Transaction:
+        """Give, within the block, the batches without what is held out.
+
+        It is to be in a block of :meth:`place_kept`.
+        """
+        return _HoldingOut(self, held)
 
     def place(self) -> Place:
         """Return the place in the data, to :meth:`go_to` in another process as well."""
@@ -198,7 +229,7 @@ class Batches:
                 if share is None:  # the loader has become shorter
                     break
                 if number >= place.drawn - place.again:
-                    self._kept.append(_Draw(share))
+                    self._kept.append(_Draw(share, self._drawn))
             self._used = place.drawn - place.again
             self._put_back(place.now)
             self._ahead = None
@@ -235,6 +266,49 @@ class Batches:
         if iterator is not None:
             _start_over(self._loader)
 
+    @property
+    def _at(self) -> int:
+        """Where among those that are kept the next batch is, or will be."""
+        return self._given or 0
+
+    def _pass_over(self) -> None:
+        if self._given is None:
+            self._kept.popleft()
+        else:
+            self._given += 1
+
+    @uninterrupted
+    def _has_next(self) -> bool:
+        if self._at < len(self._kept):
+            return not self._used or not self._kept[self._at].opens
+        return self._keep(self._read_on if self._used else self._read)
+
+    def _holds_out(self, draw: "_Draw") -> bool:
+        return isinstance(self._held, HeldBatches) and self._held.holds(draw.place)
+
+    def _find_batches(self, share: float, most: int) -> Tuple[HeldBatches, List[Batch]]:
+        """Read a pass, after the rest of one that has begun, until there are so many samples."""
+        held, batches, samples = HeldBatches(round(1 / share)), [], 0
+        begins_again = not hasattr(self._loader, "__next__")
+        for _ in range(2 if self._used and begins_again else 1):
+            while samples < most and self._has_next():
+                draw = self._kept[self._at]
+                if held.holds(draw.place):
+                    batches.append(draw.share.batch)
+                    samples += self._split.size(draw.share.batch)
+                self.move_on()
+            self._used = 0
+        if not batches:
+            raise nothing_to_hold_out("batch")
+        return held, batches
+
+    def _find_samples(self, share: float, most: int) -> Tuple[HeldSamples, List[Batch]]:
+        loader: Any = self._loader
+        self._draw_alike()
+        held = HeldSamples(loader, share, most)
+        with _SamplerExchanged(loader, held.batches) as again, again:
+            return held, list(loader)
+
     def _moment(self) -> Moment:
         return Moment(GlobalState.get(), self._memory.now())
 
@@ -253,11 +327,12 @@ class Batches:
         if share is None:
             return False
         if before is None:
-            self._kept.append(_Draw(share, self._opened))
+            self._kept.append(_Draw(share, self._drawn, self._opened))
             return True
         if self._has_one_pass:  # later batches may come in the same arrays
             share = share._replace(batch=mapped(lambda array: array.copy(), share.batch))
-        self._kept.append(_Draw(share, self._opened, before, GlobalState.get()))
+        draw = _Draw(share, self._drawn, self._opened, before, GlobalState.get())
+        self._kept.append(draw)
         return True
 
     def _read(self) -> Share:
@@ -313,13 +388,18 @@ class Batches:
 
     def _begin_pass(self) -> Optional[Any]:
         """Begin a pass of the loader and return its first batch; None where there is none."""
-        if not self._splits_indices:
-            self._iterator = iter(self._loader)
-            return next(self._iterator, None)
         loader: Any = self._loader
-        shares = IndexShares(loader._batch_sampler, self._workers)
-        self._own = shares.own
-        with _SamplerExchanged(loader, shares):
+        held = self._held if isinstance(self._held, HeldSamples) else None
+        if held is None and not self._splits_indices:
+            self._iterator = iter(loader)
+            return next(self._iterator, None)
+        batches = loader._batch_sampler
+        if held is not None:
+            batches = held.without(batches)
+        if self._splits_indices:
+            batches = IndexShares(batches, self._workers)
+            self._own = batches.own
+        with _SamplerExchanged(loader, batches):
             self._iterator = iter(loader)
             return next(self._iterator, None)
 
@@ -339,12 +419,15 @@ class Batches:
         return not passes_anew and not hasattr(self._loader, "__next__")
 
     def _share(self, batch: Batch) -> Share:
-        if self._splits_indices:
-            return Share(batch, self._own.popleft())
-        if self._workers.count == 1 or not self.split:
-            return Share(batch)
-        part, is_own = own_part(self._split.samples(batch), self._workers)
-        return Share(self._split.part(batch, part), is_own)
+        """Return a batch that was read: the worker's part of it, where indices are split."""
+        return Share(batch, self._own.popleft()) if self._splits_indices else Share(batch)
+
+    def _part_of(self, share: Share) -> Share:
+        """Return the worker's part of what :meth:`_share` has returned."""
+        if self._workers.count == 1 or not self.split or self._splits_indices:
+            return share
+        part, is_own = own_part(self._split.samples(share.batch), self._workers)
+        return Share(self._split.part(share.batch, part), is_own)
 
 
 def one_pass(data_loader: Iterable[Batch], batch_split: BatchSplit) -> Iterator[Batch]:
@@ -387,10 +470,12 @@ class _Opening(NamedTuple):
 class _Draw(NamedTuple):
     """A batch, and the global generators before and after it was drawn, where that counts.
 
-    One that begins a pass has in `opens` where the one before ended.
+    Its place in its pass is from 1 on. One that begins a pass has in `opens` where the one before
+    ended.
     """
 
     share: Share
+    place: int
     opens: Optional[_Opening] = None
     before: Optional[GlobalState] = None
     after: Optional[GlobalState] = None
@@ -424,6 +509,8 @@ class _AnotherPass(Kept):
         batches._iterator = batches._ahead = batches._given = None
         batches._drawn, batches._used, batches._ended = 0, 0, False
         batches._kept = deque()
+        for name in _begun_ahead(batches._loader):  # the memory has it
+            setattr(batches._loader, name, None)
 
     def put_back(self) -> None:
         passing = self._batches._iterator
@@ -444,6 +531,17 @@ class _GivenAgain(Kept):
         self._batches._given = self._batches._given or 0
 
 
+class _HoldingOut(Kept):
+    """A block without what is held out."""
+
+    def __init__(self, batches: Batches, held: Held) -> None:
+        super().__init__(batches, "_held")
+        self._to_hold = held
+
+    def begin(self) -> None:
+        self._owner._held = self._to_hold
+
+
 class _SamplerExchanged(Kept):
     """A block in which a DataLoader draws by another sampler."""
 
@@ -451,11 +549,18 @@ class _SamplerExchanged(Kept):
     # is the private attribute that is exchanged.
 
     def __init__(self, loader: Any, other: Any) -> None:
-        super().__init__(loader, "_batch_sampler")
+        super().__init__(loader, "_batch_sampler", *_begun_ahead(loader))
         self._other = other
 
     def begin(self) -> None:
+        for name in self._values:
+            setattr(self._owner, name, None)
         self._owner._batch_sampler = self._other
+
+
+def _begun_ahead(loader: Any) -> List[str]:
+    """Return what 1.9's DataLoader calls the next pass, which it begins ahead by auto_reload."""
+    return ["_iter"] if draws_indices(loader) and hasattr(loader, "_iter") else []
 
 
 def _start_over(loader: Any) -> None:

@@ -9,7 +9,6 @@ from ..distributed.workers import Workers
 from ..hyper.parameters import HyperParameters
 from ..hyper.scheduling import ParamScheduler
 from ..state.files import PathLike
-from ..state.transaction import Together
 from ..training.iteration import IterationLearner
 from .climb import Found, climb, plan
 from .policy import CurvesOf, Policy, curves_of, name_of
@@ -87,9 +86,8 @@ class Tuning:
         getattr(self._learner, "prepare", self._workers.join)()
         if self._validation is not None or not isinstance(self._learner, IterationLearner):
             return self._tried(self._validation, usual)
-        hold = self._learner.hold_out()
-        with Together(self._learner.place_kept(), hold) as again, again:
-            return self._tried(hold.batches, usual)
+        with self._learner.hold_out() as held, held:
+            return self._tried(held.batches, usual)
 
     def _tried(self, validation: Optional[Iterable[Any]], usual: Optional[float]) -> TuneResult:
         file = None

@@ -166,10 +166,13 @@ class ParamScheduler:
         RuntimeError
             Where there is no `trainer` or no `length`.
         TypeError, ValueError
-            When `n` is not an integer of at least 1, and where a value is not finite.
+            When `n` is not an integer of at least 1, where a value is not finite, and where an
+            optimizer divides by a rate that is 0.
         """
         n = self.position + 1 if n is None else _check.integer("ParamScheduler.step", "n", n, 1)
         self.assign(n)
+        if self._hypers is not None:
+            _trainer.check_rates(type(self).__name__, self._hypers.trainer)
         self.correct_momentum(n)
 
     def assign(self, n: int) -> None:

@@ -9,9 +9,10 @@ import numpy as np
 from .. import _check
 from .._interrupts import uninterrupted
 from .._mxnet import amp, mx
-from .._trainer import loss_scaler_of, scale_of
+from .._trainer import check_rates, loss_scaler_of, scale_of
 from ..data.batch_split import BatchSplit, Share
 from ..data.batches import Batches, one_pass
+from ..data.held_out import HeldOut
 from ..data.structure import Batch, inputs_and_labels
 from ..distributed.workers import Workers
 from ..state.generators import GlobalState
@@ -173,7 +174,8 @@ class IterationLearner:
         Raises
         ------
         ValueError
-            On a negative or non-finite rate, and where the data loader yields nothing.
+            On a negative or non-finite rate; on one of 0 with FTML, Ftrl or SGLD, which would
+            leave no finite weights; where the data loader yields nothing.
         """
         return float(self.enqueue(lr, take_step))
 
@@ -195,8 +197,7 @@ class IterationLearner:
         ValueError
             As :meth:`iteration`.
         """
-        if lr is not None:
-            lr = _check.rate("Learner.iteration", "lr", lr)
+        lr = self._checked("Learner.iteration", lr, take_step)
         self.prepare()
         share = self._next_share()
         self.batch = share.batch
@@ -263,8 +264,7 @@ class IterationLearner:
         lr : float, optional
             As :meth:`iteration` takes it.
         """
-        if lr is not None:
-            lr = _check.rate("Learner.make_update", "lr", lr)
+        lr = self._checked("Learner.make_update", lr)
         if self._update.losses:
             with contextlib.suppress(CancelBatchException):
                 self.divisor = self._update.divisor
@@ -376,6 +376,48 @@ class IterationLearner:
         names = ("_last", "_update", "_updated", "_added_up", "batch", "divisor", "validation")
         return Together(self._batches.place_kept(), Kept(self, *names))
 
+    def hold_out(self, share: float = 0.2, most: int = 1000) -> HeldOut:
+        """Train, within the block, without a share of the data, and judge by that.
+
+        ``with learner.hold_out() as held, held: ... learner.validate(held.batches)``. After the
+        block all goes on as after one of :meth:`place_kept`, which it is besides. Such blocks
+        within it begin at the same place, and hold out the same.
+
+        Of a DataLoader, whose indices can be seen, single samples are held out: always the same,
+        in each pass and on each worker. Batches of a constant size keep it. Of other loaders it
+        is whole batches, by their places in the pass: the second, and each fifth after it. So it
+        is the same samples in all passes of a list, or of what else gives the same batches in
+        each pass; of a loader that shuffles, it is in the first pass alone. What can be passed
+        through only once, an iterator say, holds out of what comes next.
+
+        Parameters
+        ----------
+        share : float
+            What part to hold out, above 0 and at most 0.5. Whole batches: each n-th, with n the
+            nearest to ``1 / share``.
+        most : int
+            Samples to judge by, at least 1; they stay in memory. A DataLoader holds out no more.
+            Of whole batches it is as many as have that together, or a pass has; the others are
+            held out too.
+
+        Returns
+        -------
+        HeldOut
+            The block. Its `batches` is a list of what is held out, of the loader's own structure
+            and by its own transforms.
+
+        Raises
+        ------
+        TypeError, ValueError
+            On an argument outside its bounds; where a pass has one batch alone, or one sample.
+        """
+        share = _check.real("Learner.hold_out", "share", share, above=0, maximum=0.5)
+        most = _check.integer("Learner.hold_out", "most", most, 1)
+        self._check_open()
+        self.prepare()
+        held, batches = self._batches.find_held_out(share, most)
+        return HeldOut(batches, self.place_kept(), self._batches.held_out(held))
+
     def skip_batch(self) -> None:
         """Read the next batch, and do not train on it."""
         self.batch = self._next_share().batch
@@ -440,9 +482,12 @@ class IterationLearner:
             f"{type(self.trainer.optimizer).__name__} at {self.trainer.learning_rate:g})"
         )
 
-    def _next_share(self) -> Share:
+    def _check_open(self) -> None:
         if self._closed:
             raise RuntimeError("Learner: closed; build a new one to go on training.")
+
+    def _next_share(self) -> Share:
+        self._check_open()
         return self._batches.peek()
 
     def _move_on(self) -> None:
@@ -519,6 +564,15 @@ class IterationLearner:
         with amp.scale_loss(losses, self.trainer) as scaled:
             return list(scaled)
 
+    def _checked(self, owner: str, lr: Optional[float], steps: bool = True) -> Optional[float]:
+        """Return a rate that a method was given, after a check that an update can be made at it."""
+        if lr is None:
+            return None
+        lr = _check.rate(owner, "lr", lr)
+        if steps:
+            check_rates(owner, self.trainer, lr)
+        return lr
+
     def _step(self, lr: Optional[float]) -> None:
         if lr is None:
             self._update_weights()
@@ -539,6 +593,7 @@ class IterationLearner:
         self.tell("before_step")
         if self._updated is None:
             warn_of_unused(self.trainer)
+        check_rates("Learner", self.trainer)
         self._updating()
         update_weights(self.trainer, self.divisor)
         set_added_up_to_zero(self.trainer)

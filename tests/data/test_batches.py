@@ -106,6 +106,7 @@ LOADERS = {
     "rollover": lambda: shuffled(last_batch="rollover"),
     "discard": lambda: shuffled(last_batch="discard"),
     "continuous": continuous,
+    "begun ahead": lambda: shuffled(**({} if MXNET_2 else {"auto_reload": True})),
     "worker": lambda: shuffled(num_workers=1),
     "threads": lambda: shuffled(num_workers=2, thread_pool=True),
     "own sampler": lambda: mx.gluon.data.DataLoader(dataset(), 3, sampler=OwnSampler()),

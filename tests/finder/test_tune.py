@@ -357,9 +357,7 @@ def test_the_place_in_the_data_is_that_after_the_fit(name, before):
 
 
 ONE_PASS = {
-    "an iterator": lambda: iter(
-        list(map(nd_pair, batches_of(100)))
-    ),
+    "an iterator": lambda: iter(list(map(nd_pair, batches_of(100)))),
     "a DataIter": lambda: mx.io.NDArrayIter(
         *(nd.concat(*parts, dim=0) for parts in zip(*map(nd_pair, batches_of(8)))), 16
     ),
