@@ -88,6 +88,12 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="search again around the suggestion: twice as long, and better",
     )
+    find.add_argument(
+        "--length",
+        type=int,
+        metavar="N",
+        help="updates of the training that the rate is for (default: 250)",
+    )
 
     plot = commands.add_parser(
         "plot",
@@ -179,6 +185,8 @@ def _find(options: Any) -> Union[str, int]:
     _check_file("--json", options.json)
     if options.out is not None:
         _check_picture(options.out)
+    if options.length is not None and options.length < 1:
+        raise _RequestError(f"--length must be at least 1, got {options.length}")
     learner = _factory(options.factory)()
     try:
         finder = LRFinder(learner)
@@ -187,7 +195,7 @@ def _find(options: Any) -> Union[str, int]:
     with contextlib.ExitStack() as stack:
         if hasattr(learner, "close"):
             stack.callback(learner.close)
-        result = finder.find(refine=options.refine)
+        result = finder.find(refine=options.refine, length=options.length)
     if not Workers.of(learner.trainer).is_first:
         return 0
     lines = [repr(result)]

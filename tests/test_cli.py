@@ -166,12 +166,21 @@ def test_find_prints_draws_and_writes_json(training, capsys):
     assert main(arguments) == 0
     printed = capsys.readouterr()
     first, *files = printed.out.splitlines()
-    assert re.fullmatch(r"LRFinderResult\(.* suggestion [\d.e-]+\)", first)
+    assert re.fullmatch(r"LRFinderResult\(.* suggestion [\d.e-]+, [\d.e-]+ to [\d.e-]+\)", first)
     assert files == ["curve.png", "found.json"]
     assert "Finding a learning rate" in printed.err
     assert Path("curve.png").read_bytes()[:4] == b"\x89PNG"
     found = LRFinderResult.from_json(Path("found.json").read_text())
     assert repr(found) == first
+
+
+def test_find_is_for_a_length(training, capsys):
+    found = []
+    for arguments in ([], ["--length", "1000"]):
+        assert main(["find", "my.training:make_learner", "--json", "found.json", *arguments]) == 0
+        found.append(LRFinderResult.from_json(Path("found.json").read_text()))
+    assert found[1].length == 1000
+    assert found[1].suggestion == pytest.approx(found[0].suggestion * 4**-0.47)
 
 
 def test_find_can_refine(training, capsys):
@@ -189,6 +198,7 @@ def test_find_can_refine(training, capsys):
         (["my.training:number"], "my.training has no function 'number'"),
         (["builtins:dict"], "builtins:dict must return a Learner. LRFinder: `learner` must be"),
         (["my.training:make_learner", "-o", "no/x.png"], "--out no/x.png must be a file in a"),
+        (["my.training:make_learner", "--length", "0"], "--length must be at least 1, got 0"),
         (["my.training:make_learner", "--json", "my"], "--json my must be a file in a directory"),
         (["my.training:make_learner", "-o", "x.wav"], "--out x.wav must be a file for a picture"),
     ],

@@ -42,7 +42,9 @@ def test_a_refining_search_is_drawn_beside_the_first_and_many_as_a_band():
     labels = ax.get_legend_handles_labels()[1]
     assert labels[:3] == ["loss of each iteration", "smoothed", "refining search"]
     assert labels[3] == f"suggestion {plain.suggestion:.2g}"
-    assert labels[4].startswith("of 2 searches, ")
+    low, high = result.interval
+    assert labels[4] == f"4 of 5 best rates, {low:.2g} to {high:.2g}"
+    assert labels[5].startswith("of 2 searches, ")
     assert len(ax.get_lines()) == 5
 
 

@@ -20,6 +20,17 @@ def is_array(part: Any) -> bool:
     return isinstance(part, (mx.nd.NDArray, np.ndarray))
 
 
+def is_batch(one: Any) -> bool:
+    """Say whether this is one batch, and no sequence of batches: an array, or a part of it is one.
+
+    A dict, a DataBatch and a dataclass are batches whatever their parts are.
+    """
+    parts = parts_of(one)
+    if isinstance(one, (tuple, list)):
+        return any(map(is_array, parts))
+    return is_array(one) or bool(parts)
+
+
 def mapped(change: Callable[[Any], Any], part: Any) -> Any:
     """Return a batch, or a part of one, with `change` made to each array; the rest stays."""
     if is_array(part):

@@ -20,6 +20,7 @@ import numpy as np
 from .. import _check, plotting
 from . import suggest
 from .suggest import Refusal
+from .usual import around, decades_of_sweep, shift_of_sweep
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,11 +55,21 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
         The searches that this one is the median of; empty where there was one.
     refined : LRFinderResult or None
         A second, slower search around the suggestion of the first, which replaces it.
+    length : int or None
+        Updates of the training that the suggestion is for; 250 where it is not known.
+    passes : float or None
+        How often that training goes through its data; None where that is not known.
+    usual : float or None
+        The rate that the optimizer usually does best with; None where that is not known.
+    held_out : bool
+        Whether it refines another and has watched the loss on held-out data: its suggestion is
+        then 0.7 times the rate of the lowest smoothed loss.
 
     Raises
     ------
     ValueError
-        Where rates and losses differ in number, or there are more than were planned.
+        Where rates and losses differ in number, or there are more than were planned; on a
+        number outside its bounds.
 
     >>> result = LRFinderResult([0.1, 0.2], [1.5, 3.5], StopReason.DIVERGED)
     >>> result[1], len(result)
@@ -78,6 +89,10 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
         num_iter: Optional[int] = None,
         runs: "Sequence[LRFinderResult]" = (),
         refined: "Optional[LRFinderResult]" = None,
+        length: Optional[int] = None,
+        passes: Optional[float] = None,
+        usual: Optional[float] = None,
+        held_out: bool = False,
     ) -> None:
         name = type(self).__name__
         if len(lrs) != len(losses):
@@ -90,27 +105,58 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
         _check.integer(name, "num_iter", self.num_iter, len(lrs))
         self.runs = tuple(runs)
         self.refined = refined
+        self.length = None if length is None else _check.integer(name, "length", length, 1)
+        self.passes = None if passes is None else _check.real(name, "passes", passes, above=0)
+        self.usual = None if usual is None else _check.real(name, "usual", usual, above=0)
+        self.held_out = bool(held_out)
 
     @classmethod
     def of_runs(cls, runs: "Sequence[LRFinderResult]") -> "LRFinderResult":
         """Combine searches over the same rates: the median loss at each, as far as all came."""
         shortest = min(runs, key=len)
         losses = np.median([run.losses[: len(shortest)] for run in runs], axis=0)
-        return cls(shortest.lrs, losses, shortest.reason, shortest.num_iter, runs)
+        return cls(
+            shortest.lrs,
+            losses,
+            shortest.reason,
+            shortest.num_iter,
+            runs,
+            length=shortest.length,
+            passes=shortest.passes,
+            usual=shortest.usual,
+            held_out=shortest.held_out,
+        )
 
     @property
     def suggestion(self) -> Optional[float]:
         """The rate to train at, the highest of a 1-cycle; None where :attr:`refusal` says why.
 
         It is ``bottom^0.7 * edge^0.2 * 0.05^0.1 / 2``, of the rates where the smoothed loss has
-        come down, and where it is on its way up again.
+        come down, and where it is on its way up again. For a :attr:`length` it is multiplied by
+        ``(250 / length)^p``, with p = 0.35 below 250 updates and 0.47 above, and kept within the
+        rates of the search.
         """
-        return self._suggested[0]
+        rate = self._read[0]
+        if rate is None or self.length is None:
+            return rate
+        lrs = self.lrs[np.isfinite(self.losses)]
+        return float(np.clip(rate * shift_of_sweep(self.length), lrs[0], lrs[-1]))
 
     @property
     def refusal(self) -> Optional[Refusal]:
         """Why there is no suggestion; None where there is one."""
-        return self._suggested[1]
+        return self._read[1]
+
+    @property
+    def interval(self) -> Optional[Tuple[float, float]]:
+        """Between which rates the best one lies, for 4 of 5 trainings; None without a suggestion.
+
+        It is the suggestion divided by and times ``10^d``, with d = 0.5 + 0.33 log10(passes), for
+        one pass at least, and for ten where their number is not known.
+        """
+        if self.suggestion is None:
+            return None
+        return around(self.suggestion, decades_of_sweep(self.passes))
 
     @property
     def suggestions(self) -> Dict[str, Optional[float]]:
@@ -131,7 +177,8 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
     def plot(self, ax: "Optional[Axes]" = None) -> "Axes":
         """Draw the losses over the rates, with the suggestion marked, and return the Axes.
 
-        A refining search is drawn beside the first, and the suggestions of several as a band.
+        A refining search is drawn beside the first. The interval is a band, and so are the
+        suggestions of several searches.
         """
         searches = {"loss of each iteration": self._curve}
         if self.refined is not None:
@@ -139,25 +186,28 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
         lines, bands = {}, {}
         if self.suggestion is not None:
             lines[f"suggestion {self.suggestion:.2g}"] = self.suggestion
+        if self.interval is not None:
+            bands["4 of 5 best rates, {:.2g} to {:.2g}".format(*self.interval)] = self.interval
         if self.spread is not None:
             low, high = self.spread
             bands[f"of {len(self.runs)} searches, {low:.2g} to {high:.2g}"] = self.spread
         title = f"{len(self)} iterations: {self.reason}"
         if self.refusal is not None:
-            title += f"\nno suggestion: {self.refusal}"
+            title += f"\n{self._suggested}"
         return plotting.plot_search(searches, title, lines, bands, ax)
 
     def to_json(self) -> str:
-        """Return all of it as JSON, the suggestion too.
+        """Return all of it as JSON, suggestion and interval too.
 
         Losses that are not finite are the texts nan, inf and -inf.
         """
         refusal = self.refusal and str(self.refusal)
-        return json.dumps({"suggestion": self.suggestion, "refusal": refusal, **self._as_data()})
+        found = {"suggestion": self.suggestion, "interval": self.interval, "refusal": refusal}
+        return json.dumps({**found, **self._as_data()})
 
     @classmethod
     def from_json(cls, text: str) -> "LRFinderResult":
-        """Read what :meth:`to_json` wrote.
+        """Read what :meth:`to_json` wrote, also before there was a length.
 
         Raises
         ------
@@ -179,10 +229,20 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
         return lrs, losses, suggest.smooth(losses) if len(losses) else losses
 
     @property
-    def _suggested(self) -> Tuple[Optional[float], Optional[Refusal]]:
+    def _read(self) -> Tuple[Optional[float], Optional[Refusal]]:
+        """The rate for a training of 250 updates, or why there is none."""
         if self.refined is not None and self.refined.suggestion is not None:
-            return self.refined._suggested
-        return suggest.suggest(self.lrs, self.losses)
+            return self.refined._read
+        rule = suggest.lowest_held_out if self.held_out else suggest.suggest
+        return rule(self.lrs, self.losses)
+
+    @property
+    def _suggested(self) -> str:
+        if self.interval is None:
+            usual = "" if self.usual is None else f"; the usual rate is {self.usual:.3g}"
+            return f"no suggestion: {self.refusal}{usual}"
+        low, high = self.interval
+        return f"suggestion {self.suggestion:.3g}, {low:.2g} to {high:.2g}"
 
     def _as_data(self) -> Dict[str, Any]:
         return {
@@ -192,6 +252,10 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
             "num_iter": self.num_iter,
             "runs": [run._as_data() for run in self.runs],
             "refined": self.refined and self.refined._as_data(),
+            "length": self.length,
+            "passes": self.passes,
+            "usual": self.usual,
+            "held_out": self.held_out,
         }
 
     @classmethod
@@ -203,6 +267,10 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
             data["num_iter"],
             [cls._from_data(run) for run in data["runs"]],
             data["refined"] and cls._from_data(data["refined"]),
+            data.get("length"),
+            data.get("passes"),
+            data.get("usual"),
+            data.get("held_out", False),
         )
 
     @overload
@@ -231,15 +299,25 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
     def __repr__(self) -> str:
         if len(self) == 0:
             return f"LRFinderResult(0 iterations, {self.reason})"
-        suggested = (
-            f"no suggestion: {self.refusal}"
-            if self.suggestion is None
-            else f"suggestion {self.suggestion:.3g}"
-        )
         return (
             f"LRFinderResult({len(self)} iterations from lr {self.lrs[0]:.3g} to "
-            f"{self.lrs[-1]:.3g}, {self.reason}, {suggested})"
+            f"{self.lrs[-1]:.3g}, {self.reason}, {self._suggested})"
         )
+
+    def _repr_html_(self) -> str:
+        cells: Dict[str, str] = {}
+        if self.interval is not None:
+            cells["suggestion"] = f"{self.suggestion:.3g}"
+            cells["4 of 5 best rates"] = "{:.2g} to {:.2g}".format(*self.interval)
+        else:
+            cells["no suggestion"] = str(self.refusal)
+            if self.usual is not None:
+                cells["usual rate"] = f"{self.usual:.3g}"
+        cells.update({"iterations": str(len(self)), "end": str(self.reason)})
+        body = ""
+        for tag, row in (("th", cells), ("td", cells.values())):
+            body += "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in row) + "</tr>"
+        return f"<p>{type(self).__name__}</p><table>{body}</table>"
 
 
 def written_number(number: float) -> Union[float, str]:

@@ -3,6 +3,7 @@
 :func:`suggest` is our own. fastai's four and fastai 1's are here as they are there.
 """
 
+import math
 from enum import Enum
 from typing import Callable, Dict, Optional, Tuple
 
@@ -12,7 +13,9 @@ _USUAL = 0.05
 _WIDTH = 4  # standard deviation of the smoothing, in points of the curve
 _EARLY = 10  # points at the start, before the rates matter
 _SHORTEST = 20  # fewer points than this are no curve
-_CLEAR = 2.2
+_CLEAR = 4.2  # standard errors
+_NEAR = 3  # points on each side of an outlier
+_OUTLYING = 8  # standard deviations
 
 
 class Refusal(Enum):
@@ -159,7 +162,8 @@ def suggest(lrs: np.ndarray, losses: np.ndarray) -> Tuple[Optional[float], Optio
     rate before the loss shows it. The result is kept within the rates of the curve.
 
     A curve shows a rate where the smoothed loss falls, before its lowest point, by more than
-    2.2 times the scatter of the losses around it, which 1 in 400 curves of mere noise does.
+    4.2 standard errors, which 1 in 400 curves of mere noise does. One loss that lies far from
+    those around it does not count.
 
     Smith, "Cyclical Learning Rates for Training Neural Networks", 2015,
     https://arxiv.org/abs/1506.01186, for the range test. The exponents were chosen by
@@ -181,19 +185,16 @@ def suggest(lrs: np.ndarray, losses: np.ndarray) -> Tuple[Optional[float], Optio
     >>> suggest(lrs, np.ones(121))[1]
     <Refusal.FLAT: 'the loss does not change with the rate'>
     """
-    finite = np.isfinite(losses)
-    count = len(losses) if finite.all() else int(np.argmin(finite))
-    if count < _SHORTEST:
+    lrs, losses = _before_not_finite(lrs, losses)
+    if len(losses) < _SHORTEST:
         return None, Refusal.TOO_SHORT
-    lrs, losses = lrs[:count], losses[:count]
     smoothed = smooth(losses)
     lowest = int(np.argmin(smoothed))
     before = smoothed[: lowest + 1]
     fall = np.max(before) - smoothed[lowest]
-    scatter = np.std(_capped(losses)[: lowest + 1] - before)
     negligible = 1e-6 * np.max(np.abs(smoothed))
-    if fall <= max(_CLEAR * scatter, negligible):
-        if losses[-1] > np.max(losses[:_EARLY]) + negligible:
+    if fall <= negligible or not _falls(losses):
+        if losses[-1] > np.max(_tamed(losses)[:_EARLY]) + negligible:
             return None, Refusal.RISING
         return None, Refusal.FLAT if np.ptp(losses) <= negligible else Refusal.NOISE
     bottom = lrs[np.argmax(before <= smoothed[lowest] + 0.02 * fall)]
@@ -203,19 +204,72 @@ def suggest(lrs: np.ndarray, losses: np.ndarray) -> Tuple[Optional[float], Optio
     return float(np.clip(rate, lrs[0], lrs[-1])), None
 
 
+def lowest_held_out(
+    lrs: np.ndarray, losses: np.ndarray
+) -> Tuple[Optional[float], Optional[Refusal]]:
+    """Return 0.7 times the rate of the lowest smoothed loss, or why there is none.
+
+    It is the rate to train at where a slow search, around a first suggestion, has watched the
+    loss on held-out data. It refuses what :func:`suggest` refuses.
+    """
+    refusal = suggest(lrs, losses)[1]
+    if refusal is not None:
+        return None, refusal
+    lrs, losses = _before_not_finite(lrs, losses)
+    rate = 0.7 * lrs[np.argmin(smooth(losses))]
+    return float(np.clip(rate, lrs[0], lrs[-1])), None
+
+
 def smooth(losses: np.ndarray) -> np.ndarray:
     """Smooth finite losses without lag: a Gaussian mean centred on each point.
 
     Losses above the first few, which an exploding end brings, count as the highest of those,
-    so that they do not hide the valley before them.
+    so that they do not hide the valley before them. A single outlier counts as the median of
+    what is around it.
     """
-    reach = np.arange(-3 * _WIDTH, 3 * _WIDTH + 1)
-    kernel = np.exp(-0.5 * (reach / _WIDTH) ** 2)
-    return _convolve(_capped(losses), kernel) / _convolve(np.ones(len(losses)), kernel)
+    return _smoothed(_tamed(losses), _WIDTH)[0]
 
 
-def _capped(losses: np.ndarray) -> np.ndarray:
+def _before_not_finite(lrs: np.ndarray, losses: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    finite = np.isfinite(losses)
+    count = len(losses) if finite.all() else int(np.argmin(finite))
+    return lrs[:count], losses[:count]
+
+
+def _falls(losses: np.ndarray) -> bool:
+    """Say whether losses fall by more than noise: from their mean before the half of the fall."""
+    losses = _tamed(losses)
+    smoothed, errors = _smoothed(losses, 2 * _WIDTH)
+    lowest = int(np.argmin(smoothed))
+    before = smoothed[: lowest + 1]
+    middle = (np.max(before) + smoothed[lowest]) / 2
+    high = losses[: np.flatnonzero(before >= middle)[-1] + 1]
+    seen = slice(max(lowest + 1, _SHORTEST))
+    scatter = math.sqrt(np.mean((losses[seen] - smoothed[seen]) ** 2))
+    error = scatter * math.hypot(errors[lowest], 1 / math.sqrt(len(high)))
+    return bool(np.mean(high) - smoothed[lowest] > _CLEAR * error)
+
+
+def _tamed(losses: np.ndarray) -> np.ndarray:
+    """Return losses without outliers, and without what an exploding end has above the first."""
+    # After the end may come any rise: a last loss can be too low, but not too high.
+    after = np.full(_NEAR, np.inf)
+    padded = np.concatenate([np.pad(losses, (_NEAR, 0), mode="reflect"), after])
+    windows = [padded[i : i + len(losses)] for i in range(2 * _NEAR + 1)]
+    median = np.median(windows, axis=0)
+    scatter = 1.4826 / math.sqrt(2) * np.median(np.abs(np.diff(losses, prepend=losses[0])))
+    outlying = np.abs(losses - median) > _OUTLYING * scatter
+    losses = np.where(outlying, median, losses)
     return np.minimum(losses, np.max(losses[:_EARLY]))
+
+
+def _smoothed(losses: np.ndarray, width: int) -> Tuple[np.ndarray, np.ndarray]:
+    """Return Gaussian means, and their standard errors where that of a loss is 1."""
+    reach = np.arange(-3 * width, 3 * width + 1)
+    kernel = np.exp(-0.5 * (reach / width) ** 2)
+    total = _convolve(np.ones(len(losses)), kernel)
+    squares = _convolve(np.ones(len(losses)), kernel**2)
+    return _convolve(losses, kernel) / total, np.sqrt(squares) / total
 
 
 def _convolve(values: np.ndarray, kernel: np.ndarray) -> np.ndarray:

@@ -38,6 +38,10 @@ class SuggestedLRs(Tuple[Optional[float], Optional[float]]):
         The rate at which the loss falls most steeply.
     suggestion : float or None
         The rate to train at, by :func:`gluon_lr.finder.suggest.suggest`.
+    interval : (float, float) or None
+        Between which rates the best one lies, for 4 of 5 trainings.
+    usual : float or None
+        The rate that the optimizer usually does best with; None where that is not known.
     result : LRFinderResult
         The whole search.
     """
@@ -67,8 +71,20 @@ class SuggestedLRs(Tuple[Optional[float], Optional[float]]):
         """The rate to train at, of our own rule; None where it refuses."""
         return self.result.suggestion
 
+    @property
+    def interval(self) -> Optional[Tuple[float, float]]:
+        """Between which rates the best one lies, for 4 of 5 trainings; None where it refuses."""
+        return self.result.interval
+
+    @property
+    def usual(self) -> Optional[float]:
+        """The rate that the optimizer usually does best with; None where that is not known."""
+        return self.result.usual
+
     def __repr__(self) -> str:
         refused = f", {self.result.refusal}" if self.suggestion is None else ""
+        if refused and self.usual is not None:
+            refused += f"; the usual rate is {self.usual:.3g}"
         return (
             f"SuggestedLRs(lr_min={_short(self.lr_min)}, lr_steep={_short(self.lr_steep)}, "
             f"suggestion={_short(self.suggestion)}{refused})"

@@ -21,6 +21,7 @@ from gluon_lr import (
 )
 from gluon_lr._mxnet import mx, nd
 from gluon_lr.finder import SuggestedLRs, lr_find
+from gluon_lr.finder.usual import usual_rate
 from gluon_lr.training.iteration import PendingLoss
 
 
@@ -109,6 +110,7 @@ def test_fastais_search_needs_no_more_either():
     lr_min, lr_steep = found = SuggestedLRs.of(lr_find(Tutorials(), progress=False))
     assert 1e-7 < lr_min < 10
     assert 1e-7 < lr_steep < 10
+    assert (found.interval, found.usual) == (found.result.interval, 0.45)
     assert found.result.num_iter == 100
 
 
@@ -251,6 +253,95 @@ def test_a_refining_search_goes_slowly_around_the_suggestion():
     assert result.suggestion / plain.suggestion == pytest.approx(1, abs=0.9)
 
 
+def held_out(count):
+    return list(mx.gluon.data.DataLoader(make_dataset(16 * count), 16))
+
+
+class Patient:
+    """Eight batches, and an error for who asks for more."""
+
+    def __init__(self, batches):
+        self.batches = batches[:8]
+
+    def __iter__(self):
+        yield from self.batches
+        raise AssertionError
+
+
+@pytest.mark.parametrize("by", ["valid_loader", "validation"])
+def test_a_refining_search_watches_held_out_data_where_there_is_any(by, monkeypatch):
+    batches = held_out(9)
+    learner, settings = make_learner(learning_rate=0.1), {}
+    if by == "validation":
+        batches = batches[:2]
+        settings["validation"] = batches
+        learner.valid_loader = [None]
+    else:
+        learner.valid_loader = Patient(batches)
+        batches = batches[:8]
+    watched, validate = [], Learner.validate
+
+    def watch(learner, given, metrics):
+        watched.append((given, validate(learner, given, metrics)["valid_loss"]))
+        return {"valid_loss": watched[-1][1]}
+
+    monkeypatch.setattr(Learner, "validate", watch)
+    before = weights(learner)
+    result = find(learner, refine=True, **settings)
+    assert_same_arrays(weights(learner), before)
+    refined = result.refined
+    first = LRFinderResult(result.lrs, result.losses, result.reason).suggestion
+    assert (result.held_out, refined.held_out) == (False, True)
+    assert refined.lrs[0] == pytest.approx(first / 20)
+    assert refined.lrs[-1] <= first * 5 * 1.001
+    assert refined.num_iter == len(result)
+    assert result.suggestion == refined.suggestion
+    given, losses = zip(*watched[-len(refined) :])
+    assert losses == tuple(refined.losses)
+    assert all(one is given[0] for one in given)
+    for one, expected in zip(given[0], batches):
+        assert_same_arrays([part.asnumpy() for part in one], [part.asnumpy() for part in expected])
+    assert len(given[0]) == len(batches)
+    if by == "valid_loader":
+        assert list(result) == list(find(make_learner(learning_rate=0.1)))
+
+
+def test_held_out_batches_that_come_once_are_left_to_the_training():
+    learner = make_learner(learning_rate=0.1)
+    learner.valid_loader = iter(held_out(3))
+    assert not find(learner, refine=True).refined.held_out
+    assert len(list(learner.valid_loader)) == 3
+
+
+@pytest.mark.parametrize(
+    ("length", "factor"), [(None, 1), (250, 1), (60, (250 / 60) ** 0.35), (1000, 4**-0.47)]
+)
+def test_is_for_a_length(length, factor):
+    learner = make_learner(finite=True, learning_rate=0.1)
+    result = find(learner, length=length)
+    plain = LRFinderResult(result.lrs, result.losses, result.reason)
+    assert result.suggestion == pytest.approx(plain.suggestion * factor)
+    assert result.length == length
+    assert result.passes == (length or 250) / 4
+    optimizer = learner.trainer.optimizer
+    assert result.usual == usual_rate(optimizer, length or 250, result.passes)
+
+
+def test_a_refining_search_goes_around_the_same_rate_for_any_length():
+    results = [find(make_learner(learning_rate=0.1), refine=True, length=n) for n in (250, 25_000)]
+    assert results[0].refined.lrs.tolist() == results[1].refined.lrs.tolist()
+    assert results[1].suggestion == pytest.approx(results[0].suggestion * 100**-0.47)
+
+
+def test_knows_the_usual_rate_and_the_passes_where_they_can_be_known():
+    endless = find(make_learner(optimizer="adam"), num_iter=5)
+    assert (endless.passes, endless.usual) == (None, 0.025)
+    own = find(Scripted([1.0] * 5), num_iter=5, length=60)
+    assert (own.passes, own.length) == (None, 60)
+    assert own.usual == pytest.approx(0.45 * (250 / 60) ** (1 / 3))
+    assert find(make_learner(optimizer="adadelta"), num_iter=5).usual is None
+
+
 def test_what_suggests_nothing_is_not_refined():
     learner = Scripted([1.0] * 400)
     result = find(learner, refine=True)
@@ -268,6 +359,37 @@ def test_the_validation_loss_can_be_watched():
         losses = [plain.loss(plain.net(data), label).asnumpy() for data, label in held]
         expected.append(np.concatenate(losses).mean())
     np.testing.assert_allclose(result.losses, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "kind", ["tuple", "list", "NumPy", "dict", "nested", "list of one", "DataBatch"]
+)
+def test_one_batch_is_taken_for_one(kind):
+    data, label = nd.ones((8, 5)), nd.zeros(8)
+    given = {
+        "tuple": (data, label),
+        "list": [data, label],
+        "NumPy": (data.asnumpy(), label.asnumpy()),
+        "dict": {"data": data, "label": label},
+        "nested": ((data,), label),
+        "list of one": [(data, label)],
+        "DataBatch": mx.io.DataBatch([data], [label]),
+    }[kind]
+    learner = Scripted([1.0] * 5)
+    seen = []
+    learner.validate = lambda batches, metrics: seen.append(batches) or {"valid_loss": 3.0}
+    assert find(learner, validation=given, num_iter=5).losses.tolist() == [3.0] * 5
+    assert isinstance(seen[0], list)
+    assert seen[0][0] is (given[0] if kind == "list of one" else given)
+    assert len(seen[0]) == 1
+
+
+def test_one_batch_is_watched_as_a_list_of_it_is():
+    batch = held_out(1)[0]
+    one, several = (
+        find(make_learner(), num_iter=5, validation=given) for given in (batch, [batch])
+    )
+    assert one == several
 
 
 @pytest.mark.parametrize("kind", ["nothing to learn", "random labels, small rates"])
@@ -315,6 +437,8 @@ def test_shows_a_progress_bar_that_can_be_turned_off(capsys):
         ({"num_iter": 1}, "LRFinder.find: `num_iter` must be an integer of at least 2, got 1"),
         ({"mode": "exp"}, "LRFinder.find: `mode` must be one of 'geometric', 'linear', got 'exp'"),
         ({"repeats": 0}, "LRFinder.find: `repeats` must be an integer of at least 1"),
+        ({"length": 0}, "LRFinder.find: `length` must be an integer of at least 1, got 0"),
+        ({"length": 2.5}, "LRFinder.find: `length` must be an integer of at least 1, got 2.5"),
         ({"seed": -1}, "LRFinder.find: `seed` must be an integer of at least 0, got -1"),
         ({"stop": 3}, "LRFinder.find: `stop` must be a criterion: callable with a SearchState"),
         ({"validation": []}, "LRFinder.find: `validation` must be left out where the learner has"),
@@ -322,9 +446,11 @@ def test_shows_a_progress_bar_that_can_be_turned_off(capsys):
 )
 def test_bad_arguments_are_refused_before_anything_runs(settings, message):
     learner = Scripted([1.0])
+    finder = LRFinder(learner)
     with pytest.raises((ValueError, TypeError), match=message):
-        find(learner, **settings)
+        finder.find(progress=False, **settings)
     assert learner.lrs == []
+    assert finder.result is None
 
 
 def test_validation_data_must_be_iterable():

@@ -10,6 +10,7 @@ from gluon_lr import LRFinderResult, Refusal, StopReason
 from gluon_lr.finder.suggest import (
     exponential_mean,
     fastai_suggestions,
+    lowest_held_out,
     min_grad,
     minimum,
     slide,
@@ -121,6 +122,40 @@ def test_mere_noise_passes_for_a_fall_once_in_400(draw):
     random = np.random.RandomState(0)
     found = [suggest(LRS, draw(random))[0] for _ in range(800)]
     assert sum(one is not None for one in found) <= 6
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_learns_is_told_from_noise_where_it_scatters_by_half_of_its_fall(seed):
+    assert suggest(LRS, falling(0.01, 0.3, noise=1, seed=seed))[0] is not None
+
+
+@pytest.mark.parametrize("noise", [0, 0.02, 0.3])
+@pytest.mark.parametrize("value", [-1e6, 0, 30, 1e3, 1e6])
+@pytest.mark.parametrize("at", [0, 1, 5, 9, 10, 40, 83, 100, 120, 150])
+def test_one_outlying_loss_does_not_move_it(at, value, noise):
+    losses = falling(0.01, 0.3, noise)[:152]
+    plain, _ = suggest(LRS[:152], losses)
+    losses[at] = value
+    moved, refusal = suggest(LRS[:152], losses)
+    assert refusal is None
+    assert abs(math.log10(moved / plain)) < 0.05
+
+
+def test_an_explosion_is_no_outlier_and_a_fall_at_the_end_is_one():
+    losses = falling(0.01, 0.3)[:152]
+    without, _ = suggest(LRS[:151], losses[:151])
+    for last in (50, 1e3, -1e6):
+        losses[-1] = last
+        assert suggest(LRS[:152], losses)[0] == pytest.approx(without, rel=0.1)
+
+
+def test_a_slow_search_tells_the_rate_of_its_lowest_loss():
+    lrs = np.geomspace(0.01, 1, 120)
+    losses = np.log(lrs / 0.2) ** 2
+    assert lowest_held_out(lrs, losses)[0] == pytest.approx(0.7 * 0.2, rel=0.05)
+    assert lowest_held_out(lrs, np.linspace(2, 1, 120))[0] == pytest.approx(0.7, rel=1e-3)
+    assert lowest_held_out(lrs[80:], losses[80:]) == (None, Refusal.RISING)
+    assert lowest_held_out(lrs[:19], losses[:19]) == (None, Refusal.TOO_SHORT)
 
 
 def test_smoothing_has_no_lag_and_keeps_a_line():
@@ -245,6 +280,11 @@ def test_fastais_rules_on_values_worked_out_by_hand():
     assert valley(lrs[:2], losses[:2]) == 2  # index 1 - 2 + 0 + 0, the last, as in fastai
     assert valley(lrs, np.arange(6)) == 1
     assert min_grad(np.arange(1, 31), np.r_[np.zeros(20), -(np.arange(10.0) ** 2)]) == 25
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 13])
+def test_smoothing_takes_few_losses(count):
+    np.testing.assert_allclose(smooth(np.full(count, 2.5)), 2.5)
 
 
 def test_smoothing_as_fastai_does():

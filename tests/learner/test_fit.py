@@ -486,7 +486,8 @@ def test_what_fastai_calls_lr_find():
     assert learner.recorder.min_grad_lr == suggestions["min_grad"]
     assert len(learner.lr_find(1e-6, 1, 30, stop_div=False, show_plot=False).result) == 30
     short = learner.lr_find(num_it=10, show_plot=False)
-    assert repr(short).endswith("suggestion=None, the curve has fewer than 20 points)")
+    refused = "suggestion=None, the curve has fewer than 20 points"
+    assert repr(short).endswith(f"{refused}; the usual rate is {short.usual:.3g})")
     assert learner.lr_find(num_it=30, show_plot=False, suggestions=False) is None
     with pytest.raises(ValueError, match="lr_find: `end_lr` must be a finite number above 1"):
         learner.lr_find(1, 0.1)
