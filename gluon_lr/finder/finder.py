@@ -3,26 +3,23 @@
 import contextlib
 import itertools
 import math
-from collections import deque
-from typing import TYPE_CHECKING, Any, Deque, Iterable, Iterator, List, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Iterable, List, Optional, Sequence, Union
 
 import numpy as np
 from tqdm.auto import tqdm
 
 from .. import _check
-from ..data.batches import check_loader, one_pass
-from ..data.structure import is_batch, mapped
+from ..data.batches import one_pass
+from ..data.structure import mapped
 from ..distributed.workers import Workers
 from ..state.files import PathLike
 from ..state.generators import GlobalState
 from ..state.memory import Memory
-from ..state.snapshot import preserved
-from ..state.transaction import Together, afterwards, backstop
-from ..training.hidden_state import HiddenKept
+from ..state.transaction import afterwards, backstop
 from ..training.iteration import IterationLearner
-from ..training.losses import PendingLoss, as_loss
 from .policy import Policy
 from .result import LRFinderResult, StopReason
+from .start import batches_of, check_validation, losses_at, put_back_after, trainers_of
 from .stopping import (
     CRITERION,
     Criterion,
@@ -160,9 +157,9 @@ class LRFinder:
         if length is not None:
             length = _check.integer(owner, "length", length, 1)
         if validation is not None:
-            self._check_validation(owner, validation)
+            check_validation(owner, self.learner, validation)
 
-        workers = Workers.of(_listed(self.learner.trainer)[0])
+        workers = Workers.of(trainers_of(self.learner)[0])
         getattr(self.learner, "prepare", workers.join)()
         total = len(rates) * repeats * (2 if refine else 1)
         hidden = not (progress and workers.is_first)
@@ -170,7 +167,7 @@ class LRFinder:
         generators = afterwards(GlobalState.get().put_back)
         place = getattr(self.learner, "place_kept", contextlib.nullcontext)()
         with bar, generators, backstop(generators), place, backstop(place):
-            held = None if validation is None else _batches_of(validation)
+            held = None if validation is None else batches_of(validation)
             search = _Search(self.learner, stop, diverged, held, seed, bar, length)
             result = search.repeated(rates, repeats)
             center = suggest(result.lrs, result.losses)[0]
@@ -270,13 +267,6 @@ class LRFinder:
             raise RuntimeError("LRFinder: nothing to plot yet; call find() first.")
         return self.result.plot(ax)
 
-    def _check_validation(self, owner: str, validation: Any) -> None:
-        if not hasattr(self.learner, "validate"):
-            constraint = "left out where the learner has no `validate`"
-            raise TypeError(_check.message(owner, "validation", constraint, validation))
-        if not is_batch(validation):
-            check_loader(owner, "validation", validation)
-
 
 class _Search:
     """Sweeps over rates, each from the same start."""
@@ -292,8 +282,6 @@ class _Search:
         length: Optional[int],
     ) -> None:
         self._learner = learner
-        self._nets, self._trainers = _listed(learner.net), _listed(learner.trainer)
-        self._workers = Workers.of(self._trainers[0])  # a PendingLoss is the mean of all of them
         self._stop = stop or diverged
         self._diverged = diverged
         self._not_finite = NotFinite()
@@ -320,22 +308,13 @@ class _Search:
         return self.repeated(list(np.geomspace(low, high, count)), repeats)
 
     def _preserved_sweep(self, rates: Sequence[float]) -> LRFinderResult:
-        also = list(getattr(self._learner, "also", ()))
-        nets = [*self._nets, *(net for net, _ in also)]
-        trainers = [*self._trainers, *(trainer for _, trainer in also)]
-        hidden = HiddenKept([nets, getattr(self._learner, "hidden_root", None)])
-        kept = Together(preserved(nets, trainers, self._seed), hidden)
-        with kept as again, again:
-            for trainer in self._trainers:
-                trainer.optimizer.lr_scheduler = None
-            if isinstance(self._learner, IterationLearner):
-                self._learner.forget_gradients()
+        with put_back_after(self._learner, self._seed) as again, again:
             return self._sweep(rates)
 
     def _sweep(self, rates: Sequence[float]) -> LRFinderResult:
         state = SearchState()
         reason = None
-        for lr, loss in zip(rates, self._losses(rates)):
+        for lr, loss in zip(rates, losses_at(self._learner, rates, self._validation)):
             state.append(lr, loss)
             self._bar.set_postfix(lr=f"{lr:.2g}", loss=f"{loss:.3g}", refresh=False)
             self._bar.update()
@@ -352,7 +331,7 @@ class _Search:
             len(rates),
             length=self._length,
             passes=passes,
-            usual=usual_rate(self._trainers[0].optimizer, length, passes),
+            usual=usual_rate(trainers_of(self._learner)[0].optimizer, length, passes),
             held_out=self._refines and self._validation is not None,
         )
 
@@ -362,33 +341,6 @@ class _Search:
         if self._stop(state):
             return StopReason.DIVERGED if self._diverged(state) else StopReason.STOPPED
         return None
-
-    def _losses(self, rates: Sequence[float]) -> Iterator[float]:
-        """Train at each rate and yield the losses, read late so that MXNet need not wait."""
-        pending: Deque[Any] = deque()
-        ours = isinstance(self._learner, IterationLearner)
-        train = self._learner.update if ours else self._learner.iteration
-        late = _LATE if ours else 0
-        for lr in rates:
-            loss = as_loss(train(lr))
-            if self._validation is not None:
-                loss = self._learner.validate(self._validation, ())["valid_loss"]
-            if self._workers.count > 1 and not isinstance(loss, PendingLoss):
-                loss = float(self._workers.mean(np.array(float(loss))))
-            pending.append(loss)
-            if len(pending) > late:
-                yield float(pending.popleft())
-        while pending:
-            yield float(pending.popleft())
-
-
-def _listed(one_or_several: Any) -> List[Any]:
-    several = isinstance(one_or_several, (list, tuple))
-    return list(one_or_several) if several else [one_or_several]
-
-
-def _batches_of(validation: Any) -> List[Any]:
-    return [validation] if is_batch(validation) else list(validation)
 
 
 def _held_out_of(learner: Any) -> Optional[List[Any]]:

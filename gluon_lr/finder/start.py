@@ -1,27 +1,87 @@
-"""Where searches and trials start from, and are put back to."""
+"""What searches and trials share: where they start from and are put back to, and updates."""
 
-from typing import Any, List, Optional, Tuple
+from collections import deque
+from typing import Any, Deque, Iterable, Iterator, List, Optional
 
+import numpy as np
+
+from .. import _check
+from ..data.batches import check_loader
+from ..data.structure import is_batch
+from ..distributed.workers import Workers
 from ..state.snapshot import preserved
 from ..state.transaction import Together, Transaction
 from ..training.hidden_state import HiddenKept
+from ..training.iteration import IterationLearner
+from ..training.losses import PendingLoss, as_loss
+
+_LATE = 2  # updates after which a loss is read
 
 
-def listed(one_or_several: Any) -> List[Any]:
-    """Return a list of what is one or several."""
-    several = isinstance(one_or_several, (list, tuple))
-    return list(one_or_several) if several else [one_or_several]
-
-
-def trained_by(learner: Any) -> Tuple[List[Any], List[Any]]:
-    """Return the nets and the trainers of a learner, those of its `also` among them."""
-    also = list(getattr(learner, "also", ()))
-    nets = [*listed(learner.net), *(net for net, _ in also)]
-    return nets, [*listed(learner.trainer), *(trainer for _, trainer in also)]
+def trainers_of(learner: Any) -> List[Any]:
+    """Return the trainers of a learner, which has one or several."""
+    return _listed(learner.trainer)
 
 
 def put_back_after(learner: Any, seed: Optional[int]) -> Transaction:
     """Return a block after which nets, trainers and hidden state are as they were before it."""
-    nets, trainers = trained_by(learner)
+    also = list(getattr(learner, "also", ()))
+    nets = [*_listed(learner.net), *(net for net, _ in also)]
+    trainers = [*trainers_of(learner), *(trainer for _, trainer in also)]
     hidden = HiddenKept([nets, getattr(learner, "hidden_root", None)])
     return Together(preserved(nets, trainers, seed), hidden)
+
+
+def losses_at(
+    learner: Any, rates: Iterable[float], validation: Optional[List[Any]] = None
+) -> Iterator[float]:
+    """Make an update at each rate and yield the losses, read late so that MXNet need not wait.
+
+    It is in a block of :func:`put_back_after`: lr_schedulers rest, and gradients begin anew.
+
+    Parameters
+    ----------
+    learner : Learner
+        Or an object of one's own, as :class:`LRFinder` takes it.
+    rates : iterable of float
+        The rate of each update.
+    validation : list, optional
+        Batches whose loss after each update is the one, instead of the training loss.
+    """
+    for trainer in trainers_of(learner):
+        trainer.optimizer.lr_scheduler = None
+    ours = isinstance(learner, IterationLearner)
+    if ours:
+        learner.forget_gradients()
+    workers = Workers.of(trainers_of(learner)[0])  # a PendingLoss is the mean of all of them
+    pending: Deque[Any] = deque()
+    for rate in rates:
+        loss = as_loss(learner.update(rate) if ours else learner.iteration(rate))
+        if validation is not None:
+            loss = learner.validate(validation, ())["valid_loss"]
+        if workers.count > 1 and not isinstance(loss, PendingLoss):
+            loss = float(workers.mean(np.array(float(loss))))
+        pending.append(loss)
+        if len(pending) > (_LATE if ours else 0):
+            yield float(pending.popleft())
+    while pending:
+        yield float(pending.popleft())
+
+
+def check_validation(owner: str, learner: Any, validation: Any) -> None:
+    """Raise a TypeError where a learner cannot validate on what is given."""
+    if not hasattr(learner, "validate"):
+        constraint = "left out where the learner has no `validate`"
+        raise TypeError(_check.message(owner, "validation", constraint, validation))
+    if not is_batch(validation):
+        check_loader(owner, "validation", validation)
+
+
+def batches_of(validation: Any) -> List[Any]:
+    """Return the batches of what is one or several."""
+    return [validation] if is_batch(validation) else list(validation)
+
+
+def _listed(one_or_several: Any) -> List[Any]:
+    several = isinstance(one_or_several, (list, tuple))
+    return list(one_or_several) if several else [one_or_several]

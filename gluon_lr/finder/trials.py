@@ -3,8 +3,7 @@
 import contextlib
 import math
 import time
-from collections import deque
-from typing import Any, Callable, Deque, Iterable, Iterator, List, Optional, Tuple, TypeVar
+from typing import Any, Callable, Iterable, List, Optional, Tuple, TypeVar
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -13,17 +12,14 @@ from ..distributed.workers import Workers
 from ..hyper.annealing import position_of
 from ..state.generators import GlobalState
 from ..state.transaction import afterwards, backstop
-from ..training.iteration import IterationLearner
-from ..training.losses import PendingLoss, as_loss
 from .climb import Plan
 from .policy import CurvesOf
-from .start import listed, put_back_after
+from .start import losses_at, put_back_after, trainers_of
 from .trials_file import TrialsFile
 from .tune_result import Trial
 
 Result = TypeVar("Result")
 
-_LATE = 2  # updates after which a loss is read
 _LAST = 10  # of a training's losses the last tenth judges it without held-out data
 
 
@@ -121,7 +117,7 @@ class Trials:
         self._cbs = cbs
         self._bar = bar
         self._file = file
-        self._workers = Workers.of(listed(learner.trainer)[0])
+        self._workers = Workers.of(trainers_of(learner)[0])
         known = [] if file is None else file.trials
         self._known = {(one.rate, one.length): one for one in known}
         self.done: List[Trial] = []
@@ -134,8 +130,7 @@ class Trials:
         def before() -> float:
             if self._validation is not None:
                 return self._validated()
-            self._prepare()
-            return next(_losses_at(self._learner, [rate]))
+            return next(losses_at(self._learner, [rate]))
 
         self._began = self._from_the_start(before)
         return self._began
@@ -187,21 +182,14 @@ class Trials:
 
     def _iterate(self, rate: float, updates: int) -> List[float]:
         """Train by iterations along the rate's curve, to where a loss is not finite."""
-        self._prepare()
         curve, losses = self._curves(rate)["lr"], []
         rates = [float(curve(position_of(n, updates))) for n in range(1, updates + 1)]
-        for loss in _losses_at(self._learner, rates):
+        for loss in losses_at(self._learner, rates):
             losses.append(loss)
             self._bar.show(loss)
             if not math.isfinite(loss):
                 break
         return losses
-
-    def _prepare(self) -> None:
-        for trainer in listed(self._learner.trainer):
-            trainer.optimizer.lr_scheduler = None
-        if isinstance(self._learner, IterationLearner):
-            self._learner.forget_gradients()
 
     def _judged(self, losses: List[float]) -> float:
         if self._validation is None:
@@ -224,19 +212,3 @@ class Trials:
     @property
     def _has_fits(self) -> bool:
         return hasattr(self._learner, "fit_curves")
-
-
-def _losses_at(learner: Any, rates: Iterable[float]) -> Iterator[float]:
-    """Train at each rate and yield the losses, read late so that MXNet need not wait."""
-    ours = isinstance(learner, IterationLearner)
-    workers = Workers.of(listed(learner.trainer)[0])
-    pending: Deque[Any] = deque()
-    for rate in rates:
-        loss = as_loss(learner.update(rate) if ours else learner.iteration(rate))
-        if workers.count > 1 and not isinstance(loss, PendingLoss):
-            loss = float(workers.mean(np.array(float(loss))))
-        pending.append(loss)
-        if len(pending) > (_LATE if ours else 0):
-            yield float(pending.popleft())
-    while pending:
-        yield float(pending.popleft())

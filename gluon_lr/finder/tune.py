@@ -4,7 +4,7 @@ import contextlib
 from typing import Any, Iterable, Optional, Sequence
 
 from .. import _check
-from ..data.batches import check_loader
+from ..data.structure import is_batch
 from ..distributed.workers import Workers
 from ..hyper.parameters import HyperParameters
 from ..hyper.scheduling import ParamScheduler
@@ -12,7 +12,7 @@ from ..state.files import PathLike
 from ..training.iteration import IterationLearner
 from .climb import Found, climb, plan
 from .policy import CurvesOf, Policy, curves_of, name_of
-from .start import listed
+from .start import batches_of, check_validation, trainers_of
 from .suggest import Refusal
 from .trials import Trials, TrialsBar
 from .trials_file import TrialsFile
@@ -61,7 +61,7 @@ class Tuning:
         self._progress = progress
         self._checkpoint = checkpoint
         self._cbs = cbs
-        self._trainer = listed(learner.trainer)[0]
+        self._trainer = trainers_of(learner)[0]
         self._policy = name_of(policy)
         self._curves = _checked_curves(learner, policy, self._length)
         self._validation = _held_out_data(learner, validation)
@@ -164,7 +164,7 @@ class Tuning:
 
 
 def _checked_curves(learner: Any, policy: Policy, length: int) -> CurvesOf:
-    hypers = HyperParameters(listed(learner.trainer)[0], getattr(learner, "groups", None))
+    hypers = HyperParameters(trainers_of(learner)[0], getattr(learner, "groups", None))
     curves = curves_of(_OWNER, policy, length, hypers)
     scheds = curves(1.0)
     ParamScheduler(scheds).check(hypers)
@@ -178,8 +178,6 @@ def _held_out_data(learner: Any, validation: Optional[Iterable[Any]]) -> Optiona
     """Return what judges the trials, which each of them goes through; None where there is none."""
     if validation is None:
         return getattr(learner, "valid_loader", None) if hasattr(learner, "validate") else None
-    if not hasattr(learner, "validate"):
-        constraint = "left out where the learner has no `validate`"
-        raise TypeError(_check.message(_OWNER, "validation", constraint, validation))
-    check_loader(_OWNER, "validation", validation)
-    return list(validation) if hasattr(validation, "__next__") else validation
+    check_validation(_OWNER, learner, validation)
+    one_pass = is_batch(validation) or hasattr(validation, "__next__")
+    return batches_of(validation) if one_pass else validation
