@@ -3,19 +3,23 @@
 import gzip
 import json
 import math
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional
 
+from .measure import Unavailable
+
+OFTEN = 20  # seconds from writing to writing
 Losses = Dict[str, Optional[float]]  # by rate; None where it diverged
 
 
 class Memory:
     """Losses and answers by their keys, kept in one file.
 
-    Several processes share the work by writing to a part each, `NAME.PART.json.gz` beside
-    `NAME.json.gz`. All read what all have written before. Without a part, `save` gathers what
-    the parts have and removes them.
+    It is written now and then while something is added. Several processes share the work by
+    writing to a part each, `NAME.PART.json.gz` beside `NAME.json.gz`. All read what all have
+    written before. Without a part, `save` gathers what the parts have and removes them.
 
     Parameters
     ----------
@@ -23,15 +27,42 @@ class Memory:
         The file; without one, nothing is read or written.
     part : str
         The name of this process's part.
+    is_complete : bool
+        Whether nothing may be missing.
+
+    Attributes
+    ----------
+    losses : dict
+        Of each key the losses by rate.
+    answers : dict
+        Of each key a rate, the updates it took and the seconds.
+    seconds : dict
+        How long a training takes, by length and task.
     """
 
-    def __init__(self, path: Optional[Path] = None, part: str = "") -> None:
-        self._path, self._part = path, part
+    def __init__(
+        self, path: Optional[Path] = None, part: str = "", is_complete: bool = False
+    ) -> None:
+        self._path, self._part, self._is_complete = path, part, is_complete
         self.losses: Dict[str, Losses] = {}
         self.answers: Dict[str, List[Optional[float]]] = {}
-        self.paces: Dict[str, float] = {}
+        self.seconds: Dict[str, float] = {}
+        self._saved = time.monotonic()
         for file in self._files():
             self._add(read(file))
+
+    def before_adding(self, key: str) -> None:
+        """Write what was added before, now and then.
+
+        Raises
+        ------
+        Unavailable
+            Where nothing may be missing.
+        """
+        if self._is_complete:
+            raise Unavailable(f"{key} is missing; python -m benchmarks.leaderboard computes it")
+        if time.monotonic() > self._saved + OFTEN:
+            self.save()
 
     def _files(self) -> Iterator[Path]:
         if self._path is not None:
@@ -42,7 +73,7 @@ class Memory:
         for key, losses in document["losses"].items():
             self.losses.setdefault(key, {}).update(losses)
         self.answers.update(document["answers"])
-        self.paces.update(document["paces"])
+        self.seconds.update(document["seconds"])
 
     def save(self) -> None:
         """Write all that is known to the file or to this process's part of it."""
@@ -56,10 +87,11 @@ class Memory:
             parts = [file for file in self._files() if file != target]
             for file in parts:
                 self._add(read(file))
-        write(target, {"losses": self.losses, "answers": self.answers, "paces": self.paces})
+        write(target, {"losses": self.losses, "answers": self.answers, "seconds": self.seconds})
         for file in parts:
             with suppress(FileNotFoundError):
                 file.unlink()
+        self._saved = time.monotonic()
 
 
 def read(path: Path) -> Dict[str, Dict[str, Any]]:
