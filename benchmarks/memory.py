@@ -45,7 +45,7 @@ class Memory:
     ) -> None:
         self._path, self._part, self._is_complete = path, part, is_complete
         self.losses: Dict[str, Losses] = {}
-        self.answers: Dict[str, List[Optional[float]]] = {}
+        self.answers: Dict[str, List[Any]] = {}
         self.seconds: Dict[str, float] = {}
         self._saved = time.monotonic()
         for file in self._files():

@@ -16,7 +16,7 @@ Rule = Callable[[np.ndarray, np.ndarray], Optional[float]]
 
 
 class Peer(NamedTuple):
-    """How one library searches: `count` rates, evenly spaced on the log scale.
+    """How one library searches: `updates` rates, evenly spaced on the log scale.
 
     The search ends where the smoothed loss is above `stop_at` times its lowest so far. The rule
     gets rates and smoothed losses.
@@ -24,7 +24,7 @@ class Peer(NamedTuple):
 
     first: float
     last: float
-    count: int
+    updates: int
     smooth: Smooth
     stop_at: float
     rule: Rule

@@ -144,7 +144,7 @@ def _generated(name: str, samples: int, noise: float) -> Draw:
     return lambda random: GENERATED[name](samples, noise=noise, random_state=random)
 
 
-def _labels_noise(random: np.random.RandomState, name: str, draw: Draw) -> Tuple[str, Draw]:
+def _with_wrong_labels(random: np.random.RandomState, name: str, draw: Draw) -> Tuple[str, Draw]:
     if random.rand() < 0.7:
         return name, draw
     share = _one_of(random, [0.05, 0.1, 0.2])
@@ -177,7 +177,7 @@ def _recurrent(random: np.random.RandomState, outputs: int) -> Net:
 
 
 def classification(random: np.random.RandomState) -> Kind:
-    """Two to ten classes."""
+    """Several classes."""
     samples, classes = _samples(random), random.randint(2, 9)
     columns = random.randint(10, 41)
 
@@ -186,19 +186,19 @@ def classification(random: np.random.RandomState) -> Kind:
             samples, columns, n_informative=7, n_classes=classes, random_state=random
         )
 
-    shipped = {
+    name = f"{samples} of {classes} classes in {columns} columns"
+    draws: Dict[str, Tuple[Draw, int, int]] = {
+        name: (generated, classes, samples),
         "digits": (tasks.digits, 10, 1797),
         "wine": (tasks.wine, 3, 178),
         "iris": (tasks.iris, 3, 150),
         "cancer": (tasks.breast_cancer, 2, 569),
     }
-    name = f"{samples} of {classes} classes in {columns} columns"
-    draw: Draw = generated
     if random.rand() < 0.4:
-        name = _one_of(random, list(shipped))
-        draw, classes, samples = shipped[name]
-    name, draw = _labels_noise(random, *_scaled(random, name, draw))
-    return Kind(name, draw, _mlp(random, classes), softmax, samples // 2)
+        name = _one_of(random, list(draws)[1:])
+    draw, outputs, size = draws[name]
+    name, draw = _with_wrong_labels(random, *_scaled(random, name, draw))
+    return Kind(name, draw, _mlp(random, outputs), softmax, size // 2)
 
 
 def binary(random: np.random.RandomState) -> Kind:
@@ -209,17 +209,16 @@ def binary(random: np.random.RandomState) -> Kind:
         x, y = datasets.make_hastie_10_2(samples, random_state=random)
         return x, (y + 1) / 2
 
-    draws: Dict[str, Draw] = {
-        f"{samples} moons": _generated("moons", samples, noise),
-        f"{samples} circles": _generated("circles", samples, noise / 2),
-        "cancer": tasks.breast_cancer,
-        f"{samples} of Hastie": hastie,
+    draws: Dict[str, Tuple[Draw, int]] = {
+        f"{samples} moons": (_generated("moons", samples, noise), samples),
+        f"{samples} circles": (_generated("circles", samples, noise / 2), samples),
+        "cancer": (tasks.breast_cancer, 569),
+        f"{samples} of Hastie": (hastie, samples),
     }
     name = _one_of(random, list(draws))
-    name, draw = _labels_noise(random, *_scaled(random, name, draws[name]))
-    if name.startswith("cancer"):
-        samples = 569
-    return Kind(name, draw, _mlp(random, 1), logistic, samples // 2)
+    draw, size = draws[name]
+    name, draw = _with_wrong_labels(random, *_scaled(random, name, draw))
+    return Kind(name, draw, _mlp(random, 1), logistic, size // 2)
 
 
 def regression(random: np.random.RandomState) -> Kind:
@@ -316,7 +315,7 @@ def images(random: np.random.RandomState) -> Kind:
     """Small images of digits."""
     channels = _one_of(random, [[4], [8], [4, 8], [8, 8]])
     norm, dropout = random.rand() < 0.4, _one_of(random, [0, 0, 0.3])
-    name, draw = _labels_noise(random, "digits", tasks.digit_images)
+    name, draw = _with_wrong_labels(random, "digits", tasks.digit_images)
     extra = (", norm" if norm else "") + (f", dropout {dropout:g}" if dropout else "")
     named = f"CNN {'-'.join(map(str, channels))}{extra}", cnn(channels, norm, dropout)
     return Kind(name, draw, named, softmax, 64)

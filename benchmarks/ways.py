@@ -57,7 +57,7 @@ def as_peer(peer: Peer) -> Way:
         result = finder.find(
             lr_start=peer.first,
             lr_end=peer.last,
-            num_iter=peer.count,
+            num_iter=peer.updates,
             stop=peer.stops,
             progress=False,
         )
