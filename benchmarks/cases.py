@@ -2,9 +2,12 @@
 
 import math
 import time
-from typing import Callable, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
+
+from gluon_lr import Learner
+from gluon_lr.finder import LRFinderResult
 
 from .bare_training import held_out_loss
 from .memory import Memory, name_of, shortened
@@ -16,6 +19,7 @@ WORST = 2.0  # no shortfall counts for more, however a loss has exploded
 
 Answer = Tuple[Optional[float], int]  # a rate, None for none, and the updates it took
 Way = Callable[["Case"], Answer]
+Search = Callable[[Learner], LRFinderResult]
 
 
 class Outcome(NamedTuple):
@@ -71,16 +75,27 @@ class Case:
         self.task, self.seed, self.length = task, seed, length
         self._memory = memory
         self._key = f"{task.name} / seed {seed}"
+        self._searches: Dict[Search, Tuple[LRFinderResult, float]] = {}
         self._not_counted = 0.0
 
     # -- what a way may use ------------------------------------------------------------------
 
     def problem(self) -> Problem:
-        """Make a learner for a search. The time is not counted."""
+        """Make the task anew, for a search. The time is not counted."""
         start = time.perf_counter()
         problem = make_problem(self.task, self.seed, TRIED)
         self._not_counted += time.perf_counter() - start
         return problem
+
+    def searched(self, search: Search) -> LRFinderResult:
+        """Return what a search of several ways finds. It is made once, its time counts always."""
+        if search not in self._searches:
+            learner, start = self.problem().learner, time.perf_counter()
+            self._searches[search] = search(learner), time.perf_counter() - start
+            self._not_counted += self._searches[search][1]
+        result, seconds = self._searches[search]
+        self._not_counted -= seconds
+        return result
 
     def measure(self, lr: float, length: Optional[int] = None) -> float:
         """Return the held-out loss of a trial, which is remembered, rate by four digits.
@@ -88,8 +103,8 @@ class Case:
         Its time counts as that of a bare training, remembered or not.
         """
         length = length or self.length
-        usual = self._seconds(length)
         start = time.perf_counter()
+        usual = self._seconds(length)
         loss = self.loss(lr, length, TRIED)
         self._not_counted += time.perf_counter() - start - usual
         return loss

@@ -55,7 +55,7 @@ def cases_of(length: int, memory: Memory) -> Dict[str, List[Case]]:
     seeds = range(3) if length == CHOSEN_AT else range(1)
     drawn = [Case(task, 0, length, memory) for task in random]
     return {
-        KEPT: [Case(task, seed, length, memory) for task in kept for seed in seeds],
+        KEPT: [Case(task, seed, length, memory) for seed in seeds for task in kept],
         RANDOM: [case for case in drawn if case.is_usable],
     }
 

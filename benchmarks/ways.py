@@ -4,8 +4,8 @@ from typing import Dict
 
 import numpy as np
 
-from gluon_lr import LRFinder
-from gluon_lr.finder import lr_find
+from gluon_lr import Learner, LRFinder
+from gluon_lr.finder import LRFinderResult, lr_find
 from gluon_lr.finder.suggest import FASTAI
 
 from .cases import RATES, Answer, Case, Way
@@ -39,18 +39,23 @@ def refined(case: Case) -> Answer:
     return result.suggestion, len(result) + len(result.refined or ())
 
 
+def fastai_search(learner: Learner) -> LRFinderResult:
+    """Search as fastai does."""
+    return lr_find(learner, progress=False)
+
+
 def fastai(rule: str) -> Way:
-    """Search as fastai does, and read the rate off by one of its rules."""
+    """Make the way of one of fastai's rules."""
 
     def way(case: Case) -> Answer:
-        result = lr_find(case.problem().learner, progress=False)
+        result = case.searched(fastai_search)
         return result.suggestions[rule], len(result)
 
     return way
 
 
 def as_peer(peer: Peer) -> Way:
-    """Search as another library does, and read the rate off by its rule."""
+    """Make the way of another library."""
 
     def way(case: Case) -> Answer:
         finder = LRFinder(case.problem().learner)

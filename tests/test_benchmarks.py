@@ -307,3 +307,15 @@ def test_peers_stop_where_the_loss_has_left_its_lowest(board):
     for loss in (1.0, 1.0, 90.0):
         state.append(0.1, loss)
         assert peer.stops(state) == (loss == 90)
+
+
+def test_a_search_of_several_ways_is_made_once_and_counts_for_each(board, monkeypatch):
+    case = made_up(board, board.memory.Memory(), {})
+    monkeypatch.setattr(case, "problem", lambda: SimpleNamespace(learner="a learner"))
+    clock = iter([0, 2, 9, 10, 20, 21])  # the search is from 2 to 9
+    monkeypatch.setattr(board.cases.time, "perf_counter", lambda: next(clock))
+    made = []
+    for name in ("one", "another"):
+        answer = case.answer(name, lambda case: (case.searched(made.append), 5), False)
+        assert answer == (None, 5, 10 if name == "one" else 8)
+    assert made == ["a learner"]
