@@ -23,7 +23,7 @@ MINUTES = [
     "fit_overhead",
     "step_overhead",
     "workers_overhead",
-    "regret",
+    "leaderboard",
 ]
 AN_HOUR = ["super_convergence"]
 HOW_TO_PEERS = (

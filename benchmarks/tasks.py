@@ -5,6 +5,7 @@ scikit-learn ships, and generated ones. `CHOSEN_ON` are the tasks the rule was c
 `REPORTED_ON` are for judging it.
 """
 
+from functools import lru_cache
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
@@ -15,22 +16,35 @@ from gluon_lr._mxnet import mx
 
 nn, rnn, losses = mx.gluon.nn, mx.gluon.rnn, mx.gluon.loss
 Arrays = Tuple[np.ndarray, np.ndarray]
+Draw = Callable[[np.random.RandomState], Arrays]
 
 
 class Task(NamedTuple):
     """One training problem."""
 
     name: str
-    data: Callable[[np.random.RandomState], Arrays]
+    data: Draw
     net: Callable[[], mx.gluon.Block]
     loss: mx.gluon.loss.Loss
     optimizer: str
     batch_size: int
     optimizer_params: Optional[Dict[str, Any]] = None
+    initializer: mx.init.Initializer = mx.init.Xavier()
+
+
+def shuffled(count: int, batch_size: int, seed: int) -> Iterator[np.ndarray]:
+    """Yield the samples of batch after batch, without end; a batch may span two passes."""
+    random = np.random.RandomState(seed)
+    indices = np.array([], dtype=np.int64)
+    while True:
+        while len(indices) < batch_size:
+            indices = np.append(indices, random.permutation(count))
+        yield indices[:batch_size]
+        indices = indices[batch_size:]
 
 
 class Batches:
-    """Shuffled batches of one array pair, without end; a batch may span two passes."""
+    """Shuffled batches of one array pair, without end."""
 
     def __init__(self, data: np.ndarray, label: np.ndarray, batch_size: int, seed: int) -> None:
         self._data, self._label = mx.nd.array(data), mx.nd.array(label)
@@ -38,13 +52,9 @@ class Batches:
         self._seed = seed
 
     def __iter__(self) -> Iterator[Tuple[mx.nd.NDArray, mx.nd.NDArray]]:
-        random = np.random.RandomState(self._seed)
-        indices = np.array([], dtype=np.int64)
-        while True:
-            while len(indices) < self._batch_size:
-                indices = np.append(indices, random.permutation(len(self._data)))
-            batch, indices = indices[: self._batch_size], indices[self._batch_size :]
-            yield self._data.take(mx.nd.array(batch)), self._label.take(mx.nd.array(batch))
+        for batch in shuffled(len(self._data), self._batch_size, self._seed):
+            indices = mx.nd.array(batch)
+            yield self._data.take(indices), self._label.take(indices)
 
 
 class Problem(NamedTuple):
@@ -59,25 +69,44 @@ class Problem(NamedTuple):
         return float(self.learner.loss(self.learner.net(data), label).mean().asscalar())
 
 
-def make_problem(task: Task, seed: int, order: int = 0) -> Problem:
-    """Draw data, split and weights from `seed`, and the order of the batches from both."""
+def order_seed(seed: int, order: int) -> int:
+    """Return what the order of the batches is drawn from."""
+    return seed + 1000 * order
+
+
+@lru_cache(maxsize=2)
+def drawn(data: Draw, seed: int) -> Tuple[Arrays, Arrays]:
+    """Draw a task's data; return what is trained on and what is held out."""
     random = np.random.RandomState(seed)
-    data, label = (array.astype(np.float32) for array in task.data(random))
-    shuffled = random.permutation(len(data))
-    held = shuffled[: max(len(data) // 4, 40)]
+    x, y = (array.astype(np.float32) for array in data(random))
+    shuffled = random.permutation(len(x))
+    held = shuffled[: max(len(x) // 4, 40)]
     trained = shuffled[len(held) :]
+    return (x[trained], y[trained]), (x[held], y[held])
+
+
+def make_net(task: Task, seed: int) -> mx.gluon.Block:
+    """Make a task's net, its weights drawn from `seed`."""
     mx.random.seed(seed)
     net = task.net()
-    net.initialize(mx.init.Xavier())
+    net.initialize(task.initializer)
+    return net
+
+
+def make_problem(task: Task, seed: int, order: int = 0) -> Problem:
+    """Draw data, split and weights from `seed`, and the order of the batches from both."""
+    trained, held = drawn(task.data, seed)
+    net = make_net(task, seed)
     net.hybridize()
     learner = Learner(
         net,
-        Batches(data[trained], label[trained], task.batch_size, seed + 1000 * order),
+        Batches(*trained, task.batch_size, order_seed(seed, order)),
         loss=task.loss,
         optimizer=task.optimizer,
         optimizer_params=task.optimizer_params,
     )
-    return Problem(learner, (mx.nd.array(data[held]), mx.nd.array(label[held])))
+    data, label = held
+    return Problem(learner, (mx.nd.array(data), mx.nd.array(label)))
 
 
 # -- data ------------------------------------------------------------------------------------
@@ -88,7 +117,7 @@ def standardised(array: np.ndarray) -> np.ndarray:
     return (array - array.mean(axis=0)) / (array.std(axis=0) + 1e-9)
 
 
-def shipped(load: Callable[..., Any]) -> Callable[[np.random.RandomState], Arrays]:
+def shipped(load: Callable[..., Any]) -> Draw:
     """Make data of one of scikit-learn's loaders, the columns standardised."""
 
     def data(random: np.random.RandomState) -> Arrays:

@@ -2,15 +2,21 @@
 
 import importlib.util
 import json
+import math
 import re
 import sys
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from benchmarks import __main__ as benchmarks
 from benchmarks import baseline, measure, schedule_call, super_convergence
 from benchmarks.measure import Row
+from gluon_lr import OneCycleSchedule
+from gluon_lr.finder import SearchState
 
 FOLDER = Path(benchmarks.__file__).parent
 README = (FOLDER / "README.md").read_text(encoding="utf-8")
@@ -164,3 +170,152 @@ def test_the_readme_names_what_there_is():
     assert names == {*benchmarks.MINUTES, *benchmarks.AN_HOUR}
     for name in names:
         assert importlib.util.find_spec(f"benchmarks.{name}")
+
+
+# -- the leaderboard -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def board():
+    """The leaderboard's modules, which need scikit-learn."""
+    pytest.importorskip("sklearn")
+    names = ("bare_training", "cases", "leaderboard", "memory", "peer_rules", "random_tasks")
+    return SimpleNamespace(**{name: import_module(f"benchmarks.{name}") for name in names})
+
+
+def test_a_seed_gives_the_same_tasks_however_many_are_asked_for(board):
+    few, many = (board.random_tasks.random_tasks(3, count) for count in (5, 20))
+    assert [task.name for task in few] == [task.name for task in many[:5]]
+    assert len({task.name for task in many}) == 20
+    assert few[0].name != board.random_tasks.random_tasks(4, 1)[0].name
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "lamb"])
+def test_bare_training_is_the_learners(board, optimizer):
+    from benchmarks import tasks
+
+    net = tasks.mlp([4], 3, norm=True, dropout=0.2)
+    task = tasks.Task("iris", tasks.iris, net, tasks.softmax, optimizer, 8)
+    problem = tasks.make_problem(task, seed=1, order=2)
+    schedule = OneCycleSchedule(0.005, 0.05, 27, 3, 0)
+    for n in range(1, 31):
+        problem.learner.iteration(schedule(n))
+    loss = board.bare_training.held_out_loss(task, seed=1, order=2, lr=0.05, length=30)
+    assert loss == pytest.approx(problem.validation_loss(), rel=1e-5)
+    assert loss != board.bare_training.held_out_loss(task, seed=1, order=1, lr=0.05, length=30)
+
+
+def test_a_training_that_diverges_has_an_infinite_loss(board):
+    from benchmarks import tasks
+
+    task = tasks.Task("raw", tasks.friedman_raw, tasks.mlp([8], 1), tasks.l2, "sgd", 32)
+    assert board.bare_training.held_out_loss(task, 0, 0, 1000, 30) == math.inf
+
+
+def made_up(board, memory, losses, length=10):
+    """Make a case whose grid is known, all of it 9 but for these losses, by rate."""
+    task = SimpleNamespace(name="made up")
+    known = {board.memory.name_of(lr): 9.0 for lr in board.cases.RATES}
+    known.update({board.memory.name_of(lr): loss for lr, loss in losses.items()})
+    memory.losses[f"{length} / made up / seed 0 / order 0"] = known
+    return board.cases.Case(task, 0, length, memory)
+
+
+def test_the_shortfall_is_the_share_of_the_improvement_that_is_missed(board):
+    case = made_up(board, board.memory.Memory(), {0.1: 1, 0.05: 1.4, 1: 2, 10: None, 0.2: 0.6})
+    lost = [
+        case.outcome(str(lr), lambda case, lr=lr: (lr, 7), True).shortfall
+        for lr in (0.1, 0.05, 0.2, 10, None)
+    ]
+    assert lost == pytest.approx([0, 0.05, -0.05, 2, 1])
+
+
+def test_a_rate_that_matters_no_more_than_the_order_is_of_no_use(board):
+    def usable(best, best_elsewhere):
+        memory = board.memory.Memory()
+        case = made_up(board, memory, {0.1: best, 1: 3})
+        memory.losses["10 / made up / seed 0 / order 1"] = {
+            board.memory.name_of(lr): 1 if lr == best_elsewhere else 2 for lr in board.cases.RATES
+        }
+        return case.is_usable
+
+    assert usable(1, 0.1)
+    assert not usable(1, 1)
+    assert not usable(8.5, 0.1)
+
+
+def test_a_trial_counts_its_usual_time_remembered_or_not(board):
+    memory = board.memory.Memory()
+    case = made_up(board, memory, {})
+    memory.losses["10 / made up / seed 0 / order 1"] = {"0.3": 4.0}
+    memory.seconds["10 / made up"] = 1000.0
+    lr, updates, seconds = case.answer("a trial", lambda case: (case.measure(0.3), 10), True)
+    assert (lr, updates) == (4.0, 10)
+    assert seconds == pytest.approx(1000, rel=0.01)
+
+
+def test_the_table_has_the_least_loss_first(board):
+    outcome = board.cases.Outcome
+    found = {
+        "bad": [outcome("a", 0.5, 100, 1), outcome("b", 2, 100, 1)],
+        "good": [outcome("a", 0.01, 10, 1), outcome("b", 0.13, 20, 3), outcome("c", 0.04, 30, 9)],
+    }
+    assert cells("\n".join(board.leaderboard.lines(found)))[2:] == [
+        ["good", "67%", "100%", "0.13", "0.060", "20", "3.0"],
+        ["bad", "0%", "0%", "2.00", "1.250", "100", "1.0"],
+    ]
+
+
+def test_parts_are_read_by_all_and_gathered(board, tmp_path):
+    memory, path = board.memory.Memory, tmp_path / "board.json.gz"
+    for part, loss in (("a", 1.0), ("b", None)):
+        written = memory(path, part)
+        written.losses["task"] = {part: loss}
+        written.save()
+    assert memory(path, "c").losses == {"task": {"a": 1.0, "b": None}}
+    memory(path).save()
+    assert [file.name for file in tmp_path.iterdir()] == ["board.json.gz"]
+    assert memory(path).losses == {"task": {"a": 1.0, "b": None}}
+
+
+def test_nothing_may_be_missing_of_what_is_complete(board):
+    with pytest.raises(measure.Unavailable, match=r"made up / seed 0 / order 0 / rate 0\.5 is mis"):
+        made_up(board, board.memory.Memory(is_complete=True), {}).loss(0.5, 10, 0)
+
+
+def test_peers_read_their_rates_off_a_curve(board):
+    rules = board.peer_rules
+    lrs = np.logspace(-6, 1, 71)
+    losses = np.ones(71)
+    losses[40:] = 0.5  # the steepest fall over the index is between 39 and 40
+    losses[15:] -= 0.01  # that over the rate between 14 and 15, as the rates are so much closer
+    losses[60:] = 3
+    assert rules.steepest_over_index(lrs, losses) in lrs[[39, 40]]
+    assert rules.steepest_before_lowest(lrs, losses) in lrs[[39, 40]]
+    assert rules.steepest_over_rate(lrs, losses) in lrs[[14, 15]]
+    losses[60:] = np.nan
+    assert rules.steepest_over_rate(lrs, losses) in lrs[[14, 15]]
+    for rule in (rules.steepest_over_index, rules.steepest_over_rate):
+        assert rule(lrs[:11], losses[:11]) is None
+    assert rules.steepest_before_lowest(lrs, np.arange(71.0)) is None
+    assert rules.light_mean(np.array([1.0, 2, 2])) == pytest.approx([1, 1.05, 1.0975])
+
+
+def test_peers_stop_where_the_loss_has_left_its_lowest(board):
+    peer = board.peer_rules.PEERS["Ignite's"]
+    state = SearchState()
+    for loss in (1.0, 1.0, 90.0):
+        state.append(0.1, loss)
+        assert peer.stops(state) == (loss == 90)
+
+
+def test_a_search_of_several_ways_is_made_once_and_counts_for_each(board, monkeypatch):
+    case = made_up(board, board.memory.Memory(), {})
+    monkeypatch.setattr(case, "problem", lambda: SimpleNamespace(learner="a learner"))
+    clock = iter([0, 2, 9, 10, 20, 21])  # the search is from 2 to 9
+    monkeypatch.setattr(board.cases.time, "perf_counter", lambda: next(clock))
+    made = []
+    for name in ("one", "another"):
+        answer = case.answer(name, lambda case: (case.searched(made.append), 5), False)
+        assert answer == (None, 5, 10 if name == "one" else 8)
+    assert made == ["a learner"]
