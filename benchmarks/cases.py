@@ -8,16 +8,38 @@ import numpy as np
 
 from gluon_lr import Learner
 from gluon_lr.finder import LRFinderResult
+from gluon_lr.finder.climb import vertex
 
 from .bare_training import held_out_loss
 from .memory import Memory, name_of, shortened
-from .tasks import Problem, Task, make_problem
+from .tasks import Problem, Task, drawn, make_problem
 
 RATES = [float(name_of(10**exponent)) for exponent in np.arange(-4, 1.01, 0.5)]
 JUDGED, TRIED = 0, 1  # orders of the batches: of the training that counts, and of all before it
 WORST = 2.0  # no shortfall counts for more, however a loss has exploded
 
-Answer = Tuple[Optional[float], int]  # a rate, None for none, and the updates it took
+
+class Answer(NamedTuple):
+    """What a way says.
+
+    Attributes
+    ----------
+    rate : float or None
+        None for none.
+    updates : int
+        What it took.
+    decades : float, optional
+        How far from the rate, up and down, it says that the best one lies, for 4 of 5.
+    kept : bool
+        Whether the training at the rate is among these updates, and stays.
+    """
+
+    rate: Optional[float]
+    updates: int
+    decades: Optional[float] = None
+    kept: bool = False
+
+
 Way = Callable[["Case"], Answer]
 Search = Callable[[Learner], LRFinderResult]
 
@@ -29,6 +51,7 @@ class Outcome(NamedTuple):
     shortfall: float
     updates: int
     seconds: float
+    holds: Optional[bool] = None  # whether the best rate is in the way's interval
 
 
 class Truth:
@@ -50,6 +73,16 @@ class Truth:
     def best_rate(self) -> float:
         """The best rate of the grid."""
         return RATES[int(np.argmin(self.losses))]
+
+    @property
+    def lowest(self) -> float:
+        """Where the parabola through the best of the grid and its neighbours is lowest."""
+        best = int(np.argmin(self.losses))
+        if not 0 < best < len(RATES) - 1:
+            return self.best_rate
+        capped = np.minimum(self.losses, self.losses[0])
+        near = range(best - 1, best + 2)
+        return float(10 ** vertex([(math.log10(RATES[n]), capped[n]) for n in near]))
 
     def shortfall(self, loss: float) -> float:
         """Return the share that a loss misses."""
@@ -109,6 +142,12 @@ class Case:
         self._not_counted += time.perf_counter() - start - usual
         return loss
 
+    @property
+    def passes(self) -> float:
+        """How often a training goes through its data."""
+        samples = len(drawn(self.task.data, self.seed)[0][0])
+        return self.length * self.task.batch_size / samples
+
     # -- what a way is judged by -------------------------------------------------------------
 
     def loss(self, lr: float, length: int, order: int) -> float:
@@ -127,26 +166,33 @@ class Case:
         """Return the losses over the grid."""
         return Truth([self.loss(lr, self.length, order) for lr in RATES])
 
-    def answer(
-        self, name: str, way: Way, is_for_length: bool
-    ) -> Tuple[Optional[float], int, float]:
+    def answer(self, name: str, way: Way, is_for_length: bool) -> Tuple[Answer, float]:
         """Return what a way says, which is remembered, and how many seconds it took."""
         key = f"{self.length if is_for_length else 'any'} / {self._key} / {name}"
         if key not in self._memory.answers:
             self._memory.before_adding(key)
             start, self._not_counted = time.perf_counter(), 0.0
-            lr, updates = way(self)
+            said = way(self)
             seconds = time.perf_counter() - start - self._not_counted
-            rate = None if lr is None else float(name_of(lr))
-            self._memory.answers[key] = [rate, updates, float(f"{seconds:.3g}")]
-        lr, updates, seconds = self._memory.answers[key]
-        return lr, updates, seconds
+            rate = None if said.rate is None else float(name_of(said.rate))
+            decades = None if said.decades is None else float(f"{said.decades:.3g}")
+            took = float(f"{seconds:.3g}")
+            self._memory.answers[key] = [rate, said.updates, took, decades, said.kept]
+        rate, updates, seconds, *more = self._memory.answers[key]
+        return Answer(rate, updates, *more), seconds
 
     def outcome(self, name: str, way: Way, is_for_length: bool) -> Outcome:
-        """Train at the rate a way says; no rate at all is as good as the smallest."""
-        lr, updates, seconds = self.answer(name, way, is_for_length)
-        loss = self.loss(RATES[0] if lr is None else lr, self.length, JUDGED)
-        return Outcome(self.task.name, self.truth().shortfall(loss), updates, seconds)
+        """Train at the rate a way says; no rate at all is as good as the smallest.
+
+        What was kept has been trained.
+        """
+        said, seconds = self.answer(name, way, is_for_length)
+        lr = RATES[0] if said.rate is None else said.rate
+        loss = self.loss(lr, self.length, TRIED if said.kept else JUDGED)
+        truth, holds = self.truth(), None
+        if said.decades is not None:
+            holds = abs(math.log10(truth.lowest / lr)) <= said.decades
+        return Outcome(self.task.name, truth.shortfall(loss), said.updates, seconds, holds)
 
     @property
     def is_usable(self) -> bool:
