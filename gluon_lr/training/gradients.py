@@ -43,6 +43,22 @@ def warn_of_unused(trainer: mx.gluon.Trainer) -> None:
         )
 
 
+def warn_of_zeros(trainer: mx.gluon.Trainer) -> None:
+    """Warn where MXNet 1.9's Adamax is about to divide 0 by 0: it has no epsilon.
+
+    That is at its first update, where a gradient is 0; the weights are NaN after it.
+    """
+    if type(trainer.optimizer) is not mx.optimizer.Adamax or hasattr(trainer.optimizer, "epsilon"):
+        return
+    trained = [one for one in parameters_of(trainer) if one.grad_req != "null"]
+    if any((_sum(one.list_grad()).asnumpy() == 0).any() for one in trained if not _is_stale(one)):
+        _check.warn_caller(
+            "Learner: MXNet 1.9's Adamax divides 0 by 0 where a gradient is exactly 0 at its "
+            "first update, for a column of zeros or a dead unit: the weights are NaN from now "
+            "on. Use 'adam' or 'nadam', or MXNet 2.0."
+        )
+
+
 def norm_of_sum(trainer: mx.gluon.Trainer, workers: Workers) -> float:
     """Return the norm of all gradients together, each the sum over its contexts and workers."""
     fresh = [one for one in parameters_of(trainer) if one.grad_req != "null" and not _is_stale(one)]

@@ -24,6 +24,7 @@ from .gradients import (
     set_added_up_to_zero,
     update_weights,
     warn_of_unused,
+    warn_of_zeros,
     written_of,
 )
 from .losses import Losses, PendingLoss, PendingUpdate, are_weights, losses_of, mean_of
@@ -593,6 +594,7 @@ class IterationLearner:
         self.tell("before_step")
         if self._updated is None:
             warn_of_unused(self.trainer)
+            warn_of_zeros(self.trainer)
         check_rates("Learner", self.trainer)
         self._updating()
         update_weights(self.trainer, self.divisor)

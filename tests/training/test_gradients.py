@@ -62,3 +62,16 @@ def test_a_batch_of_fewer_samples_than_contexts_may_be_of_mx_np():
         learner.iteration(RATE)
         on_each = [array.asnumpy() for array in net.weight.list_data()]
     np.testing.assert_array_equal(*on_each)
+
+
+def test_adamax_says_why_it_is_about_to_make_nan(recwarn):
+    data = np.random.RandomState(0).randn(32, 5).astype("float32")
+    data[:, 2] = 0
+    loader = [(nd.array(data), nd.array(data[:, 0] > 0))]
+    for optimizer in ("adam", "adamax"):
+        learner = Learner(mx.gluon.nn.Dense(2), loader, optimizer=optimizer)
+        losses = [learner.iteration() for _ in range(3)]
+        said = [str(one.message) for one in recwarn.list if "divides 0 by 0" in str(one.message)]
+        becomes_nan = optimizer == "adamax" and not hasattr(learner.trainer.optimizer, "epsilon")
+        assert np.isnan(losses[-1]) == becomes_nan
+        assert len(said) == becomes_nan
