@@ -15,7 +15,7 @@ import pytest
 from benchmarks import __main__ as benchmarks
 from benchmarks import baseline, measure, schedule_call, super_convergence
 from benchmarks.measure import Row
-from gluon_lr import OneCycleSchedule
+from gluon_lr import LRFinder, OneCycleSchedule
 from gluon_lr.finder import SearchState
 
 FOLDER = Path(benchmarks.__file__).parent
@@ -224,10 +224,44 @@ def made_up(board, memory, losses, length=10):
 def test_the_shortfall_is_the_share_of_the_improvement_that_is_missed(board):
     case = made_up(board, board.memory.Memory(), {0.1: 1, 0.05: 1.4, 1: 2, 10: None, 0.2: 0.6})
     lost = [
-        case.outcome(str(lr), lambda case, lr=lr: (lr, 7), True).shortfall
+        case.outcome(str(lr), lambda case, lr=lr: board.cases.Answer(lr, 7), True).shortfall
         for lr in (0.1, 0.05, 0.2, 10, None)
     ]
     assert lost == pytest.approx([0, 0.05, -0.05, 2, 1])
+
+
+def test_what_was_kept_has_been_trained(board):
+    memory = board.memory.Memory()
+    case = made_up(board, memory, {0.1: 1})
+    memory.losses["10 / made up / seed 0 / order 1"] = {"0.2": 1.8}
+    answer = board.cases.Answer(0.2, 30, 0.3, kept=True)
+    outcome = case.outcome("tune", lambda case: answer, True)
+    assert outcome.shortfall == pytest.approx(0.1)
+    assert outcome.holds is False  # the best rate is 0.1, 0.31 decades below
+    assert case.outcome("tune", lambda case: 1 / 0, True) == outcome  # it is remembered
+
+
+def test_a_tune_of_the_leaderboard_is_that_of_the_finder(board):
+    from benchmarks import tasks
+    from benchmarks.ways import tuned
+
+    task = tasks.Task("iris", tasks.iris, tasks.mlp([8], 3, "tanh"), tasks.softmax, "adam", 16)
+    case = board.cases.Case(task, 0, 40, board.memory.Memory())
+    said = tuned(5, True)(case)
+    problem = case.problem()
+    result = LRFinder(problem.learner).tune(
+        40,
+        200,
+        validation=problem.validation,
+        policy=OneCycleSchedule(0.1, 1, 36, 4, 0),
+        keep=True,
+        progress=False,
+    )
+    trained = len(tasks.drawn(tasks.iris, 0)[0][0])
+    assert case.passes == 40 * 16 / trained
+    assert result.cost == said.updates
+    assert result.suggestion == pytest.approx(said.rate, rel=0.1)  # passes are not known to it
+    assert result.kept and said.kept
 
 
 def test_a_rate_that_matters_no_more_than_the_order_is_of_no_use(board):
@@ -249,20 +283,21 @@ def test_a_trial_counts_its_usual_time_remembered_or_not(board):
     case = made_up(board, memory, {})
     memory.losses["10 / made up / seed 0 / order 1"] = {"0.3": 4.0}
     memory.seconds["10 / made up"] = 1000.0
-    lr, updates, seconds = case.answer("a trial", lambda case: (case.measure(0.3), 10), True)
-    assert (lr, updates) == (4.0, 10)
+    answer = board.cases.Answer
+    said, seconds = case.answer("a trial", lambda case: answer(case.measure(0.3), 10), True)
+    assert said == answer(4.0, 10)
     assert seconds == pytest.approx(1000, rel=0.01)
 
 
 def test_the_table_has_the_least_loss_first(board):
     outcome = board.cases.Outcome
     found = {
-        "bad": [outcome("a", 0.5, 100, 1), outcome("b", 2, 100, 1)],
+        "bad": [outcome("a", 0.5, 100, 1, True), outcome("b", 2, 100, 1, False)],
         "good": [outcome("a", 0.01, 10, 1), outcome("b", 0.13, 20, 3), outcome("c", 0.04, 30, 9)],
     }
     assert cells("\n".join(board.leaderboard.lines(found)))[2:] == [
-        ["good", "67%", "100%", "0.13", "0.060", "20", "3.0"],
-        ["bad", "0%", "0%", "2.00", "1.250", "100", "1.0"],
+        ["good", "67%", "100%", "0.13", "0.060", "20", "3.0", ""],
+        ["bad", "0%", "0%", "2.00", "1.250", "100", "1.0", "50%"],
     ]
 
 
@@ -316,6 +351,11 @@ def test_a_search_of_several_ways_is_made_once_and_counts_for_each(board, monkey
     monkeypatch.setattr(board.cases.time, "perf_counter", lambda: next(clock))
     made = []
     for name in ("one", "another"):
-        answer = case.answer(name, lambda case: (case.searched(made.append), 5), False)
-        assert answer == (None, 5, 10 if name == "one" else 8)
+
+        def way(case):
+            return board.cases.Answer(case.searched(made.append), 5)
+
+        said, seconds = case.answer(name, way, False)
+        assert said == (None, 5, None, False)
+        assert seconds == (10 if name == "one" else 8)
     assert made == ["a learner"]
