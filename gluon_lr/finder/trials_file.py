@@ -2,7 +2,7 @@
 
 import copy
 import os
-from typing import Any, List, Sequence
+from typing import Any, List, Mapping, Sequence
 
 from .. import _check
 from ..state import schema
@@ -21,6 +21,7 @@ _TRIAL = schema.Record(
 _TUNE = schema.Record(
     length=schema.POSITIVE,
     policy=schema.TEXT,
+    keep=schema.FLAG,
     trials=schema.Several(_TRIAL),
     start=schema.ANYTHING,
     best=schema.ANYTHING,
@@ -36,10 +37,8 @@ class TrialsFile:
         Where it is, or is to be.
     learner : Learner
         What is tuned. It is put to where the tune in the file began.
-    length : int
-        Updates of the training.
-    policy : str
-        What the trials are trained by.
+    asked : dict
+        What the trials are of: its `length`, `policy` and `keep`.
 
     Attributes
     ----------
@@ -54,9 +53,9 @@ class TrialsFile:
         Where there is a file that is not whole, or of another tune.
     """
 
-    def __init__(self, path: PathLike, learner: Any, length: int, policy: str) -> None:
+    def __init__(self, path: PathLike, learner: Any, asked: Mapping[str, Any]) -> None:
         self._path = path
-        self._asked = {"length": length, "policy": policy}
+        self._asked = dict(asked)
         self._is_first = learner.workers.is_first
         self.trials: List[Trial] = []
         self.best: Any = None

@@ -9,6 +9,8 @@ from ..distributed.workers import Workers
 from ..hyper.parameters import HyperParameters
 from ..hyper.scheduling import ParamScheduler
 from ..state.files import PathLike
+from ..state.memory import Memory
+from ..state.transaction import afterwards
 from ..training.iteration import IterationLearner
 from .climb import Found, climb, plan
 from .policy import CurvesOf, Policy, curves_of, name_of
@@ -84,15 +86,25 @@ class Tuning:
             return self._result(found, Refusal.NOT_KNOWN, usual)
         self._workers = Workers.of(self._trainer)
         getattr(self._learner, "prepare", self._workers.join)()
+        file = self._file()
         if self._validation is not None or not isinstance(self._learner, IterationLearner):
-            return self._tried(self._validation, usual)
+            with afterwards(Memory(self._validation).keep()) as again, again:
+                return self._tried(self._validation, usual, file)
         with self._learner.hold_out() as held, held:
-            return self._tried(held.batches, usual)
+            return self._tried(held.batches, usual, file)
 
-    def _tried(self, validation: Optional[Iterable[Any]], usual: Optional[float]) -> TuneResult:
-        file = None
-        if self._checkpoint is not None:
-            file = TrialsFile(self._checkpoint, self._learner, self._length, self._policy)
+    def _file(self) -> Optional[TrialsFile]:
+        if self._checkpoint is None:
+            return None
+        asked = {"length": self._length, "policy": self._policy, "keep": self._keep}
+        return TrialsFile(self._checkpoint, self._learner, asked)
+
+    def _tried(
+        self,
+        validation: Optional[Iterable[Any]],
+        usual: Optional[float],
+        file: Optional[TrialsFile],
+    ) -> TuneResult:
         hidden = not (self._progress and self._workers.is_first)
         no_bars = getattr(self._learner, "no_bar", contextlib.nullcontext)()
         with TrialsBar(self._plan, self._length, hidden) as bar, no_bars:

@@ -527,7 +527,7 @@ def test_what_is_done_is_not_done_again(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "asked", [{"length": 2 * LENGTH}, {"policy": "constant"}], ids=["length", "policy"]
+    "asked", [{"length": 2 * LENGTH}, {"policy": "constant"}, {"keep": True}], ids=str
 )
 def test_a_file_of_another_tune(tmp_path, asked):
     path = tmp_path / "tune"
@@ -536,6 +536,38 @@ def test_a_file_of_another_tune(tmp_path, asked):
     with pytest.raises(ValueError, match="`checkpoint` must be a file of a tune of"):
         tune(learner, checkpoint=path, **asked)
     assert_same_state(state(learner), state(make_learner()))
+
+
+def test_a_file_of_what_holds_out(tmp_path):
+    path = tmp_path / "tune"
+    learners = [make_learner() for _ in range(3)]
+    for learner in learners:
+        learner.valid_loader = None
+    expected = tune(learners[0], 40, 160)
+    with pytest.raises(OSError, match="the process dies"):
+        tune(learners[1], 40, 160, checkpoint=path, cbs=Dies(30))
+    result = tune(learners[2], 40, 160, checkpoint=path)
+    assert [one[:3] for one in result.trials] == [one[:3] for one in expected.trials]
+
+
+class Remembers:
+    """Held-out data with a generator of its own."""
+
+    def __init__(self):
+        self.random = np.random.RandomState(1)
+
+    def __iter__(self):
+        data, label = make_dataset()[:]
+        chosen = self.random.permutation(len(data))[:20]
+        return iter([(nd.array(data[chosen]), nd.array(label[chosen]))])
+
+
+def test_held_out_data_remember_nothing_of_it():
+    validation = Remembers()
+    before = validation.random.get_state()[1].tolist()
+    result = tune(make_learner(), validation=validation)
+    assert len({one.loss for one in result.trials}) == len(result.trials)
+    assert validation.random.get_state()[1].tolist() == before
 
 
 def test_a_file_that_is_none(tmp_path):
