@@ -21,8 +21,7 @@ _SHARE_OF_SCOUTS = 0.8  # of a training, to spend on them at least
 _FEWEST_FINALS = 3  # that are worth more than longer scouts, where none is kept
 _STEP, _FINE_STEP, _FAR_STEP = 0.5, 0.4, 1.0  # decades between rates
 _CLOSE = 0.08  # decades in which two trials say the same
-_DECADES_OF_THREE, _DECADES_OF_MORE = 0.22, 0.2  # of finals, the best between two worse
-_WITHOUT_A_BRACKET = 0.6  # of what short trials alone leave open
+_DECADES_OF_FINALS = 0.28  # from the best, or the lowest point, between two worse
 
 
 class Plan(NamedTuple):
@@ -119,9 +118,7 @@ def climb(
         _settle(finals, best, plan.finals, leans_up, keep)
         best = finals.points[finals.best][0] if keep else finals.lowest
         if finals.is_bracketed:
-            decades = _DECADES_OF_THREE if len(finals) == 3 else _DECADES_OF_MORE
-        elif len(finals) > 2:
-            decades *= _WITHOUT_A_BRACKET
+            decades = _DECADES_OF_FINALS
     return Found(10**best, decades)
 
 
