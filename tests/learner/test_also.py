@@ -3,7 +3,7 @@
 import pytest
 from conftest import assert_same_arrays, make_dataset, weights
 
-from gluon_lr import Learner
+from gluon_lr import Learner, LRFinder
 from gluon_lr._mxnet import mx
 
 
@@ -43,6 +43,22 @@ def test_it_is_saved_and_loaded():
         one.fit(1, 0.1)
     assert_same_arrays(weights(learner), weights(loaded))
     assert_same_arrays(weights_of_other(learner), weights_of_other(loaded))
+
+
+def test_a_tune_puts_it_back_and_keeps_it_with_a_training():
+    def made():
+        learner = make_learner()
+        learner.progress = False
+        learner.valid_loader = learner.data_loader
+        return learner
+
+    learner, plain = made(), made()
+    LRFinder(learner).tune(8, progress=False)
+    assert_same_arrays(weights_of_other(learner), weights_of_other(plain))
+    learner.fit_one_cycle(2, "tune")
+    plain.fit_one_cycle(2, learner.tuned.suggestion)
+    assert_same_arrays(weights(learner), weights(plain))
+    assert_same_arrays(weights_of_other(learner), weights_of_other(plain))
 
 
 def test_a_file_of_fewer_or_more_is_refused():

@@ -269,6 +269,22 @@ def test_a_file_of_the_beginning_puts_the_first_one_back(keeper, style, ctx):
     assert losses(learner) == first
 
 
+@pytest.mark.parametrize("keeper", KEEPERS)
+def test_a_tune_leaves_it_and_keeps_it_with_a_training(keeper):
+    def made():
+        learner = make(keeper, ListAnew)
+        learner.valid_loader = learner.data_loader
+        learner.iteration()
+        return learner
+
+    learner, plain = made(), made()
+    LRFinder(learner).tune(10, progress=False)
+    assert losses(learner, 1) == losses(plain, 1)
+    learner.fit_one_cycle(2, "tune")
+    plain.fit_one_cycle(2, learner.tuned.suggestion)
+    assert losses(learner) == losses(plain)
+
+
 def learner_over(hidden):
     mx.random.seed(1)
     net = mx.gluon.rnn.RNN(4, input_size=5)
