@@ -87,11 +87,13 @@ class Tuning:
         self._workers = Workers.of(self._trainer)
         getattr(self._learner, "prepare", self._workers.join)()
         file = self._file()
-        if self._validation is not None or not isinstance(self._learner, IterationLearner):
-            with afterwards(Memory(self._validation).keep()) as again, again:
-                return self._tried(self._validation, usual, file)
-        with self._learner.hold_out() as held, held:
-            return self._tried(held.batches, usual, file)
+        if self._validation is None and isinstance(self._learner, IterationLearner):
+            with self._learner.hold_out() as held, held:
+                return self._tried(held.batches, usual, file)
+        own = getattr(self._learner, "valid_loader", None)
+        given = None if self._validation is own else self._validation  # the learner keeps its own
+        with afterwards(Memory(given).keep()) as again, again:
+            return self._tried(self._validation, usual, file)
 
     def _file(self) -> Optional[TrialsFile]:
         if self._checkpoint is None:

@@ -80,7 +80,7 @@ class Quadratic:
 
     def _validate(self, batches, metrics):
         assert metrics == ()
-        losses = [float((self.net(data) ** 2).mean().asscalar()) for data, _ in batches]
+        losses = [float((self.net(data) ** 2).mean().asnumpy()) for data, _ in batches]
         return {"valid_loss": np.mean(losses)}
 
 
@@ -90,11 +90,11 @@ PAIRS = [(nd.ones((2, 1)), nd.zeros((2,)))]
 @pytest.mark.parametrize("validation", [PAIRS, None])
 def test_a_learner_of_ones_own(validation):
     learner = Quadratic(judges=validation is not None)
-    weight = learner.net.weight.data().asscalar()
+    weight = float(learner.net.weight.data().asnumpy())
     result = tune(learner, length=40, budget=200, validation=validation, policy="constant")
     # the weight is multiplied by 1 - 2 lr at each update: 0.5 is best, and 1 diverges
     assert 0.1 < result.suggestion < 0.9
-    assert learner.net.weight.data().asscalar() == weight
+    assert float(learner.net.weight.data().asnumpy()) == weight
     assert result.cost <= 200
     assert len(learner.rates) == result.cost + (validation is None)
 
@@ -220,12 +220,9 @@ def test_callbacks_take_part_in_the_trials():
         def before_step(self, learner):
             norms.append(learner.gradient_norm())
 
-    learner = make_learner()
-    result = tune(learner, cbs=[GradientClip(1e-9), Norm()])
+    result = tune(make_learner(), cbs=[GradientClip(1e-3), Norm()])
     assert len(norms) == result.cost
-    assert result.refusal is Refusal.NOT_LEARNT or result.trials[0].loss == pytest.approx(
-        result.began, rel=1e-3
-    )
+    assert max(norms) == pytest.approx(1e-3, rel=1e-3)
 
 
 def test_two_tunes_alike():
@@ -359,7 +356,7 @@ def test_the_place_in_the_data_is_that_after_the_fit(name, before):
 ONE_PASS = {
     "an iterator": lambda: iter(list(map(nd_pair, batches_of(100)))),
     "a DataIter": lambda: mx.io.NDArrayIter(
-        *(nd.concat(*parts, dim=0) for parts in zip(*map(nd_pair, batches_of(8)))), 16
+        *(nd.array(np.concatenate(parts)) for parts in zip(*batches_of(8))), 16
     ),
 }
 
