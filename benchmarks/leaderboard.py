@@ -58,7 +58,7 @@ def cases_of(length: int, memory: Memory) -> Dict[str, List[Case]]:
     kept, random = CHOSEN_ON + REPORTED_ON, usable_tasks(memory)
     if length > CHOSEN_AT:
         kept, random = kept[::3], random[:40:2]
-    seeds = range(3) if length == CHOSEN_AT else range(1)
+    seeds = range(2) if length == CHOSEN_AT else range(1)
     drawn = [Case(task, 0, length, memory) for task in random]
     return {
         KEPT: [Case(task, seed, length, memory) for seed in seeds for task in kept],
