@@ -132,9 +132,9 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
         """The rate to train at, the highest of a 1-cycle; None where :attr:`refusal` says why.
 
         It is ``bottom^0.7 * edge^0.2 * 0.05^0.1 / 2``, of the rates where the smoothed loss has
-        come down, and where it is on its way up again. For a :attr:`length` it is multiplied by
-        ``(250 / length)^p``, with p = 0.35 below 250 updates and 0.47 above, and kept within the
-        rates of the search.
+        come down, and where it is on its way up again. For a training of `length` updates it is
+        multiplied by ``(250 / length)^p``, with p = 0.35 below 250 updates and 0.47 above, and
+        kept within the rates of the search.
         """
         rate = self._read[0]
         if rate is None or self.length is None:
