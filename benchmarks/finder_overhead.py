@@ -5,6 +5,7 @@ loss.
 """
 
 import sys
+from itertools import cycle
 from typing import Iterator
 
 import numpy as np
@@ -17,7 +18,7 @@ from .loop import bare_loop
 from .measure import Row, compared, in_updates, main, ratios
 
 GOALS = {"MLP": 1.15, "CNN": 1.05}  # of training beside a bare loop
-TUNED = 4 * ITERATIONS  # updates of a tune
+LENGTH, BUDGET = 250, 1000  # updates of the training that is tuned, and of the tune
 nn = mx.gluon.nn
 
 
@@ -78,17 +79,18 @@ def measure(name: str) -> Iterator[Row]:
         mx.nd.waitall()
 
     def tune() -> None:
-        finder.tune(ITERATIONS, TUNED, validation=batches[:1], progress=False)
+        finder.tune(LENGTH, BUDGET, validation=batches[:1], progress=False)
         mx.nd.waitall()
 
     def bare_trials() -> None:
         for one in tried.trials:
-            bare_loop(learner.net, learner.loss, learner.trainer, batches, one.length, moves)
+            steps = cycle(moves)
+            bare_loop(learner.net, learner.loss, learner.trainer, batches, one.length, steps)
 
     beside = in_updates("bare loop", bare, ITERATIONS)
     yield compared(f"{name}: find, per update", beside, ratios(search, bare), GOALS[name])
-    tried = finder.tune(ITERATIONS, TUNED, validation=batches[:1], progress=False)
-    trials = ratios(tune, bare_trials)
+    tried = finder.tune(LENGTH, BUDGET, validation=batches[:1], progress=False)
+    trials = ratios(tune, bare_trials, 5)
     yield compared(f"{name}: tune, per update of its trials", "bare loop", trials, GOALS[name])
     snapshots = [ITERATIONS * ratio for ratio in ratios(snapshot, bare)]
     yield compared(f"{name}: snapshot and restore", "bare update", snapshots, 3.0)

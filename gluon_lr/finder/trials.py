@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from typing import Any, Callable, Iterable, List, Optional, Tuple, TypeVar
+from typing import Any, Callable, Iterable, List, Mapping, Optional, Tuple, TypeVar
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -44,22 +44,21 @@ class TrialsBar:
         """Show that a trial begins."""
         self._begun += 1
         self._rate = rate
-        self.show(None)
+        self._tell({})
 
     def show(self, loss: Optional[float]) -> None:
         """Show an update, and the last loss that is known."""
-        shown = {"trial": f"{self._begun} of at most {self._most}", "lr": f"{self._rate:.2g}"}
-        if loss is not None:
-            shown["loss"] = f"{loss:.3g}"
-            self._bar.set_postfix(shown, refresh=False)
-            self._bar.update()
-        else:
-            self._bar.set_postfix(shown)
+        if self._bar.update() and loss is not None:
+            self._tell({"loss": f"{loss:.3g}"})
 
     def end(self, updates: int) -> None:
         """Show that a trial of so many updates is done, however many it made."""
         self._ended += updates
         self._bar.update(self._ended - self._bar.n)
+
+    def _tell(self, more: Mapping[str, str]) -> None:
+        trial = f"{self._begun} of at most {self._most}"
+        self._bar.set_postfix({"trial": trial, "lr": f"{self._rate:.2g}", **more})
 
 
 class Trials:
