@@ -481,8 +481,8 @@ class Learner(IterationLearner):
         self._check_no_fit(owner)
         scheds = self._checked_scheds(owner, scheds, None, cbs)
         self.prepare()
-        per_epoch = self.workers.of_first(self._whole_epoch(length))
-        by_passes = self._fits_by_passes and per_epoch < length
+        whole = self.workers.of_first(self._whole_epoch(length))
+        per_epoch, by_passes = (whole, self._fits_by_passes) if whole else (length, False)
         ends = [] if until is None else [_Until(until)]
         fit = Fit(length // per_epoch, per_epoch, by_passes, scheds)
         self._start([fit], [*_callbacks(owner, cbs)[0], *ends])
@@ -903,13 +903,13 @@ class Learner(IterationLearner):
         ParamScheduler(scheds).check(HyperParameters(self.trainer, self.groups))
         return scheds
 
-    def _whole_epoch(self, length: int) -> int:
-        """Return the batches of an epoch where `length` is a number of whole ones, or else it."""
+    def _whole_epoch(self, length: int) -> Optional[int]:
+        """Return the batches of an epoch where `length` is a number of whole ones."""
         try:
             per_epoch = self.iterations_per_epoch
         except ValueError:  # of a loader without end
-            return length
-        return length if length % per_epoch else per_epoch
+            return None
+        return None if length % per_epoch else per_epoch
 
     def _start(self, fits: List[Fit], cbs: Callbacks) -> None:
         self._fits = fits

@@ -333,7 +333,7 @@ def after_a_fit(learner):
     return one, losses, ended(learner)
 
 
-@pytest.mark.parametrize(("name", "before"), zip(LOADERS, itertools.cycle([0, 3])))
+@pytest.mark.parametrize(("name", "before"), list(zip(LOADERS, itertools.cycle([0, 3]))))
 def test_the_place_in_the_data_is_that_after_the_fit(name, before):
     if MXNET_2 and name == "threads":
         pytest.skip("MXNet 2.0 reads ahead in threads of its own")
@@ -446,6 +446,18 @@ def test_a_length_that_is_no_whole_epochs_is_one_epoch():
     assert len(learner.recorder) == 10
     assert len(learner.recorder.epochs) == 1
     assert result.suggestion == pytest.approx(learner.recorder.lrs.max(), rel=0.1)
+
+
+@pytest.mark.parametrize("name", ["own loader", "too short", "too long", "uneven"])
+def test_one_epoch_is_a_pass_however_long_that_is(name):
+    learner = make_loading(name)
+    learner.fit_one_cycle(1, "tune")
+    kept = after_a_fit(learner)
+    plain = make_loading(name)
+    plain.fit_one_cycle(1, learner.tuned.suggestion)
+    expected = after_a_fit(plain)
+    assert_same_state(kept[0], expected[0])
+    assert kept[1] == expected[1]
 
 
 def test_early_stopping_sees_the_validation_of_each_trial():
