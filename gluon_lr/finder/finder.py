@@ -170,8 +170,8 @@ class LRFinder:
             held = None if validation is None else batches_of(validation)
             search = _Search(self.learner, stop, diverged, held, seed, bar, length)
             result = search.repeated(rates, repeats)
-            center = suggest(result.lrs, result.losses)[0]
-            if refine and center is not None:
+            center = suggest(result.lrs, result.losses)[0] if refine else None
+            if center is not None:
                 result.refined = search.refined(center, rates, len(result), repeats)
             bar.total = bar.n
         self.result = result

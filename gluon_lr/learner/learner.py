@@ -1,5 +1,6 @@
 """The Learner: a net, its data and its trainer, run by iterations or by fastai's policies."""
 
+from functools import partial
 from typing import (
     Any,
     Callable,
@@ -330,12 +331,10 @@ class Learner(IterationLearner):
         TypeError, ValueError
             On an argument outside its bounds.
         """
-        moms = self._moms(moms)
-
-        def one_cycle_to(rate: Any) -> Dict[str, Curves]:
-            return {**one_cycle(rate, div, div_final, pct_start, moms)}
-
-        self._fit("fit_one_cycle", "lr_max", lr_max, one_cycle_to, n_epoch, wd, cbs, start_epoch)
+        curves = partial(
+            one_cycle, div=div, div_final=div_final, pct_start=pct_start, moms=self._moms(moms)
+        )
+        self._fit("fit_one_cycle", "lr_max", lr_max, curves, n_epoch, wd, cbs, start_epoch)
 
     def fit_flat_cos(
         self,
@@ -363,11 +362,8 @@ class Learner(IterationLearner):
         TypeError, ValueError
             On an argument outside its bounds.
         """
-
-        def flat_cos_at(rate: Any) -> Dict[str, Curves]:
-            return {**flat_cos(rate, div_final, pct_start)}
-
-        self._fit("fit_flat_cos", "lr", lr, flat_cos_at, n_epoch, wd, cbs, start_epoch)
+        curves = partial(flat_cos, div_final=div_final, pct_start=pct_start)
+        self._fit("fit_flat_cos", "lr", lr, curves, n_epoch, wd, cbs, start_epoch)
 
     def fit_sgdr(
         self,
@@ -396,11 +392,8 @@ class Learner(IterationLearner):
             On an argument outside its bounds.
         """
         n_epoch = sum(cycle_lengths(n_cycles, cycle_len, cycle_mult))
-
-        def sgdr_from(rate: Any) -> Dict[str, Curves]:
-            return {**sgdr(rate, n_cycles, cycle_len, cycle_mult)}
-
-        self._fit("fit_sgdr", "lr_max", lr_max, sgdr_from, n_epoch, wd, cbs, start_epoch)
+        curves = partial(sgdr, n_cycles=n_cycles, cycle_len=cycle_len, cycle_mult=cycle_mult)
+        self._fit("fit_sgdr", "lr_max", lr_max, curves, n_epoch, wd, cbs, start_epoch)
 
     def fine_tune(
         self,
@@ -828,7 +821,7 @@ class Learner(IterationLearner):
         owner: str,
         argument: str,
         lr: Union[Rate, str, None],
-        curves: Callable[[Any], Dict[str, Curves]],
+        curves: Callable[[Any], Mapping[str, Curves]],
         n_epoch: int,
         wd: Optional[float],
         cbs: Callbacks,

@@ -325,6 +325,19 @@ def test_it_is_a_plain_fit_bit_for_bit(ctx, optimizer, data):
     assert_same_state(kept, state(plain))
 
 
+def assert_kept_is_plain(made, n_epoch):
+    """Compare a fit at 'tune' with one at its rate, and what comes after each."""
+    learner = made()
+    learner.fit_one_cycle(n_epoch, "tune")
+    kept = after_a_fit(learner)
+    plain = made()
+    plain.fit_one_cycle(n_epoch, learner.tuned.suggestion)
+    expected = after_a_fit(plain)
+    assert_same_state(kept[0], expected[0])
+    assert kept[1] == expected[1]
+    assert_same_state(kept[2], expected[2])
+
+
 def after_a_fit(learner):
     """Return all there is after the fit, and after more of them."""
     one = state(learner)
@@ -337,17 +350,13 @@ def after_a_fit(learner):
 def test_the_place_in_the_data_is_that_after_the_fit(name, before):
     if MXNET_2 and name == "threads":
         pytest.skip("MXNet 2.0 reads ahead in threads of its own")
-    learner = make_loading(name)
-    train(learner, before)
-    learner.fit_one_cycle(3, "tune")
-    kept = after_a_fit(learner)
-    plain = make_loading(name)
-    train(plain, before)
-    plain.fit_one_cycle(3, learner.tuned.suggestion)
-    expected = after_a_fit(plain)
-    assert_same_state(kept[0], expected[0])
-    assert kept[1] == expected[1]
-    assert_same_state(kept[2], expected[2])
+
+    def made():
+        learner = make_loading(name)
+        train(learner, before)
+        return learner
+
+    assert_kept_is_plain(made, n_epoch=3)
 
 
 ONE_PASS = {
@@ -385,15 +394,7 @@ def test_the_place_in_what_has_one_pass(name):
         learner.iteration()
         return learner
 
-    learner = made()
-    learner.fit_one_cycle(2, "tune")
-    kept = after_a_fit(learner)
-    plain = made()
-    plain.fit_one_cycle(2, learner.tuned.suggestion)
-    expected = after_a_fit(plain)
-    assert_same_state(kept[0], expected[0])
-    assert kept[1] == expected[1]
-    assert_same_state(kept[2], expected[2])
+    assert_kept_is_plain(made, n_epoch=2)
 
 
 FITS = {
@@ -450,14 +451,7 @@ def test_a_length_that_is_no_whole_epochs_is_one_epoch():
 
 @pytest.mark.parametrize("name", ["own loader", "too short", "too long", "uneven"])
 def test_one_epoch_is_a_pass_however_long_that_is(name):
-    learner = make_loading(name)
-    learner.fit_one_cycle(1, "tune")
-    kept = after_a_fit(learner)
-    plain = make_loading(name)
-    plain.fit_one_cycle(1, learner.tuned.suggestion)
-    expected = after_a_fit(plain)
-    assert_same_state(kept[0], expected[0])
-    assert kept[1] == expected[1]
+    assert_kept_is_plain(lambda: make_loading(name), n_epoch=1)
 
 
 def test_early_stopping_sees_the_validation_of_each_trial():
