@@ -144,6 +144,7 @@ import numpy as np
 from gluon_lr import Learner
 
 def make_learner():
+    mx.random.seed(0)
     random = np.random.RandomState(0)
     data = random.randn(64, 5).astype("float32")
     dataset = mx.gluon.data.ArrayDataset(data, (data[:, 0] > 0).astype("float32"))
