@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before MXNet: the tests run side by side
 
@@ -96,6 +97,11 @@ def let_workers_finish(loader):
     if pool is not None:
         pool.close()
         pool.join()
+
+
+def pytest_configure():
+    """Hear Ctrl-C, which a shell has its background jobs ignore."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish():
