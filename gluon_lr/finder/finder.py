@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MODES = ("geometric", "linear")
-_LATE = 2  # iterations after which a loss is read
 _HELD_OUT = 8  # batches that a refining search watches
 
 

@@ -17,7 +17,7 @@ from typing import (
 
 import numpy as np
 
-from .. import _check, plotting
+from .. import _check, _html, plotting
 from . import suggest
 from .suggest import Refusal
 from .usual import around, decades_of_sweep, shift_of_sweep
@@ -239,8 +239,7 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
     @property
     def _suggested(self) -> str:
         if self.interval is None:
-            usual = "" if self.usual is None else f"; the usual rate is {self.usual:.3g}"
-            return f"no suggestion: {self.refusal}{usual}"
+            return f"no suggestion: {suggest.why_none(self.refusal, self.usual)}"
         low, high = self.interval
         return f"suggestion {self.suggestion:.3g}, {low:.2g} to {high:.2g}"
 
@@ -314,10 +313,7 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
             if self.usual is not None:
                 cells["usual rate"] = f"{self.usual:.3g}"
         cells.update({"iterations": str(len(self)), "end": str(self.reason)})
-        body = ""
-        for tag, row in (("th", cells), ("td", cells.values())):
-            body += "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in row) + "</tr>"
-        return f"<p>{type(self).__name__}</p><table>{body}</table>"
+        return _html.table(type(self).__name__, [cells, cells.values()])
 
 
 def written_number(number: float) -> Union[float, str]:

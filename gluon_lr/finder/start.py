@@ -13,9 +13,7 @@ from ..state.snapshot import preserved
 from ..state.transaction import Together, Transaction
 from ..training.hidden_state import HiddenKept
 from ..training.iteration import IterationLearner
-from ..training.losses import PendingLoss, as_loss
-
-_LATE = 2  # updates after which a loss is read
+from ..training.losses import LATE, PendingLoss, as_loss
 
 
 def trainers_of(learner: Any) -> List[Any]:
@@ -62,7 +60,7 @@ def losses_at(
         if workers.count > 1 and not isinstance(loss, PendingLoss):
             loss = float(workers.mean(np.array(float(loss))))
         pending.append(loss)
-        if len(pending) > (_LATE if ours else 0):
+        if len(pending) > (LATE if ours else 0):
             yield float(pending.popleft())
     while pending:
         yield float(pending.popleft())

@@ -32,6 +32,11 @@ class Refusal(Enum):
         return self.value
 
 
+def why_none(refusal: Optional[Refusal], usual: Optional[float]) -> str:
+    """Say why there is no suggestion, and the optimizer's usual rate where that is known."""
+    return f"{refusal}" if usual is None else f"{refusal}; the usual rate is {usual:.3g}"
+
+
 # -- fastai's ----------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Sequenc
 
 import numpy as np
 
-from .. import _check, plotting
+from .. import _check, _html, plotting
 from . import suggest
 from .climb import parabola
 from .result import written_number
@@ -208,8 +208,7 @@ class TuneResult:
     @property
     def _suggested(self) -> str:
         if self.suggestion is None:
-            usual = "" if self.usual is None else f"; the usual rate is {self.usual:.3g}"
-            return f"no suggestion: {self.refusal}{usual}"
+            return f"no suggestion: {suggest.why_none(self.refusal, self.usual)}"
         between = ""
         if self.interval is not None:
             between = f", {self.interval[0]:.2g} to {self.interval[1]:.2g}"
@@ -222,11 +221,9 @@ class TuneResult:
         )
 
     def _repr_html_(self) -> str:
-        names = ("rate", "updates", "held-out loss", "seconds")
-        head = "".join(f"<th>{name}</th>" for name in names)
-        rows = "".join(
-            f"<tr><td>{one.rate:.3g}</td><td>{one.length}</td><td>{one.loss:.4g}</td>"
-            f"<td>{one.seconds:.1f}</td></tr>"
+        head = ("rate", "updates", "held-out loss", "seconds")
+        rows = [
+            (f"{one.rate:.3g}", str(one.length), f"{one.loss:.4g}", f"{one.seconds:.1f}")
             for one in self.trials
-        )
-        return f"<p>{self!r}</p><table><tr>{head}</tr>{rows}</table>"
+        ]
+        return _html.table(repr(self), [head, *rows])

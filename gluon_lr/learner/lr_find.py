@@ -9,7 +9,7 @@ from .. import _check
 from ..finder.finder import LRFinder
 from ..finder.result import LRFinderResult
 from ..finder.stopping import SearchState, StoppingCriterion
-from ..finder.suggest import exponential_mean
+from ..finder.suggest import exponential_mean, why_none
 
 _FACTOR = 4
 
@@ -82,9 +82,9 @@ class SuggestedLRs(Tuple[Optional[float], Optional[float]]):
         return self.result.usual
 
     def __repr__(self) -> str:
-        refused = f", {self.result.refusal}" if self.suggestion is None else ""
-        if refused and self.usual is not None:
-            refused += f"; the usual rate is {self.usual:.3g}"
+        refused = ""
+        if self.suggestion is None:
+            refused = f", {why_none(self.result.refusal, self.usual)}"
         return (
             f"SuggestedLRs(lr_min={_short(self.lr_min)}, lr_steep={_short(self.lr_steep)}, "
             f"suggestion={_short(self.suggestion)}{refused})"

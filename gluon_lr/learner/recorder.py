@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Union
 
 import numpy as np
 
-from .. import _check, plotting
+from .. import _check, _html, plotting
 from .._mxnet import mx
 from ..finder.result import LRFinderResult, written_number
 from ..finder.suggest import exponential_mean
 from ..hyper.parameters import FASTAI_NAMES, HyperParameters
 from ..state import schema
+from ..training.losses import LATE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_LATE = 2  # updates after which a loss is read
 Value = Union[int, float]
 
 _DATA = schema.Record(
@@ -94,7 +94,7 @@ class Recorder:
         for key, values in self._values.items():
             values.extend(math.nan if one is None else one for one in self._hypers[key])
         self._losses.append(loss)
-        self._read(len(self._losses) - _LATE)
+        self._read(len(self._losses) - LATE)
 
     def end_epoch(self, **values: Value) -> None:
         """Note the values of an epoch."""
@@ -297,11 +297,7 @@ class Recorder:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        body = ""
-        for number, row in enumerate(self._table()):
-            tag = "td" if number else "th"
-            body += "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in row) + "</tr>"
-        return f"<p>{repr(self).splitlines()[0]}</p><table>{body}</table>"
+        return _html.table(repr(self).splitlines()[0], self._table())
 
     def _table(self) -> List[List[str]]:
         if not self.epochs:

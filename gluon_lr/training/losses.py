@@ -9,6 +9,8 @@ from .. import _check
 from .._mxnet import as_mx_nd, is_recorded, mx
 from ..state import schema
 
+LATE = 2  # updates after which a loss is read, so that MXNet need not wait
+
 _UPDATE = schema.Record(
     losses=schema.ARRAY, divisors=schema.ARRAY, samples=schema.Several(schema.COUNT)
 )

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from gluon_lr import LRFinderResult, Refusal, StopReason
+from gluon_lr import LRFinderResult, Refusal, StopReason, TuneResult
 
 LRS = 1e-6 * 1.1 ** np.arange(150)
 LOSSES = 2.3 - 2 / (1 + (0.01 / LRS) ** 2) + (LRS / 0.3) ** 4
@@ -42,6 +42,11 @@ def test_is_a_small_table_in_a_notebook():
         found._repr_html_()
     )
     assert f"<td>{Refusal.RISING}</td><td>0.45</td><td>150</td>" in RISING._repr_html_()
+
+
+def test_a_notebook_shows_a_name_that_looks_like_a_tag():
+    tuned = TuneResult(0.1, None, [], 0, None, None, 60, 240, "<lambda>", None, False)
+    assert "60 updates of &lt;lambda&gt;" in tuned._repr_html_()
 
 
 @pytest.mark.parametrize(
