@@ -78,6 +78,13 @@ def rate(owner: str, argument: str, value: Any, remedy: str = "") -> float:
     return real(owner, argument, value, minimum=0, remedy=remedy)
 
 
+def flag(owner: str, argument: str, value: Any, remedy: str = "") -> bool:
+    """Check a boolean, so that what another version has at this place is not taken for it."""
+    if isinstance(value, bool) or type(value).__name__ == "bool_":
+        return bool(value)
+    raise TypeError(message(owner, argument, "True or False", value, remedy))
+
+
 def one_of(owner: str, argument: str, value: Any, choices: Sequence[str]) -> str:
     """Check that `value` is one of `choices`."""
     if value not in choices:

@@ -137,6 +137,19 @@ def updaters_of(trainer: mx.gluon.Trainer) -> List[Any]:
     return [store._updater] if store else trainer._updaters
 
 
+def forget_updates(trainer: mx.gluon.Trainer) -> None:
+    """Have the optimizer begin anew: without states, and with counts as before the first update."""
+    for updater in updaters_of(trainer):
+        updater.states.clear()
+        updater.states_synced.clear()
+    optimizer = trainer.optimizer
+    for counts in optimizer._all_index_update_counts.values():
+        counts.clear()
+    optimizer.num_update = optimizer.begin_num_update
+    if isinstance(optimizer, mx.optimizer.Nadam):
+        optimizer.m_schedule = 1.0
+
+
 def write_to_store(store: Any, weights: Iterable[Tuple[int, mx.nd.NDArray]], updater: Any) -> None:
     """Write weights into a KVStore by their indices, of which `updater` goes on updating.
 

@@ -15,6 +15,7 @@ from typing import (
     Sequence,
     Tuple,
     TypeVar,
+    Union,
 )
 
 import numpy as np
@@ -180,7 +181,7 @@ def plot_losses(
 
 def plot_hyper_parameters(
     values: Mapping[str, np.ndarray],
-    keys: Optional[Sequence[str]] = None,
+    keys: Union[str, Sequence[str], None] = None,
     figsize: Optional[Tuple[float, float]] = None,
 ) -> "List[Axes]":
     """Draw hyper-parameters over iterations, two in a row, and return their Axes.
@@ -189,7 +190,7 @@ def plot_hyper_parameters(
     ----------
     values : dict
         By name, of shape (n,), or (n, groups) with a line for each group.
-    keys : sequence of str, optional
+    keys : str or sequence of str, optional
         Which of them; all by default.
     figsize : tuple, optional
         Of the figure, in inches.
@@ -201,7 +202,7 @@ def plot_hyper_parameters(
     """
     import matplotlib.pyplot as plt
 
-    keys = list(values if keys is None else keys)
+    keys = [keys] if isinstance(keys, str) else list(values if keys is None else keys)
     for key in keys:
         _check.one_of("plot_sched", "keys", key, list(values))
     rows, columns = (len(keys) + 1) // 2, min(len(keys), 2)

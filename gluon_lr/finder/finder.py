@@ -3,7 +3,9 @@
 import contextlib
 import itertools
 import math
-from typing import TYPE_CHECKING, Any, Iterable, List, Optional, Sequence, Union
+from functools import partial
+from numbers import Real
+from typing import TYPE_CHECKING, Any, Callable, Iterable, List, Optional, Sequence, Union, overload
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -12,11 +14,14 @@ from .. import _check
 from ..data.batches import one_pass
 from ..data.structure import mapped
 from ..distributed.workers import Workers
+from ..hyper.group_rates import Rate
 from ..state.files import PathLike
 from ..state.generators import GlobalState
 from ..state.memory import Memory
 from ..state.transaction import afterwards, backstop
 from ..training.iteration import IterationLearner
+from .bounds import Bounds
+from .fastai_search import SearchCallback
 from .policy import Policy
 from .result import LRFinderResult, StopReason
 from .start import batches_of, check_validation, losses_at, put_back_after, trainers_of
@@ -39,8 +44,11 @@ MODES = ("geometric", "linear")
 _HELD_OUT = 8  # batches that a refining search watches
 
 
-class LRFinder:
+class LRFinder(SearchCallback):
     """Find the rate to train at: train briefly at rising rates, watch the loss, put all back.
+
+    ``LRFinder(learner).find()`` searches with a learner. ``LRFinder(num_it=100)``, with fastai's
+    arguments, is a callback that makes a search of a fit: ``learner.fit(20, cbs=...)``.
 
     Smith, "Cyclical Learning Rates for Training Neural Networks", 2015,
     https://arxiv.org/abs/1506.01186.
@@ -52,29 +60,49 @@ class LRFinder:
         mean it is, `net` and `trainer`, each one or a list. What else it trains is put back too,
         where it names that by `also`, [(net, trainer), ...]. Its place in the data is kept where
         it has a context manager `place_kept()`, as ours has.
+    start_lr, end_lr, num_it, stop_div
+        Of the callback, as :class:`gluon_lr.finder.SearchCallback` takes them. They may come
+        first, as on fastai's pages: ``LRFinder(1e-7, 10, 100, True)``.
+
+    Attributes
+    ----------
+    result : LRFinderResult, TuneResult or None
+        What was found last.
 
     Raises
     ------
-    TypeError
-        Where the learner lacks one of these.
+    TypeError, ValueError
+        Where the learner lacks one of these, on an argument outside its bounds.
     """
 
-    def __init__(self, learner: Any) -> None:
-        for name in ("iteration", "net", "trainer"):
-            if not hasattr(learner, name):
-                constraint = "an object with `iteration`, `net` and `trainer`"
-                remedy = "Make one of your net and data: LRFinder(Learner(net, loader))."
-                kind = type(learner).__name__
-                raise TypeError(_check.message("LRFinder", "learner", constraint, kind, remedy))
-        self.learner = learner
+    @overload
+    def __init__(self, learner: Any) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        start_lr: Rate = 1e-7,
+        end_lr: Rate = 10,
+        num_it: int = 100,
+        stop_div: Union[bool, float] = True,
+    ) -> None: ...
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        bounds = (Real, slice, list, tuple, np.ndarray)
+        if args and not isinstance(args[0], bounds):
+            kwargs["learner"], *args = args  # type: ignore[assignment]
+        self.learner = kwargs.pop("learner", None)
+        super().__init__(*args, **kwargs)
+        if self.learner is not None:
+            _check_learner(self.learner)
         self.result: Union[LRFinderResult, TuneResult, None] = None
 
     def find(
         self,
-        lr_start: float = 1e-6,
+        lr_start: Rate = 1e-6,
         lr_multiplier: float = 1.1,
         smoothing: float = 0.3,
-        lr_end: float = 10,
+        lr_end: Rate = 10,
         num_iter: Optional[int] = None,
         mode: str = "geometric",
         stop: Optional[Criterion] = None,
@@ -99,13 +127,14 @@ class LRFinder:
 
         Parameters
         ----------
-        lr_start : float
-            First rate, above 0.
+        lr_start : float, slice or sequence
+            First rate, above 0; for a Learner with parameter groups also a slice or one a group.
+            What is told, drawn and suggested is then the rate of the last group.
         lr_multiplier : float
             Factor from one iteration's rate to the next, above 1.
         smoothing : float
             Weight of the past in the loss that decides on the stop, at least 0 and below 1.
-        lr_end : float
+        lr_end : float, slice or sequence
             Last rate, above `lr_start`.
         num_iter : int, optional
             Number of iterations, at least 2. `lr_multiplier` does not count then. A linear
@@ -146,7 +175,10 @@ class LRFinder:
             Where another worker has not answered in time.
         """
         owner = "LRFinder.find"
-        rates = _rates(owner, lr_start, lr_multiplier, lr_end, num_iter, mode)
+        self._check_has_learner()
+        bounds = Bounds.of(owner, self.learner, "lr_start", lr_start, "lr_end", lr_end)
+        rates = _rates(owner, bounds, lr_multiplier, num_iter, mode)
+        by_group = partial(bounds.by_group, mode=mode) if bounds.are_by_group else None
         diverged = Diverged(smoothing)
         if stop is not None:
             _check.is_function(owner, "stop", stop, CRITERION)
@@ -167,7 +199,7 @@ class LRFinder:
         place = getattr(self.learner, "place_kept", contextlib.nullcontext)()
         with bar, generators, backstop(generators), place, backstop(place):
             held = None if validation is None else batches_of(validation)
-            search = _Search(self.learner, stop, diverged, held, seed, bar, length)
+            search = _Search(self.learner, stop, diverged, held, seed, bar, length, by_group)
             result = search.repeated(rates, repeats)
             center = suggest(result.lrs, result.losses)[0] if refine else None
             if center is not None:
@@ -239,6 +271,7 @@ class LRFinder:
         WorkersLostError
             Where another worker has not answered in time.
         """
+        self._check_has_learner()
         tuning = Tuning(
             self.learner,
             length,
@@ -253,6 +286,13 @@ class LRFinder:
         )
         self.result = tuning.run()
         return self.result
+
+    def _check_has_learner(self) -> None:
+        if self.learner is None:
+            raise RuntimeError(
+                "LRFinder: no learner to search with. Write LRFinder(learner).find(); or, as with "
+                "fastai, learner.fit(20, cbs=LRFinder(num_it=100))."
+            )
 
     def plot(self, ax: "Optional[Axes]" = None) -> "Axes":
         """Draw the last search, with its suggestion marked, and return the Axes.
@@ -279,6 +319,7 @@ class _Search:
         seed: Optional[int],
         bar: tqdm,
         length: Optional[int],
+        by_group: Optional[Callable[[float], List[float]]],
     ) -> None:
         self._learner = learner
         self._stop = stop or diverged
@@ -288,6 +329,7 @@ class _Search:
         self._seed = seed
         self._bar = bar
         self._length = length
+        self._by_group = by_group
         self._refines = False
 
     def repeated(self, rates: Sequence[float], repeats: int) -> LRFinderResult:
@@ -313,7 +355,8 @@ class _Search:
     def _sweep(self, rates: Sequence[float]) -> LRFinderResult:
         state = SearchState()
         reason = None
-        for lr, loss in zip(rates, losses_at(self._learner, rates, self._validation)):
+        losses = losses_at(self._learner, rates, self._validation, self._by_group)
+        for lr, loss in zip(rates, losses):
             state.append(lr, loss)
             self._bar.set_postfix(lr=f"{lr:.2g}", loss=f"{loss:.3g}", refresh=False)
             self._bar.update()
@@ -352,17 +395,20 @@ def _held_out_of(learner: Any) -> Optional[List[Any]]:
     return [mapped(lambda array: array.copy(), batch) for batch in first]
 
 
+def _check_learner(learner: Any) -> None:
+    for name in ("iteration", "net", "trainer"):
+        if not hasattr(learner, name):
+            constraint = "an object with `iteration`, `net` and `trainer`"
+            remedy = "Make one of your net and data: LRFinder(Learner(net, loader))."
+            kind = type(learner).__name__
+            raise TypeError(_check.message("LRFinder", "learner", constraint, kind, remedy))
+
+
 def _rates(
-    owner: str,
-    lr_start: float,
-    lr_multiplier: float,
-    lr_end: float,
-    num_iter: Optional[int],
-    mode: str,
+    owner: str, bounds: Bounds, lr_multiplier: float, num_iter: Optional[int], mode: str
 ) -> List[float]:
-    lr_start = _check.real(owner, "lr_start", lr_start, above=0)
     lr_multiplier = _check.real(owner, "lr_multiplier", lr_multiplier, above=1)
-    lr_end = _check.real(owner, "lr_end", lr_end, above=lr_start)
+    lr_start, lr_end = bounds.start, bounds.end
     if num_iter is not None:
         num_iter = _check.integer(owner, "num_iter", num_iter, 2)
     if _check.one_of(owner, "mode", mode, MODES) == "linear":

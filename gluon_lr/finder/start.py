@@ -1,7 +1,7 @@
 """What searches and trials share: where they start from and are put back to, and updates."""
 
 from collections import deque
-from typing import Any, Deque, Iterable, Iterator, List, Optional
+from typing import Any, Callable, Deque, Iterable, Iterator, List, Optional
 
 import numpy as np
 
@@ -9,8 +9,10 @@ from .. import _check
 from ..data.batches import check_loader
 from ..data.structure import is_batch
 from ..distributed.workers import Workers
+from ..hyper.parameters import HyperParameters
+from ..state.generators import GlobalState
 from ..state.snapshot import preserved
-from ..state.transaction import Together, Transaction
+from ..state.transaction import Together, Transaction, afterwards
 from ..training.hidden_state import HiddenKept
 from ..training.iteration import IterationLearner
 from ..training.losses import LATE, PendingLoss, as_loss
@@ -30,8 +32,17 @@ def put_back_after(learner: Any, seed: Optional[int]) -> Transaction:
     return Together(preserved(nets, trainers, seed), hidden)
 
 
+def trial_of(learner: Any, seed: Optional[int] = None) -> Transaction:
+    """Return a block after which a Learner goes on as if it had not been."""
+    generators = afterwards(GlobalState.get().put_back)
+    return Together(generators, learner.place_kept(), put_back_after(learner, seed))
+
+
 def losses_at(
-    learner: Any, rates: Iterable[float], validation: Optional[List[Any]] = None
+    learner: Any,
+    rates: Iterable[float],
+    validation: Optional[List[Any]] = None,
+    by_group: Optional[Callable[[float], List[float]]] = None,
 ) -> Iterator[float]:
     """Make an update at each rate and yield the losses, read late so that MXNet need not wait.
 
@@ -45,6 +56,8 @@ def losses_at(
         The rate of each update.
     validation : list, optional
         Batches whose loss after each update is the one, instead of the training loss.
+    by_group : callable, optional
+        From a rate to that of each parameter group of a Learner.
     """
     for trainer in trainers_of(learner):
         trainer.optimizer.lr_scheduler = None
@@ -52,9 +65,14 @@ def losses_at(
     if ours:
         learner.forget_gradients()
     workers = Workers.of(trainers_of(learner)[0])  # a PendingLoss is the mean of all of them
+    hypers = None if by_group is None else HyperParameters(learner.trainer, learner.groups)
     pending: Deque[Any] = deque()
     for rate in rates:
-        loss = as_loss(learner.update(rate) if ours else learner.iteration(rate))
+        if hypers is not None and by_group is not None:
+            hypers["lr"] = by_group(rate)
+            loss = as_loss(learner.update())
+        else:
+            loss = as_loss(learner.update(rate) if ours else learner.iteration(rate))
         if validation is not None:
             loss = learner.validate(validation, ())["valid_loss"]
         if workers.count > 1 and not isinstance(loss, PendingLoss):

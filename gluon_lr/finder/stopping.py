@@ -7,6 +7,7 @@ from typing import Any, Callable, Dict, List, Union
 import numpy as np
 
 from .. import _check
+from .suggest import exponential_mean
 
 Criterion = Callable[["SearchState"], Any]
 CRITERION = "a criterion: callable with a SearchState"
@@ -124,6 +125,19 @@ class Diverged(StoppingCriterion):
         lately = [mean - first for mean in state.smoothed(self.smoothing)[-3:]]
         lasting = min(lately) > max(abs(first), 6 * noise)
         return lasting or lately[-1] > max(2 * abs(first), 24 * noise)
+
+
+class AboveBest(StoppingCriterion):
+    """Stop where the loss, smoothed as fastai does, is above `factor` times its lowest so far."""
+
+    def __init__(self, factor: float = 4) -> None:
+        self.factor = _check.real(type(self).__name__, "factor", factor, above=1)
+
+    def __call__(self, state: Any) -> bool:
+        """Say whether to stop."""
+        smoothed = exponential_mean(np.asarray(state.losses))
+        best = smoothed.min()
+        return bool(smoothed[-1] > best + (self.factor - 1) * abs(best))
 
 
 class MaxIterations(StoppingCriterion):

@@ -38,6 +38,7 @@ def why_none(refusal: Optional[Refusal], usual: Optional[float]) -> str:
 
 
 # -- fastai's ----------------------------------------------------------------------------------
+# Its four rules are called with `num_it` there, and none goes by it.
 
 
 def exponential_mean(losses: np.ndarray, weight: float = 0.98) -> np.ndarray:
@@ -68,19 +69,19 @@ def _up_to_a_nan(lrs: np.ndarray, smoothed: np.ndarray) -> Tuple[np.ndarray, np.
     return lrs[:end], smoothed[:end]
 
 
-def minimum(lrs: np.ndarray, losses: np.ndarray) -> Optional[float]:
+def minimum(lrs: np.ndarray, losses: np.ndarray, num_it: int = 0) -> Optional[float]:
     """Return a tenth of the rate of the lowest loss."""
     return float(lrs[np.argmin(losses)]) / 10 if len(losses) else None
 
 
-def steep(lrs: np.ndarray, losses: np.ndarray) -> Optional[float]:
+def steep(lrs: np.ndarray, losses: np.ndarray, num_it: int = 0) -> Optional[float]:
     """Return the rate from which the loss falls most steeply over the logarithm of the rate."""
     if len(losses) < 2:
         return None
     return float(lrs[np.argmin(np.diff(losses) / np.diff(np.log(lrs)))])
 
 
-def valley(lrs: np.ndarray, losses: np.ndarray) -> Optional[float]:
+def valley(lrs: np.ndarray, losses: np.ndarray, num_it: int = 0) -> Optional[float]:
     """Return a rate in the middle of the longest strictly decreasing subsequence.
 
     With its length L, first reached at index e, and s = L / 3: the rate at index
@@ -98,7 +99,11 @@ def valley(lrs: np.ndarray, losses: np.ndarray) -> Optional[float]:
 
 
 def slide(
-    lrs: np.ndarray, losses: np.ndarray, lr_diff: int = 15, thresh: float = 0.005
+    lrs: np.ndarray,
+    losses: np.ndarray,
+    num_it: int = 0,
+    lr_diff: int = 15,
+    thresh: float = 0.005,
 ) -> Optional[float]:
     """Return the last rate, from the end, at which the slope still differs from that before it.
 

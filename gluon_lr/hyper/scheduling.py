@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, 
 import numpy as np
 
 from .. import _check, _trainer, plotting
+from .._events import Callback
 from .._mxnet import mx
 from ..schedules.base import Schedule
 from .annealed import AnnealedSchedule
@@ -17,14 +18,16 @@ if TYPE_CHECKING:
 Curves = Union[Curve, Sequence[Curve]]
 
 
-class ParamScheduler:
+class ParamScheduler(Callback):
     """Move hyper-parameters of a trainer along curves, each from position 0 to 1.
 
         value(n) = curve((n - 1) / length)    1 <= n <= length
         value(n) = curve(1)                   n > length
 
     The first of `length` updates is exactly at the start, as with fastai. Call :meth:`step`
-    before each step of the trainer, or give it to a fit of the Learner as one of `cbs`.
+    before each step of the trainer, or give it to a fit of the Learner as one of `cbs`. A fit
+    remembers the curves, in its checkpoints too. A class that overrides something of this one
+    moves what it moves by its events instead, and is to be given to ``resume`` again.
 
     Parameters
     ----------
@@ -45,6 +48,12 @@ class ParamScheduler:
         before each update, after which they train as PyTorch's and fastai's do. A rate of 0
         clears the momentum. (Goyal et al., "Accurate, Large Minibatch SGD", 2017,
         https://arxiv.org/abs/1706.02677, section 2.1.)
+
+    Attributes
+    ----------
+    hps : dict
+        For each hyper-parameter its values in the last group, batch by batch, as
+        :meth:`after_batch` has noted them.
 
     Raises
     ------
@@ -97,6 +106,8 @@ class ParamScheduler:
         if momentum_correction and "lr" not in self.scheds:
             constraint = "a dict with a curve for lr, where the momentum is to be corrected"
             raise ValueError(_check.message(name, "scheds", constraint, list(self.scheds)))
+        self.hps: Dict[str, List[float]] = {}
+        self._corrects = momentum_correction
         self._hypers: Optional[HyperParameters] = None
         self._counter: Optional[_trainer.UpdateCounter] = None
         self._rates: Optional[List[float]] = None
@@ -117,7 +128,7 @@ class ParamScheduler:
             _trainer.check_updates_here(type(self).__name__, trainer)
         if "lr" in self.scheds:
             hypers.check_no_lr_scheduler()
-        if self.momentum_correction:
+        if self._corrects:
             hypers.scale_momentum([1.0] * len(hypers.groups))
         self._hypers = hypers
         self._counter = self._rates = None
@@ -127,6 +138,42 @@ class ParamScheduler:
         for name, curves in self.scheds.items():
             hypers.attribute(name)
             hypers.by_group(name, _values(curves, 0.0))
+
+    def before_fit(self, learner: Any = None) -> None:
+        """Take the fit's trainer and groups, and begin a record of the values."""
+        learner = learner or self.learn
+        self.hps = {name: [] for name in self.scheds}
+        self._hypers = HyperParameters(learner.trainer, learner.groups)
+        self.check(self._hypers)
+        self._corrects = learner.momentum_correction and "lr" in self.scheds
+        if len(learner.recorder):
+            self.go_on_from(learner.recorder.last_hps)
+
+    def before_batch(self, learner: Any = None) -> None:
+        """Give the trainer the values of its next update."""
+        n, self.length = (learner or self.learn).place_in_fit
+        self.assign(n)
+
+    def after_batch(self, learner: Any = None) -> None:
+        """Note the values that the trainer has."""
+        for name, values in self.hps.items():
+            values.append(self._of_trainer[name][-1])
+
+    def after_fit(self, learner: Any = None) -> None:
+        """Do nothing: the learner's recorder has the values of each update by then."""
+
+    def leave_fit(self) -> None:
+        """Give the trainer its own values again, and belong to no fit any more."""
+        self.put_back()
+        self._hypers = self._rates = self.length = None
+        self._corrects = self.momentum_correction
+
+    @property
+    def acts_by_events(self) -> bool:
+        """Whether a class of it overrides something: a fit then goes by its events alone."""
+        overriding = type(self).__mro__[: type(self).__mro__.index(ParamScheduler)]
+        names = {name for one in overriding for name in vars(one) if not name.startswith("__")}
+        return not names.isdisjoint(dir(ParamScheduler))
 
     @property
     def is_of_curves_alone(self) -> bool:
@@ -177,9 +224,7 @@ class ParamScheduler:
 
     def assign(self, n: int) -> None:
         """Give the trainer the values of update `n`, and leave its momentum as it is."""
-        if self._hypers is None:
-            raise RuntimeError("ParamScheduler: no `trainer` yet; pass it.")
-        hypers = self._hypers
+        hypers = self._of_trainer
         values = {name: hypers.by_group(name, value) for name, value in self.at(n).items()}
         for name, by_group in values.items():
             hypers.assign(name, by_group)
@@ -188,7 +233,7 @@ class ParamScheduler:
     def correct_momentum(self, n: int) -> None:
         """Scale the momentum to the rate of update `n`, which is made now, where that is asked."""
         hypers = self._hypers
-        if hypers is None or not self.momentum_correction:
+        if hypers is None or not self._corrects:
             return
         rates = hypers["lr"]
         before, self._rates = self._rates, rates
@@ -227,11 +272,22 @@ class ParamScheduler:
             raise ValueError(_check.message("ParamScheduler", "length", constraint, None))
         return AnnealedSchedule(curve, self.length)
 
-    def plot(self, keys: Optional[Sequence[str]] = None, figsize: Any = None) -> "List[Axes]":
+    def plot(
+        self,
+        keys: Union[str, Sequence[str], None] = None,
+        figsize: Any = None,
+        show: bool = False,
+    ) -> "List[Axes]":
         """Draw the values of all updates, or those of `keys`; return the matplotlib Axes."""
         each = [self.at(n) for n in range(1, (self.length or 0) + 1)] or [self.at(1)]
         values = {name: np.array([one[name] for one in each]) for name in self.scheds}
-        return plotting.plot_hyper_parameters(values, keys, figsize)
+        return plotting.shown(plotting.plot_hyper_parameters(values, keys, figsize), show)
+
+    @property
+    def _of_trainer(self) -> HyperParameters:
+        if self._hypers is None:
+            raise RuntimeError("ParamScheduler: no `trainer` yet; pass it.")
+        return self._hypers
 
     def __repr__(self) -> str:
         length = "" if self.length is None else f", length={self.length}"

@@ -3,10 +3,11 @@
 import contextlib
 import math
 import time
-from typing import Any, Callable, Dict, Mapping, Optional, Sequence
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 from tqdm.auto import tqdm
 
+from .._events import CancelBatchException, CancelEpochException, CancelFitException
 from .._interrupts import uninterrupted
 from ..data.batches import Batches
 from ..hyper import annealing
@@ -15,10 +16,9 @@ from ..state import schema
 from ..state.generators import GlobalState
 from ..state.memory import Memory
 from ..state.transaction import Transaction, afterwards
-from ..training.events import CancelBatchException
 from ..training.gradients import are_added_up
 from ..training.losses import as_loss
-from .callbacks import Callback, CancelEpochException, CancelFitException
+from .callbacks import Callback
 from .recorder import Recorder
 
 _FIT = schema.Record(
@@ -49,7 +49,8 @@ class Fit:
         Whether an epoch is a pass through the data, however long that is. Then
         `iterations_per_epoch` is the length of the pass that is expected now.
     scheds : dict
-        Curves by hyper-parameter, over all of it.
+        Curves by hyper-parameter, over all of it; None where a callback moves it, or no file can
+        hold them.
     frozen_to : int, optional
         The first group that is trained, where the fit decides on that.
     start_epoch : int
@@ -61,7 +62,7 @@ class Fit:
         n_epoch: int,
         iterations_per_epoch: int,
         by_passes: bool,
-        scheds: Mapping[str, Curves],
+        scheds: Mapping[str, Optional[Curves]],
         frozen_to: Optional[int] = None,
         start_epoch: int = 0,
     ) -> None:
@@ -109,6 +110,11 @@ class Fit:
         return max(self.epochs_ended * per_epoch + in_epoch + 1 - self.skipped, 1)
 
     @property
+    def curves(self) -> Dict[str, Curves]:
+        """The curves that it knows."""
+        return {name: curves for name, curves in self.scheds.items() if curves is not None}
+
+    @property
     def _updates_per_epoch(self) -> int:
         return math.ceil(self.iterations_per_epoch / self.batches_per_update)
 
@@ -150,6 +156,11 @@ class Fitting:
         The fit's curves.
     recorder : Recorder
         What takes note of the learner's updates, and of the epochs.
+
+    Attributes
+    ----------
+    own_lr : float
+        The trainer's rate before the fit.
     """
 
     def __init__(
@@ -166,8 +177,10 @@ class Fitting:
         self._fit = fit
         self.callbacks = callbacks
         self._scheduler = scheduler
+        self._acting = [one for one in callbacks if isinstance(one, ParamScheduler)]
         self._recorder = recorder
         self._lr_scheduler = learner.trainer.optimizer.lr_scheduler
+        self.own_lr: float = learner.trainer.learning_rate
         self._at = 0  # the update whose values the trainer has
 
     def run(self, progress: bool) -> None:
@@ -175,7 +188,7 @@ class Fitting:
         fit = self._fit
         hidden = not (progress and self._learner.workers.is_first)
         bar = tqdm(total=fit.batches, initial=fit.done, disable=hidden)
-        with bar, afterwards(self._put_back) as again, again:
+        with bar, afterwards(self._leave) as again, again:
             self._take_lr_scheduler()
             self._scheduler.bind(self._learner.trainer)
             self._go_on()
@@ -189,13 +202,18 @@ class Fitting:
         """Give the trainer the values of its next update."""
         fit = self._fit
         fit.batches_per_update = max(fit.batches_per_update, self._learner.batches_in_update)
-        self._scheduler.length = fit.length
-        self._at = fit.next_update
+        self._at, self._scheduler.length = self.place
         self._scheduler.assign(self._at)
+
+    @property
+    def place(self) -> Tuple[int, int]:
+        """The number of the next update, from 1, and how many the fit makes."""
+        return self._fit.next_update, self._fit.length
 
     def at_update(self) -> None:
         """Have the momentum fit the rate of the update that is made now."""
-        self._scheduler.correct_momentum(self._at)
+        for scheduler in (self._scheduler, *self._acting):
+            scheduler.correct_momentum(self._at)
 
     def after_update(self) -> None:
         """Count an update that AMP has skipped."""
@@ -208,7 +226,8 @@ class Fitting:
     def _go_on(self) -> None:
         self._take_lr_scheduler()
         if len(self._recorder):
-            self._scheduler.go_on_from(self._recorder.last_hps)
+            for scheduler in (self._scheduler, *self._acting):
+                scheduler.go_on_from(self._recorder.last_hps)
 
     def _train(self, bar: tqdm) -> None:
         with contextlib.suppress(CancelFitException):
@@ -242,7 +261,7 @@ class Fitting:
         try:
             self._learner.tell("before_batch")
         except CancelBatchException:
-            had_one = self._take_batch(self._learner.skip_batch)
+            had_one = self._take_batch(self._learner.take_batch)
         else:
             had_one = self._take_batch(self._iterate)
         if had_one:
@@ -284,7 +303,7 @@ class Fitting:
     def _iterate_its_own_way(self) -> None:
         """Train by an overridden iteration, which may make its update, or read its data, itself."""
         fit, learner, recorder = self._fit, self._learner, self._recorder
-        batches, updates = fit.in_epoch, len(recorder)
+        batches, taken, updates = fit.in_epoch, learner._batches_taken, len(recorder)
         self.before_update()
         self.at_update()
         loss = learner.iteration()
@@ -296,8 +315,10 @@ class Fitting:
             )
         if reads_itself:
             self.after_batch()
-        updates_itself = reads_itself or (
-            learner.batches_in_update > 0 and not are_added_up(learner.trainer)
+        updates_itself = (
+            reads_itself
+            or learner._batches_taken > taken
+            or (learner.batches_in_update > 0 and not are_added_up(learner.trainer))
         )
         if updates_itself and len(recorder) == updates:
             recorder.record(as_loss(loss))
@@ -335,8 +356,14 @@ class Fitting:
         if "lr" in self._fit.scheds:
             self._learner.trainer.optimizer.lr_scheduler = None
 
+    def _leave(self) -> None:
+        self._put_back()
+        for scheduler in self._acting:
+            scheduler.leave_fit()
+
     def _put_back(self) -> None:
-        self._scheduler.put_back()
+        for scheduler in (self._scheduler, *self._acting):
+            scheduler.put_back()
         self._learner.trainer.optimizer.lr_scheduler = self._lr_scheduler
 
 
@@ -379,7 +406,9 @@ def _comes_to_its_end(part_of_epoch: Callable[[], None]) -> bool:
     return False
 
 
-def _as_data(curves: Curves) -> Any:
+def _as_data(curves: Optional[Curves]) -> Any:
+    if curves is None:
+        return None
     try:
         if isinstance(curves, (list, tuple)):
             return [annealing.to_config(curve) for curve in curves]

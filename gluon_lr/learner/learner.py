@@ -7,21 +7,27 @@ from typing import (
     Dict,
     Iterable,
     List,
+    Literal,
     Mapping,
     Optional,
     Sequence,
     Tuple,
     Union,
+    overload,
 )
 
-from .. import _check
+import numpy as np
+
+from .. import _check, _events
+from .._events import Callback, CancelFitException
 from .._interrupts import uninterrupted
 from .._mxnet import mx
-from .._trainer import parameters_of
+from .._trainer import forget_updates, parameters_of
 from ..data.batches import check_loader, empty
 from ..data.place import LoaderMemory
 from ..data.structure import Batch
 from ..finder.finder import LRFinder
+from ..finder.start import trial_of
 from ..finder.tune_result import TuneResult
 from ..hyper.annealing import SchedNo
 from ..hyper.group_rates import Rate, group_rates
@@ -55,20 +61,21 @@ from ..state.walk import OwnNames
 from ..training.default_loss import DefaultLoss
 from ..training.gradients import written_of
 from ..training.hidden_state import HiddenState
-from ..training.iteration import ComputeLoss, IterationLearner
+from ..training.iteration import ComputeLoss
 from ..training.losses import PendingLoss
 from ..training.metrics import metric_of
 from ..training.placement import Context, contexts_for, initialize
-from .callbacks import Callback, CancelFitException, CheckpointCallback
+from .callbacks import CheckpointCallback
+from .fastai_names import FastaiNames
 from .fitting import Fit, Fitting
-from .lr_find import SuggestedLRs, lr_find
+from .lr_find import SuggestedLRs, SuggestFuncs, lr_find, named_functions
 from .recorder import Recorder
 from .run import Run, data_of
 
-Callbacks = Union[Callback, ParamScheduler, Sequence[Union[Callback, ParamScheduler]], None]
+Callbacks = Union[Callback, Sequence[Callback], None]
 
 
-class Learner(IterationLearner):
+class Learner(FastaiNames):
     """A net, its data and its trainer, run one iteration at a time, or by fastai's policies.
 
     The fits have fastai's arguments and defaults. Each trains for whole epochs: passes through
@@ -179,7 +186,7 @@ class Learner(IterationLearner):
         compute_loss: Optional[ComputeLoss] = None,
         batch_axis: int = 0,
         also: Sequence[Tuple[mx.gluon.Block, mx.gluon.Trainer]] = (),
-        cbs: Union[Callback, Sequence[Callback], None] = None,
+        cbs: Callbacks = None,
     ) -> None:
         own = set(vars(self))  # what a class of the user's has given it already
         if not isinstance(net, mx.gluon.Block):
@@ -200,11 +207,12 @@ class Learner(IterationLearner):
         batch_axis = _check.integer("Learner", "batch_axis", batch_axis, 0)
         _check_also(also)
         metric_of(metrics)
-        callbacks, schedulers = _callbacks("Learner", cbs)
-        if schedulers:
+        callbacks = _several("Learner", cbs)
+        of_fits = [one for one in callbacks if isinstance(one, (LRFinder, ParamScheduler))]
+        if of_fits:
             remedy = "Give it to a fit: learner.fit(n_epoch, cbs=...)."
-            constraint = "Callbacks alone"
-            raise TypeError(_check.message("Learner", "cbs", constraint, schedulers, remedy))
+            constraint = "Callbacks of all fits"
+            raise TypeError(_check.message("Learner", "cbs", constraint, of_fits[0], remedy))
         if iterations_per_epoch is not None:
             _check.integer("Learner", "iterations_per_epoch", iterations_per_epoch, 1)
         all_of_net = list(dict.fromkeys(net.collect_params().values()))
@@ -272,6 +280,7 @@ class Learner(IterationLearner):
         lr: Union[Rate, str, None] = None,
         wd: Optional[float] = None,
         cbs: Callbacks = None,
+        reset_opt: bool = False,
         start_epoch: int = 0,
     ) -> None:
         """Train at one rate, or along the curves of a :class:`gluon_lr.ParamScheduler`.
@@ -285,7 +294,10 @@ class Learner(IterationLearner):
         wd : float, optional
             Weight decay, for this fit; by default the trainer's own.
         cbs : Callback or list, optional
-            Callbacks, and ParamSchedulers of curves alone, ``ParamScheduler({"lr": ...})``.
+            Callbacks; among them ParamSchedulers of curves alone, ``ParamScheduler({"lr": ...})``,
+            or an ``LRFinder(num_it=100)``, which makes a search of the fit.
+        reset_opt : bool
+            Whether the optimizer begins anew, without momentum, moments or counts of updates.
         start_epoch : int
             The epoch to start from, at its place on the curves; below `n_epoch`.
 
@@ -298,7 +310,7 @@ class Learner(IterationLearner):
         def constant(rate: Any) -> Dict[str, Curves]:
             return {} if lr is None else {"lr": SchedNo(rate, rate)}
 
-        self._fit("fit", "lr", lr, constant, n_epoch, wd, cbs, start_epoch)
+        self._fit("fit", "lr", lr, constant, n_epoch, wd, cbs, reset_opt, start_epoch)
 
     def fit_one_cycle(
         self,
@@ -310,13 +322,14 @@ class Learner(IterationLearner):
         wd: Optional[float] = None,
         moms: Optional[Sequence[float]] = None,
         cbs: Callbacks = None,
+        reset_opt: bool = False,
         start_epoch: int = 0,
     ) -> None:
         """Train by the 1-cycle policy: :func:`gluon_lr.one_cycle`.
 
         Parameters
         ----------
-        n_epoch, wd, cbs, start_epoch
+        n_epoch, wd, cbs, reset_opt, start_epoch
             As :meth:`fit` takes them.
         lr_max : float or slice, optional
             The highest rate; by default the trainer's own.
@@ -334,7 +347,8 @@ class Learner(IterationLearner):
         curves = partial(
             one_cycle, div=div, div_final=div_final, pct_start=pct_start, moms=self._moms(moms)
         )
-        self._fit("fit_one_cycle", "lr_max", lr_max, curves, n_epoch, wd, cbs, start_epoch)
+        owner = "fit_one_cycle"
+        self._fit(owner, "lr_max", lr_max, curves, n_epoch, wd, cbs, reset_opt, start_epoch)
 
     def fit_flat_cos(
         self,
@@ -344,13 +358,14 @@ class Learner(IterationLearner):
         pct_start: float = 0.75,
         wd: Optional[float] = None,
         cbs: Callbacks = None,
+        reset_opt: bool = False,
         start_epoch: int = 0,
     ) -> None:
         """Train at one rate, then down along a cosine: :func:`gluon_lr.flat_cos`.
 
         Parameters
         ----------
-        n_epoch, wd, cbs, start_epoch
+        n_epoch, wd, cbs, reset_opt, start_epoch
             As :meth:`fit` takes them.
         lr : float or slice, optional
             The rate at the start; by default the trainer's own.
@@ -363,7 +378,7 @@ class Learner(IterationLearner):
             On an argument outside its bounds.
         """
         curves = partial(flat_cos, div_final=div_final, pct_start=pct_start)
-        self._fit("fit_flat_cos", "lr", lr, curves, n_epoch, wd, cbs, start_epoch)
+        self._fit("fit_flat_cos", "lr", lr, curves, n_epoch, wd, cbs, reset_opt, start_epoch)
 
     def fit_sgdr(
         self,
@@ -371,8 +386,9 @@ class Learner(IterationLearner):
         cycle_len: int,
         lr_max: Union[Rate, str, None] = None,
         cycle_mult: int = 2,
-        wd: Optional[float] = None,
         cbs: Callbacks = None,
+        reset_opt: bool = False,
+        wd: Optional[float] = None,
         start_epoch: int = 0,
     ) -> None:
         """Train in cycles, each down along a cosine from `lr_max` to 0: :func:`gluon_lr.sgdr`.
@@ -383,7 +399,7 @@ class Learner(IterationLearner):
             As :func:`gluon_lr.sgdr` takes them; lengths in epochs.
         lr_max : float or slice, optional
             The highest rate; by default the trainer's own.
-        wd, cbs, start_epoch
+        cbs, reset_opt, wd, start_epoch
             As :meth:`fit` takes them.
 
         Raises
@@ -393,7 +409,7 @@ class Learner(IterationLearner):
         """
         n_epoch = sum(cycle_lengths(n_cycles, cycle_len, cycle_mult))
         curves = partial(sgdr, n_cycles=n_cycles, cycle_len=cycle_len, cycle_mult=cycle_mult)
-        self._fit("fit_sgdr", "lr_max", lr_max, curves, n_epoch, wd, cbs, start_epoch)
+        self._fit("fit_sgdr", "lr_max", lr_max, curves, n_epoch, wd, cbs, reset_opt, start_epoch)
 
     def fine_tune(
         self,
@@ -403,44 +419,57 @@ class Learner(IterationLearner):
         lr_mult: float = 100,
         pct_start: float = 0.3,
         div: float = 5.0,
+        lr_max: Optional[Rate] = None,
         div_final: float = 1e5,
         wd: Optional[float] = None,
         moms: Optional[Sequence[float]] = None,
         cbs: Callbacks = None,
+        reset_opt: bool = False,
     ) -> None:
         """Train the last group, then all of them: two 1-cycles, as fastai tunes a trained net.
 
         First `freeze_epochs` at ``slice(base_lr)``, the other groups frozen, the rate climbing
-        for 0.99 of it; then `epochs` at ``slice(base_lr / 2 / lr_mult, base_lr / 2)``.
+        for 0.99 of it; then `epochs` at ``slice(base_lr / 2 / lr_mult, base_lr / 2)``. Each begins
+        as :meth:`freeze` and :meth:`unfreeze` leave the optimizer. Where there is one group only,
+        nothing is frozen, and a warning says so.
 
         Parameters
         ----------
-        epochs, freeze_epochs : int
-            Epochs with all groups, and before these with the last one; at least 1.
+        epochs : int
+            Epochs with all groups, at least 1.
         base_lr : float
             The highest rate, above 0.
+        freeze_epochs : int
+            Epochs before these, with the last group alone, at least 0.
         lr_mult : float
             What the last group's rate is of the first's, above 0.
-        pct_start, div, div_final, wd, moms, cbs
+        lr_max : float or slice, optional
+            The highest rate with all groups, where it is to be another.
+        pct_start, div, div_final, wd, moms, cbs, reset_opt
             As :meth:`fit_one_cycle` takes them.
 
         Raises
         ------
         TypeError, ValueError
-            On an argument outside its bounds, and where the learner has one group only.
+            On an argument outside its bounds.
         """
         owner = "fine_tune"
         base_lr = _check.real(owner, "base_lr", base_lr, above=0)
         lr_mult = _check.real(owner, "lr_mult", lr_mult, above=0)
+        freeze_epochs = _check.integer(owner, "freeze_epochs", freeze_epochs, 0)
+        reset_opt = _check.flag(owner, "reset_opt", reset_opt)
+        if lr_max is None:
+            lr_max = slice(base_lr / 2 / lr_mult, base_lr / 2)
         groups, moms = len(self.groups), self._moms(moms)
         head = group_rates(owner, "base_lr", slice(base_lr), groups)
-        both = group_rates(owner, "base_lr", slice(base_lr / 2 / lr_mult, base_lr / 2), groups)
+        both = group_rates(owner, "lr_max", lr_max, groups)
         first = one_cycle(head, div_final=div_final, pct_start=0.99, moms=moms)
         second = one_cycle(both, div, div_final, pct_start, moms)
-        last = self._group_number(-1)
-        frozen = self._planned(owner, freeze_epochs, first, wd, cbs, frozen_to=last)
-        unfrozen = self._planned(owner, epochs, second, wd, cbs, frozen_to=0)
-        self._start([frozen, unfrozen], cbs)
+        fits = [self._planned(owner, epochs, second, wd, cbs, frozen_to=0)]
+        if freeze_epochs:
+            last = self._group_number(-1)
+            fits.insert(0, self._planned(owner, freeze_epochs, first, wd, cbs, frozen_to=last))
+        self._start(fits, cbs, reset_opt)
 
     def fit_curves(
         self,
@@ -472,13 +501,13 @@ class Learner(IterationLearner):
         owner = "fit_curves"
         length = _check.integer(owner, "length", length, 1)
         self._check_no_fit(owner)
-        scheds = self._checked_scheds(owner, scheds, None, cbs)
+        all_scheds = self._checked_scheds(owner, scheds, None, cbs)
         self.prepare()
         whole = self.workers.of_first(self._whole_epoch(length))
         per_epoch, by_passes = (whole, self._fits_by_passes) if whole else (length, False)
         ends = [] if until is None else [_Until(until)]
-        fit = Fit(length // per_epoch, per_epoch, by_passes, scheds)
-        self._start([fit], [*_callbacks(owner, cbs)[0], *ends])
+        fit = Fit(length // per_epoch, per_epoch, by_passes, all_scheds)
+        self._start([fit], [*_several(owner, cbs), *ends])
 
     def resume(self, cbs: Callbacks = None) -> None:
         """Go on with the fit that was interrupted, in this process or before ``load``.
@@ -486,23 +515,34 @@ class Learner(IterationLearner):
         Parameters
         ----------
         cbs : Callback or list, optional
-            Callbacks; those of the interrupted fit are not remembered.
+            Callbacks; those of the interrupted fit are not remembered. A ParamScheduler among
+            them has the curves that no file could hold, or acts by events as then.
 
         Raises
         ------
         RuntimeError
             Where no fit was interrupted, or its curves were functions that are in no file.
+        ValueError
+            Where a ParamScheduler has curves that the fit has itself.
         """
         self._check_no_fit("resume")
         if not self._fits:
             raise RuntimeError("Learner: no fit was interrupted, so there is none to resume.")
-        lost = [name for fit in self._fits for name, curve in fit.scheds.items() if curve is None]
-        if lost:
+        callbacks, given = self._curves_among("resume", cbs)
+        lost = dict.fromkeys(name for fit in self._fits for name in fit.scheds.keys() - fit.curves)
+        missing = [name for name in lost if name not in given]
+        if missing:
             raise RuntimeError(
-                f"Learner: the curves for {', '.join(lost)} are in no checkpoint, as they are not "
-                "made of gluon_lr.annealing. Fit again, with start_epoch and the same curves."
+                f"Learner: the curves for {', '.join(missing)} are in no checkpoint, as they are "
+                "not made of gluon_lr.annealing, or a class of one's own moves it. Give them "
+                'again: learner.resume(cbs=ParamScheduler({"lr": curve})).'
             )
-        callbacks = _callbacks("resume", cbs)[0]
+        twice = [name for name in given if name not in lost]
+        if twice:
+            constraint = f"ParamSchedulers without {', '.join(twice)}, which the fit remembers"
+            raise ValueError(_check.message("resume", "cbs", constraint, cbs))
+        for fit in self._fits:
+            fit.scheds.update({name: given[name] for name in fit.scheds.keys() - fit.curves})
         self.prepare()
         if self._fits[0].in_the_data:
             self._batches.catch_up()
@@ -514,36 +554,67 @@ class Learner(IterationLearner):
         MXNet does no gradient work for frozen ones. BatchNorm in them still normalises by the
         batch, but its running statistics rest: MXNet updates those in the backward pass.
 
+        As with fastai the optimizer begins anew, without momentum, moments or counts; but where
+        the trainer has an lr_scheduler, whose count it is, it keeps them. Where there is one group
+        only, nothing is frozen, and a warning says so.
+
         Raises
         ------
         TypeError, ValueError
             Where there is no such group.
         """
-        self._freezer.freeze_to(self._group_number(n))
+        self._freeze_to(self._group_number(n))
 
     def freeze(self) -> None:
-        """Train the last parameter group alone.
-
-        Raises
-        ------
-        ValueError
-            Where there is one group only.
-        """
+        """Train the last parameter group alone: ``freeze_to(-1)``."""
         self.freeze_to(-1)
 
     def unfreeze(self) -> None:
-        """Train all groups again: what was not trained before :meth:`freeze` still is not."""
-        self._freezer.freeze_to(0)
+        """Train all groups again: what was not trained before :meth:`freeze` still is not.
+
+        The optimizer begins anew, as after :meth:`freeze_to`.
+        """
+        self._freeze_to(0)
+
+    @overload
+    def lr_find(
+        self,
+        start_lr: Rate = 1e-7,
+        end_lr: Rate = 10,
+        num_it: int = 100,
+        stop_div: Union[bool, float] = True,
+        show_plot: bool = True,
+        suggestions: Union[Literal[True], SuggestFuncs] = True,
+        *,
+        wd: Optional[float] = None,
+        suggest_funcs: Optional[SuggestFuncs] = None,
+    ) -> SuggestedLRs: ...
+
+    @overload
+    def lr_find(
+        self,
+        start_lr: Rate = 1e-7,
+        end_lr: Rate = 10,
+        num_it: int = 100,
+        stop_div: Union[bool, float] = True,
+        show_plot: bool = True,
+        suggestions: Union[bool, SuggestFuncs] = True,
+        *,
+        wd: Optional[float] = None,
+        suggest_funcs: Optional[SuggestFuncs] = None,
+    ) -> Optional[SuggestedLRs]: ...
 
     def lr_find(
         self,
-        start_lr: float = 1e-7,
-        end_lr: float = 10,
+        start_lr: Rate = 1e-7,
+        end_lr: Rate = 10,
         num_it: int = 100,
-        stop_div: bool = True,
-        wd: Optional[float] = None,
+        stop_div: Union[bool, float] = True,
         show_plot: bool = True,
-        suggestions: bool = True,
+        suggestions: Union[bool, SuggestFuncs] = True,
+        *,
+        wd: Optional[float] = None,
+        suggest_funcs: Optional[SuggestFuncs] = None,
     ) -> Optional[SuggestedLRs]:
         """Search for a rate as fastai does, and leave no trace, as :class:`gluon_lr.LRFinder`.
 
@@ -551,39 +622,44 @@ class Learner(IterationLearner):
 
         Parameters
         ----------
-        start_lr, end_lr : float
-            Bounds of the rates, above 0.
+        start_lr, end_lr : float, slice or sequence
+            Bounds of the rates, above 0; a slice, or one number a group, for bounds of each
+            group. What is drawn and suggested are then the rates of the last group.
         num_it : int
             Updates, at least 2.
-        stop_div : bool
-            Whether to stop where the smoothed loss is above 4 times its best.
-        wd : float, optional
-            Weight decay during the search; by default the trainer's own.
+        stop_div : bool or float
+            Whether to stop where the smoothed loss is above 4 times its best; or how many times
+            that is, above 1.
         show_plot : bool
             Whether to draw the search.
         suggestions : bool
-            Whether to return what it suggests.
+            Whether to return what it suggests. fastai's newer pages have `suggest_funcs` here.
+        wd : float, optional
+            Weight decay during the search; by default the trainer's own.
+        suggest_funcs : callable or sequence, optional
+            The rules whose values are returned, by their names: ``(minimum, steep, valley,
+            slide)``, or functions of (lrs, losses, num_it) of one's own, on the part of the
+            smoothed curve that fastai looks at.
 
         Returns
         -------
         SuggestedLRs
-            Two values to unpack, `lr_min` and `lr_steep`, with our own `suggestion` and the
-            whole `result` beside them.
+            Two values to unpack, `lr_min` and `lr_steep`, or those of `suggest_funcs`; with the
+            others, our own `suggestion` and the whole `result` beside them.
 
         Raises
         ------
         TypeError, ValueError
             On an argument outside its bounds.
         """
-        hypers = HyperParameters(self.trainer, self.groups)
-        with afterwards(hypers.put_back) as again, again:
-            if wd is not None:
-                hypers["wd"] = wd
-            result = lr_find(self, start_lr, end_lr, num_it, stop_div, self.progress)
-        self.recorder.search = result
+        show_plot = _check.flag("lr_find", "show_plot", show_plot, "fastai 1's fifth is wd=.")
+        if not isinstance(suggestions, (bool, np.bool_)):
+            suggest_funcs, suggestions = suggestions, True
+        funcs = None if suggest_funcs is None else named_functions(suggest_funcs)
+        result = lr_find(self, start_lr, end_lr, num_it, stop_div, wd, progress=self.progress)
         if show_plot and self.workers.is_first:
             result.plot()
-        return SuggestedLRs.of(result) if suggestions else None
+        return SuggestedLRs.of(result, funcs) if suggestions else None
 
     def save(self, path: PathLike) -> None:
         """Write all that training needs to go on to a file, whole or not at all.
@@ -743,6 +819,10 @@ class Learner(IterationLearner):
         """Show no progress bars within the block."""
         return _NoBar(self)
 
+    def no_logging(self) -> Transaction:
+        """Show no progress bars within the block: :meth:`no_bar`, by fastai's other name."""
+        return self.no_bar()
+
     def place_kept(self) -> Transaction:
         """Keep the place in the data, the recorder and an interrupted fit for the block.
 
@@ -778,7 +858,7 @@ class Learner(IterationLearner):
         """Call that event of the callbacks: the Learner's own, then those of the fit at work."""
         of_fit = [] if self._fitting is None else self._fitting.callbacks
         for callback in (*self.cbs, *of_fit):
-            getattr(callback, event)(self)
+            _events.tell(callback, event, self)
 
     def _stepping(self) -> None:
         if self._fitting is not None:
@@ -806,15 +886,21 @@ class Learner(IterationLearner):
 
     def _group_number(self, n: int) -> int:
         count = len(self.groups)
-        if count == 1:
-            remedy = "Give the Learner more: groups=[net.features, net.output], say."
-            raise ValueError(
-                _check.message("freeze", "groups", "two or more to freeze some", count, remedy)
-            )
         number = _check.integer("freeze_to", "n", n, -count)
         if number >= count:
             raise ValueError(_check.message("freeze_to", "n", f"below {count}", n))
+        if count == 1 and number:
+            _check.warn_caller(
+                "Learner: nothing is frozen, as all parameters are in one group. Give the Learner "
+                "more: groups=[net.features, net.output], say."
+            )
         return number % count
+
+    @uninterrupted
+    def _freeze_to(self, number: int) -> None:
+        self._freezer.freeze_to(number)
+        if self.trainer.optimizer.lr_scheduler is None:
+            forget_updates(self.trainer)
 
     def _fit(
         self,
@@ -825,12 +911,15 @@ class Learner(IterationLearner):
         n_epoch: int,
         wd: Optional[float],
         cbs: Callbacks,
+        reset_opt: bool,
         start_epoch: int,
     ) -> None:
         """Train along the curves from a rate, or from the best of those that are tried."""
+        reset_opt = _check.flag(owner, "reset_opt", reset_opt)
         if not isinstance(lr, str):
             scheds = curves(self._rates(owner, argument, lr))
-            self._start([self._planned(owner, n_epoch, scheds, wd, cbs, start_epoch)], cbs)
+            fit = self._planned(owner, n_epoch, scheds, wd, cbs, start_epoch)
+            self._start([fit], cbs, reset_opt)
             return
         _check.one_of(owner, argument, lr, ["tune"])
         length = self._planned(owner, n_epoch, curves(1.0), wd, cbs, start_epoch).batches
@@ -843,12 +932,14 @@ class Learner(IterationLearner):
             return {**curves(rate), **own_wd}
 
         policy.__name__ = owner
+        if reset_opt:
+            forget_updates(self.trainer)
         finder = LRFinder(self)
         tuned = finder.tune(length, policy=policy, keep=True, progress=self.progress, cbs=cbs)
         if tuned.suggestion is None:
             raise RuntimeError(f"{owner}: no rate was found: {tuned.refusal}.")
         self.tuned = tuned
-        for callback in (*self.cbs, *_callbacks(owner, cbs)[0]):
+        for callback in (*self.cbs, *_several(owner, cbs)):
             if isinstance(callback, CheckpointCallback):
                 self.save(callback.path)
 
@@ -868,33 +959,56 @@ class Learner(IterationLearner):
         if start_epoch >= n_epoch:
             constraint = f"below n_epoch, {n_epoch}"
             raise ValueError(_check.message(owner, "start_epoch", constraint, start_epoch))
-        scheds = self._checked_scheds(owner, scheds, wd, cbs)
+        all_scheds = self._checked_scheds(owner, scheds, wd, cbs)
         iterations = self.iterations_per_epoch
         self.prepare()
         iterations = self.workers.of_first(iterations)
-        return Fit(n_epoch, iterations, self._fits_by_passes, scheds, frozen_to, start_epoch)
+        by_passes = self._fits_by_passes
+        return Fit(n_epoch, iterations, by_passes, all_scheds, frozen_to, start_epoch)
 
     def _checked_scheds(
         self, owner: str, scheds: Mapping[str, Curves], wd: Optional[float], cbs: Callbacks
-    ) -> Mapping[str, Curves]:
-        """Return all curves of a fit."""
+    ) -> Mapping[str, Optional[Curves]]:
+        """Return all curves of a fit, None for what a callback moves by its events."""
         if wd is not None:
             wd = _check.real(owner, "wd", wd, minimum=0)
             scheds = {**scheds, "wd": SchedNo(wd, wd)}
-        for scheduler in _callbacks(owner, cbs)[1]:
-            if not scheduler.is_of_curves_alone:
-                constraint = "ParamSchedulers of curves alone, ParamScheduler({...})"
-                remedy = "The fit has its own trainer, length, groups and correction."
-                raise ValueError(_check.message(owner, "cbs", constraint, scheduler, remedy))
-            twice = scheds.keys() & scheduler.scheds.keys()
-            if twice:
-                constraint = (
-                    f"ParamSchedulers without {', '.join(sorted(twice))}, which {owner} sets"
-                )
-                raise ValueError(_check.message(owner, "cbs", constraint, scheduler))
-            scheds = {**scheds, **scheduler.scheds}
+        given = self._curves_among(owner, cbs)[1]
+        twice = scheds.keys() & given.keys()
+        if twice:
+            constraint = f"without {', '.join(sorted(twice))}, which {owner} sets"
+            raise ValueError(_check.message(owner, "cbs", constraint, cbs))
         ParamScheduler(scheds).check(HyperParameters(self.trainer, self.groups))
-        return scheds
+        return {**scheds, **given}
+
+    def _curves_among(
+        self, owner: str, cbs: Callbacks
+    ) -> Tuple[List[Callback], Dict[str, Optional[Curves]]]:
+        """Return the callbacks that act by events, and all curves, None for those of such."""
+        acting: List[Callback] = []
+        scheds: Dict[str, Optional[Curves]] = {}
+        hypers = HyperParameters(self.trainer, self.groups)
+        for one in _several(owner, cbs):
+            moved: Dict[str, Optional[Curves]] = {}
+            acts = not isinstance(one, ParamScheduler) or one.acts_by_events
+            if isinstance(one, ParamScheduler):
+                if not one.is_of_curves_alone:
+                    constraint = "ParamSchedulers of curves alone, ParamScheduler({...})"
+                    remedy = "The fit has its own trainer, length, groups and correction."
+                    raise ValueError(_check.message(owner, "cbs", constraint, one, remedy))
+                one.check(hypers)
+                moved = dict.fromkeys(one.scheds) if acts else dict(one.scheds)
+            elif isinstance(one, LRFinder):
+                moved = {"lr": None}
+            if scheds.keys() & moved.keys():
+                constraint = (
+                    f"callbacks of which one moves {', '.join(scheds.keys() & moved.keys())}"
+                )
+                raise ValueError(_check.message(owner, "cbs", constraint, cbs))
+            scheds.update(moved)
+            if acts:
+                acting.append(one)
+        return acting, scheds
 
     def _whole_epoch(self, length: int) -> Optional[int]:
         """Return the batches of an epoch where `length` is a number of whole ones."""
@@ -904,9 +1018,25 @@ class Learner(IterationLearner):
             return None
         return None if length % per_epoch else per_epoch
 
-    def _start(self, fits: List[Fit], cbs: Callbacks) -> None:
+    def _start(self, fits: List[Fit], cbs: Callbacks, reset_opt: bool = False) -> None:
+        callbacks = self._curves_among("fit", cbs)[0]
+        if any(isinstance(one, LRFinder) for one in callbacks):
+            self._search(fits, callbacks, reset_opt)
+            return
+        if reset_opt:
+            forget_updates(self.trainer)
         self._fits = fits
-        self._run(_callbacks("fit", cbs)[0])
+        self._run(callbacks)
+
+    def _search(self, fits: List[Fit], callbacks: List[Callback], reset_opt: bool) -> None:
+        """Make the fits a trial, of which the record alone stays."""
+        with trial_of(self) as again, again:
+            if reset_opt:
+                forget_updates(self.trainer)
+            self._fits = fits
+            self._run(callbacks)
+            recorder = self.recorder
+        self.recorder = recorder
 
     def _run(self, callbacks: List[Callback]) -> None:
         while self._fits:
@@ -927,15 +1057,18 @@ class Learner(IterationLearner):
         return self._iterations_per_epoch is None and alone
 
     def _scheduler_of(self, fit: Fit) -> ParamScheduler:
-        correction = self.momentum_correction and "lr" in fit.scheds
+        correction = self.momentum_correction and "lr" in fit.curves
         return ParamScheduler(
-            fit.scheds, length=fit.length, groups=self.groups, momentum_correction=correction
+            fit.curves, length=fit.length, groups=self.groups, momentum_correction=correction
         )
 
     @uninterrupted
     def _begin(self, fit: Fit) -> None:
-        if fit.frozen_to is not None:
+        self.n_epoch = fit.n_epoch
+        if fit.frozen_to is not None and fit.begun:
             self._freezer.freeze_to(fit.frozen_to)
+        elif fit.frozen_to is not None:
+            self._freeze_to(fit.frozen_to)
         if not fit.begun:
             fit.begun = True
             search = self.recorder.search
@@ -1030,17 +1163,16 @@ def _check_also(also: Any) -> None:
             raise TypeError(_check.message("Learner", "also", constraint, also))
 
 
-def _callbacks(owner: str, cbs: Callbacks) -> Tuple[List[Callback], List[ParamScheduler]]:
-    """Tell the callbacks among `cbs` from the ParamSchedulers."""
+def _several(owner: str, cbs: Callbacks) -> List[Callback]:
+    """Return callbacks as a list."""
+    several: List[Any] = list(cbs) if isinstance(cbs, (list, tuple)) else [cbs]
     if cbs is None:
-        cbs = []
-    several = list(cbs) if isinstance(cbs, (list, tuple)) else [cbs]
+        several = []
     for one in several:
-        if not isinstance(one, (Callback, ParamScheduler)):
+        if not isinstance(one, Callback):
             constraint = "a Callback, a ParamScheduler, or a list of them"
             remedy = (
                 f"Make one of this class: {one.__name__}(...)." if isinstance(one, type) else ""
             )
             raise TypeError(_check.message(owner, "cbs", constraint, one, remedy))
-    schedulers = [one for one in several if isinstance(one, ParamScheduler)]
-    return [one for one in several if isinstance(one, Callback)], schedulers
+    return several

@@ -1,70 +1,76 @@
 """The search as fastai does it: its rates, its stop, its two suggestions."""
 
-import math
-from typing import Any, Optional, Tuple
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
 from .. import _check
+from ..finder import suggest
+from ..finder.bounds import Bounds
+from ..finder.fastai_search import fastai_stop
 from ..finder.finder import LRFinder
 from ..finder.result import LRFinderResult
-from ..finder.stopping import SearchState, StoppingCriterion
-from ..finder.suggest import exponential_mean, why_none
+from ..finder.start import trainers_of
+from ..hyper.group_rates import Rate
+from ..hyper.parameters import HyperParameters
+from ..state.transaction import afterwards
 
-_FACTOR = 4
-
-
-class AboveBest(StoppingCriterion):
-    """Stop where the loss, smoothed as fastai does, is above 4 times its lowest value so far.
-
-    For losses below 0 that is as far above it: by three times its size.
-    """
-
-    def __call__(self, state: SearchState) -> bool:
-        """Say whether to stop."""
-        smoothed = exponential_mean(np.asarray(state.losses))
-        best = smoothed.min()
-        return bool(smoothed[-1] > best + (_FACTOR - 1) * abs(best))
+SuggestFunc = Union[str, Callable[..., Any]]
+SuggestFuncs = Union[SuggestFunc, Sequence[SuggestFunc]]
 
 
-class SuggestedLRs(Tuple[Optional[float], Optional[float]]):
-    """What fastai suggests, two values to unpack, and what we do.
+class SuggestedLRs(Tuple[Optional[float], ...]):
+    """What fastai suggests, two values to unpack or those that were asked for, and what we do.
+
+    Each value has its name: `lr_min` and `lr_steep`, or the names of the functions that were
+    asked for; a function of one's own may hide none of what is here.
 
     Attributes
     ----------
-    lr_min : float or None
-        A tenth of the rate of the lowest loss; None on a curve too short.
-    lr_steep : float or None
-        The rate at which the loss falls most steeply.
-    suggestion : float or None
-        The rate to train at, by :func:`gluon_lr.finder.suggest.suggest`.
-    interval : (float, float) or None
-        Between which rates the best one lies, for 4 of 5 trainings.
-    usual : float or None
-        The rate that the optimizer usually does best with; None where that is not known.
     result : LRFinderResult
         The whole search.
     """
 
     result: LRFinderResult
+    _names: Tuple[str, ...]
 
     @classmethod
-    def of(cls, result: LRFinderResult) -> "SuggestedLRs":
-        """Return the suggestions of a search."""
-        suggestions = result.suggestions
-        suggested = cls((suggestions["minimum"], suggestions["steep"]))
+    def of(
+        cls, result: LRFinderResult, funcs: Optional[Mapping[str, Callable[..., Any]]] = None
+    ) -> "SuggestedLRs":
+        """Return the suggestions of a search, of fastai's older two rules or of `funcs`."""
+        if funcs is None:
+            funcs = {"lr_min": suggest.minimum, "lr_steep": suggest.steep}
+        window = suggest.fastai_window(
+            result.lrs, suggest.exponential_mean(result.losses), result.num_iter
+        )
+        suggested = cls(_suggested(func, *window, result.num_iter) for func in funcs.values())
         suggested.result = result
+        suggested._names = tuple(funcs)
         return suggested
 
     @property
     def lr_min(self) -> Optional[float]:
         """A tenth of the rate of the lowest loss; None on a curve too short."""
-        return self[0]
+        return self.result.suggestions["minimum"]
 
     @property
     def lr_steep(self) -> Optional[float]:
-        """The rate at which the loss falls most steeply."""
-        return self[1]
+        """The rate at which the loss falls most steeply; None on a curve too short."""
+        return self.result.suggestions["steep"]
+
+    minimum = lr_min
+    steep = lr_steep
+
+    @property
+    def valley(self) -> Optional[float]:
+        """A rate in the middle of the longest decrease, fastai's newer default."""
+        return self.result.suggestions["valley"]
+
+    @property
+    def slide(self) -> Optional[float]:
+        """The last rate at which the slope still changes, before the loss rises."""
+        return self.result.suggestions["slide"]
 
     @property
     def suggestion(self) -> Optional[float]:
@@ -81,33 +87,66 @@ class SuggestedLRs(Tuple[Optional[float], Optional[float]]):
         """The rate that the optimizer usually does best with; None where that is not known."""
         return self.result.usual
 
+    def __getattr__(self, name: str) -> Optional[float]:
+        names: Tuple[str, ...] = self.__dict__.get("_names", ())
+        if name in names:
+            return self[names.index(name)]
+        raise AttributeError(f"SuggestedLRs has no suggestion {name!r}, only {', '.join(names)}.")
+
     def __repr__(self) -> str:
         refused = ""
         if self.suggestion is None:
-            refused = f", {why_none(self.result.refusal, self.usual)}"
-        return (
-            f"SuggestedLRs(lr_min={_short(self.lr_min)}, lr_steep={_short(self.lr_steep)}, "
-            f"suggestion={_short(self.suggestion)}{refused})"
-        )
+            refused = f", {suggest.why_none(self.result.refusal, self.usual)}"
+        values = [f"{name}={_short(value)}" for name, value in zip(self._names, self)]
+        return f"SuggestedLRs({', '.join(values)}, suggestion={_short(self.suggestion)}{refused})"
+
+
+def named_functions(funcs: SuggestFuncs) -> Dict[str, Callable[..., Any]]:
+    """Return functions, or the names of fastai's, by their names.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Where one is neither, or two have the same name.
+    """
+    owner, argument = "lr_find", "suggest_funcs"
+    several = [funcs] if isinstance(funcs, str) or callable(funcs) else list(funcs)
+    named: Dict[str, Callable[..., Any]] = {}
+    for one in several:
+        function: Any = one
+        if isinstance(one, str):
+            function = suggest.FASTAI[_check.one_of(owner, argument, one, list(suggest.FASTAI))]
+        constraint = "functions of (lrs, losses, num_it), or names of fastai's"
+        _check.is_function(owner, argument, function, constraint)
+        name = getattr(getattr(function, "func", function), "__name__", type(function).__name__)
+        if name in named or (hasattr(SuggestedLRs, name) and name not in suggest.FASTAI):
+            constraint = "functions with names of their own"
+            raise ValueError(_check.message(owner, argument, constraint, funcs))
+        named[name] = function
+    return named
 
 
 def lr_find(
-    learner: Any,
-    start_lr: float = 1e-7,
-    end_lr: float = 10,
+    learn: Any,
+    start_lr: Rate = 1e-7,
+    end_lr: Rate = 10,
     num_it: int = 100,
-    stop_div: bool = True,
+    stop_div: Union[bool, float] = True,
+    wd: Optional[float] = None,
+    *,
     progress: bool = True,
 ) -> LRFinderResult:
     """Search as fastai does, for any learner that :class:`LRFinder` takes.
 
         lr(i) = start_lr * (end_lr / start_lr)^(i / num_it)    i = 0 ... num_it - 1
 
+    A learner's `recorder` tells about it afterwards: ``learn.recorder.plot()``.
+
     Parameters
     ----------
-    learner : Learner
+    learn : Learner
         Or an object with `iteration`, `net` and `trainer`.
-    start_lr, end_lr, num_it, stop_div
+    start_lr, end_lr, num_it, stop_div, wd
         As :meth:`gluon_lr.Learner.lr_find` takes them.
     progress : bool
         Whether to show a progress bar.
@@ -117,19 +156,34 @@ def lr_find(
     TypeError, ValueError
         On an argument outside its bounds.
     """
-    start_lr = _check.real("lr_find", "start_lr", start_lr, above=0)
-    end_lr = _check.real("lr_find", "end_lr", end_lr, above=start_lr)
+    finder = LRFinder(learn)
     num_it = _check.integer("lr_find", "num_it", num_it, 2)
-    last = math.exp(math.log(start_lr) + math.log(end_lr / start_lr) * (num_it - 1) / num_it)
-    stop = AboveBest() if stop_div else _never
-    finder = LRFinder(learner)
-    return finder.find(
-        lr_start=start_lr, lr_end=last, num_iter=num_it, stop=stop, progress=progress
-    )
+    bounds = Bounds.of("lr_find", learn, "start_lr", start_lr, "end_lr", end_lr)
+    hypers = HyperParameters(trainers_of(learn)[0])
+    with afterwards(hypers.put_back) as again, again:
+        if wd is not None:
+            hypers["wd"] = _check.real("lr_find", "wd", wd, minimum=0)
+        result = finder.find(
+            lr_start=start_lr,
+            lr_end=bounds.before_end(num_it),
+            num_iter=num_it,
+            stop=fastai_stop("lr_find", stop_div),
+            progress=progress,
+        )
+    if hasattr(learn, "recorder"):
+        learn.recorder.search = result
+    return result
 
 
-def _never(state: SearchState) -> bool:
-    return False
+def _suggested(
+    func: Callable[..., Any], lrs: np.ndarray, losses: np.ndarray, num_it: int
+) -> Optional[float]:
+    """Return what a rule suggests: the first of what it returns, where that is several."""
+    if not len(losses):
+        return None
+    found = func(lrs, losses, num_it)
+    rate = found[0] if isinstance(found, tuple) else found
+    return None if rate is None else float(rate)
 
 
 def _short(rate: Optional[float]) -> str:

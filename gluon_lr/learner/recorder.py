@@ -46,8 +46,6 @@ class Recorder:
     ----------
     epochs : list of dict
         The values of each epoch: 'epoch', 'train_loss', 'valid_loss', metrics, 'time' in seconds.
-    search : LRFinderResult or None
-        What the last `learner.lr_find()` found.
 
     Raises
     ------
@@ -80,7 +78,8 @@ class Recorder:
         self._known = 0  # the losses that have been read
         self._ends: List[int] = []  # updates at the end of each epoch
         self.epochs: List[Dict[str, Value]] = []
-        self.search: Optional[LRFinderResult] = None
+        self._search: Optional[LRFinderResult] = None
+        self._searched_at = 0  # the updates before it
 
     def record(self, loss: Any) -> None:
         """Note the loss of an update and the hyper-parameters it was made with.
@@ -105,9 +104,20 @@ class Recorder:
         return len(self._losses)
 
     @property
+    def search(self) -> Optional[LRFinderResult]:
+        """What the last `learner.lr_find()` found; None before that."""
+        return self._search
+
+    @search.setter
+    def search(self, result: Optional[LRFinderResult]) -> None:
+        self._search, self._searched_at = result, len(self)
+
+    @property
     def losses(self) -> np.ndarray:
-        """The loss of each update, of shape (n,)."""
-        return np.array(self.last_losses(len(self)), dtype=np.float64)
+        """The loss of each update, (n,); after a search, until the next update, its losses."""
+        if self._shown_search is not None:
+            return self._shown_search.losses.copy()
+        return self._own_losses
 
     def last_losses(self, count: int) -> List[float]:
         """Return the losses of the last updates, `count` of them or all there are."""
@@ -127,8 +137,16 @@ class Recorder:
 
     @property
     def lrs(self) -> np.ndarray:
-        """The rate of the last group at each update, of shape (n,)."""
+        """The rate of the last group at each of :attr:`losses`, of shape (n,)."""
+        if self._shown_search is not None:
+            return self._shown_search.lrs.copy()
         return self.hps["lr"]
+
+    @property
+    def values(self) -> List[List[Value]]:
+        """For each epoch its training loss, validation loss and metrics, as far as there are."""
+        others = ("epoch", "time")
+        return [[v for name, v in epoch.items() if name not in others] for epoch in self.epochs]
 
     @property
     def hps(self) -> Dict[str, np.ndarray]:
@@ -153,7 +171,11 @@ class Recorder:
         return self._searched().suggestions["min_grad"]
 
     def plot_loss(
-        self, skip_start: int = 5, with_valid: bool = True, ax: "Optional[Axes]" = None
+        self,
+        skip_start: int = 5,
+        with_valid: bool = True,
+        ax: "Optional[Axes]" = None,
+        show: bool = False,
     ) -> "Axes":
         """Draw the training loss, smoothed too, and the epochs' validation loss over updates.
 
@@ -168,11 +190,16 @@ class Recorder:
             for end, epoch in zip(self._ends, self.epochs)
             if with_valid and "valid_loss" in epoch
         ]
-        losses = self.losses
+        losses = self._own_losses
         smoothed = exponential_mean(losses, weight=0.9)
-        return plotting.plot_losses(losses, valid, skip_start, ax, smoothed)
+        return plotting.shown(plotting.plot_losses(losses, valid, skip_start, ax, smoothed), show)
 
-    def plot_sched(self, keys: Optional[Sequence[str]] = None, figsize: Any = None) -> "List[Axes]":
+    def plot_sched(
+        self,
+        keys: Union[str, Sequence[str], None] = None,
+        figsize: Any = None,
+        show: bool = False,
+    ) -> "List[Axes]":
         """Draw the hyper-parameters of all updates, those of `keys` or those that moved.
 
         Raises
@@ -185,14 +212,16 @@ class Recorder:
         if keys is None:
             moved = [key for key, values in recorded.items() if np.ptp(values, axis=0).any()]
             keys = moved or ["lr"]
-        return plotting.plot_hyper_parameters(recorded, keys, figsize)
+        return plotting.shown(plotting.plot_hyper_parameters(recorded, keys, figsize), show)
 
     def plot_lr_find(
         self,
-        skip_start: int = 0,
         skip_end: int = 5,
+        *,
+        skip_start: int = 0,
         suggestion: bool = False,
         ax: "Optional[Axes]" = None,
+        show: bool = False,
     ) -> "Axes":
         """Draw the last search as fastai does, smoothed, and return the Axes.
 
@@ -204,11 +233,15 @@ class Recorder:
             Whether to mark :attr:`min_grad_lr` by a red dot.
         ax : matplotlib Axes, optional
             Where to draw; a new figure's by default.
+        show : bool
+            Whether to show the picture, as a script has to.
 
         Raises
         ------
         RuntimeError
             Before the first search.
+        TypeError, ValueError
+            On a number outside its bounds.
         """
         owner = "Recorder.plot_lr_find"
         skip_start = _check.integer(owner, "skip_start", skip_start, 0)
@@ -219,8 +252,34 @@ class Recorder:
         if suggestion and self.min_grad_lr is not None:
             loss = smoothed[np.argmin(np.abs(search.lrs - self.min_grad_lr))]
             dots[f"steepest, {self.min_grad_lr:.2g}"] = self.min_grad_lr, loss
-        shown = slice(skip_start, len(search) - skip_end)
-        return plotting.plot_smoothed_search(search.lrs[shown], smoothed[shown], dots, ax)
+        part = slice(skip_start, len(search) - skip_end)
+        axes = plotting.plot_smoothed_search(search.lrs[part], smoothed[part], dots, ax)
+        return plotting.shown(axes, show)
+
+    def plot(
+        self,
+        skip_start: int = 10,
+        skip_end: int = 5,
+        suggestion: bool = False,
+        *,
+        ax: "Optional[Axes]" = None,
+        show: bool = False,
+    ) -> "Axes":
+        """Draw the last search, as fastai 1 does: :meth:`plot_lr_find`, and return the Axes.
+
+        With `suggestion` it prints :attr:`min_grad_lr` too, as there.
+
+        Raises
+        ------
+        RuntimeError, TypeError, ValueError
+            As :meth:`plot_lr_find`.
+        """
+        axes = self.plot_lr_find(
+            skip_end, skip_start=skip_start, suggestion=suggestion, ax=ax, show=show
+        )
+        if suggestion and self.min_grad_lr is not None:
+            print(f"Min numerical gradient: {self.min_grad_lr:.2E}")  # noqa: T201 - as fastai 1
+        return axes
 
     def to_csv(self, of: str = "updates") -> str:
         """Return a table as CSV: of the 'updates', or of the 'epochs'.
@@ -239,7 +298,7 @@ class Recorder:
             writer.writeheader()
             writer.writerows(self.epochs)
             return text.getvalue()
-        columns = {"iteration": list(range(1, len(self) + 1)), "loss": self.losses.tolist()}
+        columns = {"iteration": list(range(1, len(self) + 1)), "loss": self._own_losses.tolist()}
         for key, values in self.group_hps.items():
             several = values.shape[1] > 1
             for group, column in enumerate(values.T):
@@ -259,7 +318,7 @@ class Recorder:
     def as_data(self) -> Dict[str, Any]:
         """Return all of it as numbers, lists, dictionaries and arrays."""
         return {
-            "losses": self.losses,
+            "losses": self._own_losses,
             "hps": self.group_hps,
             "epochs": self.epochs,
             "ends": self._ends,
@@ -317,6 +376,15 @@ class Recorder:
             raise RuntimeError(
                 "Recorder: no update to draw yet; call learner.fit_one_cycle(), say."
             )
+
+    @property
+    def _own_losses(self) -> np.ndarray:
+        return np.array(self.last_losses(len(self)), dtype=np.float64)
+
+    @property
+    def _shown_search(self) -> Optional[LRFinderResult]:
+        """The search after which no update has come."""
+        return self._search if self._searched_at == len(self) else None
 
     def _searched(self) -> LRFinderResult:
         if self.search is None:

@@ -138,9 +138,8 @@ class Run:
         fit = Fit.from_data(data, place)
         if fit.frozen_to is not None and fit.frozen_to >= len(hypers.groups):
             raise schema.astray(f"{place}.frozen_to", f"below {len(hypers.groups)}", fit.frozen_to)
-        known = {name: curves for name, curves in fit.scheds.items() if curves is not None}
         try:
-            ParamScheduler(known).check(hypers)
+            ParamScheduler(fit.curves).check(hypers)
         except (TypeError, ValueError) as error:
             raise schema.astray(f"{place}.scheds", "of this trainer's", error) from None
         return fit

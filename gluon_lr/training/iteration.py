@@ -2,11 +2,24 @@
 
 import contextlib
 from types import TracebackType
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Type, TypeVar
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+    Type,
+    TypeVar,
+)
 
 import numpy as np
 
 from .. import _check
+from .._events import CancelBatchException, CancelValidateException
 from .._interrupts import uninterrupted
 from .._mxnet import amp, mx
 from .._trainer import check_rates, loss_scaler_of, scale_of
@@ -17,7 +30,6 @@ from ..data.structure import Batch, inputs_and_labels
 from ..distributed.workers import Workers
 from ..state.generators import GlobalState
 from ..state.transaction import Kept, Together, Transaction, afterwards
-from .events import CancelBatchException, CancelValidateException
 from .gradients import (
     are_added_up,
     norm_of_sum,
@@ -27,7 +39,15 @@ from .gradients import (
     warn_of_zeros,
     written_of,
 )
-from .losses import Losses, PendingLoss, PendingUpdate, are_weights, losses_of, mean_of
+from .losses import (
+    Losses,
+    PendingLoss,
+    PendingUpdate,
+    are_weights,
+    as_loss,
+    losses_of,
+    mean_of,
+)
 from .metrics import Measured
 from .misfit import misfit_of
 from .placement import Context
@@ -110,6 +130,7 @@ class IterationLearner:
         self._updated: Optional[PendingLoss] = None  # the loss of the last update
         self._is_put_off = False  # whether the last batch waits for more of its update
         self._added_up: Tuple[mx.gluon.Parameter, ...] = ()  # those that were not before
+        self._batches_taken = 0  # by what trains on its own
         self._closed = False
         self._prepared = False
 
@@ -145,8 +166,48 @@ class IterationLearner:
 
     @property
     def iteration_loss(self) -> Optional[float]:
-        """The mean loss of the last iteration, None before the first."""
+        """The mean loss of the last iteration, None before the first.
+
+        An `iteration` of one's own may assign it.
+        """
         return None if self._last is None else float(self._last)
+
+    @iteration_loss.setter
+    def iteration_loss(self, loss: Any) -> None:
+        self._last = as_loss(loss)
+
+    @property
+    def loss_fn(self) -> Callable[..., Any]:
+        """The `loss`, as MXNet's tutorial calls it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When it is assigned, where that is no function, or where `compute_loss` was given.
+        """
+        return self.loss
+
+    @loss_fn.setter
+    def loss_fn(self, loss: Callable[..., Any]) -> None:
+        _check.is_function("Learner", "loss_fn", loss, "callable with (output, label)")
+        if "compute_loss" in vars(self):
+            constraint = "left as it is where compute_loss is given, which computes the loss"
+            raise ValueError(_check.message("Learner", "loss_fn", constraint, loss))
+        self.loss = loss
+
+    @property
+    def data_loader_iter(self) -> Iterator[Batch]:
+        """The batches to come, as MXNet's tutorial reads them: each is read and moved on from.
+
+        For an `iteration` of one's own, ``next(self.data_loader_iter)``. It begins the data loader
+        anew at its end, and has a ``shutdown()``, which is :meth:`close`. An iterator of one's own
+        may be assigned.
+        """
+        return vars(self).get("_own_data_loader_iter") or _NextBatches(self)
+
+    @data_loader_iter.setter
+    def data_loader_iter(self, batches: Iterator[Batch]) -> None:
+        self._own_data_loader_iter = batches
 
     @property
     def batches_in_update(self) -> int:
@@ -419,10 +480,19 @@ class IterationLearner:
         held, batches = self._batches.find_held_out(share, most)
         return HeldOut(batches, self.place_kept(), self._batches.held_out(held))
 
-    def skip_batch(self) -> None:
-        """Read the next batch, and do not train on it."""
+    def take_batch(self) -> Batch:
+        """Return the next batch, which is not trained on here."""
+        self.prepare()
         self.batch = self._next_share().batch
+        self._batches_taken += 1
         self._move_on()
+        return self.batch
+
+    def first_batch(self) -> Batch:
+        """Return the first batch of another pass, on the first context; nothing moves on."""
+        with afterwards(GlobalState.get().put_back), self.place_kept():
+            batch = self._next_share().batch
+        return self._batch_split.over_contexts(batch, self._contexts[:1])[0][0]
 
     def tell(self, event: str) -> None:
         """Tell callbacks of an event, where there are some."""
@@ -613,3 +683,17 @@ class IterationLearner:
 
     def _moved_on(self) -> None:
         """Take note of the end of a batch."""
+
+
+class _NextBatches(Iterator[Batch]):
+    """A learner's batches, one after the other."""
+
+    def __init__(self, learner: IterationLearner) -> None:
+        self._learner = learner
+
+    def __next__(self) -> Batch:
+        return self._learner.take_batch()
+
+    def shutdown(self) -> None:
+        """Close the learner."""
+        self._learner.close()

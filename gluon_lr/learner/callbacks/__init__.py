@@ -1,7 +1,12 @@
 """What can be done during a fit, at its events: a file a purpose."""
 
-from ...training.events import CancelBatchException, CancelValidateException
-from .base import Callback, CancelEpochException, CancelFitException
+from ..._events import (
+    Callback,
+    CancelBatchException,
+    CancelEpochException,
+    CancelFitException,
+    CancelValidateException,
+)
 from .checkpoint import CheckpointCallback
 from .early_stopping import EarlyStoppingCallback
 from .gradients import GradientAccumulation, GradientClip

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ... import _check
-from .base import Callback
+from ..._events import Callback
 
 
 class CheckpointCallback(Callback):

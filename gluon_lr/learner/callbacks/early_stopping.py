@@ -4,7 +4,7 @@ import math
 from typing import Any, Dict, Optional
 
 from ... import _check
-from .base import Callback, CancelFitException
+from ..._events import Callback, CancelFitException
 
 
 class EarlyStoppingCallback(Callback):

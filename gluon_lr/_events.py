@@ -1,18 +1,30 @@
-"""The events of a fit."""
+"""The events of a fit, of a step and of a validation, and how each is called off."""
 
-from typing import Any
+import functools
+import inspect
+from typing import Any, Callable
 
 
-class CancelFitException(Exception):  # noqa: N818 - fastai's name
-    """Raised by a callback, it ends the fit, which then counts as done."""
+class CancelBatchException(Exception):  # noqa: N818 - fastai's name
+    """Raised at an event of a batch, it ends the batch: what was left of it is not done."""
+
+
+class CancelValidateException(Exception):  # noqa: N818 - fastai's name
+    """Raised at an event of a validation, it ends that; what was seen until then counts."""
 
 
 class CancelEpochException(Exception):  # noqa: N818 - fastai's name
     """Raised by a callback, it ends the epoch, without its validation."""
 
 
+class CancelFitException(Exception):  # noqa: N818 - fastai's name
+    """Raised by a callback, it ends the fit, which then counts as done."""
+
+
 class Callback:
     """Methods that a fit calls, each with the learner. Override those you need.
+
+    They may be written as fastai has them, without an argument, and use ``self.learn``.
 
     In this order::
 
@@ -39,11 +51,18 @@ class Callback:
     :class:`CancelValidateException` or :class:`CancelFitException`. The event that ends it,
     ``after_batch`` for instance, comes all the same.
 
+    Attributes
+    ----------
+    learn : Learner or None
+        During an event that takes no argument, the learner.
+
     >>> class StopWhenGood(Callback):
     ...     def after_epoch(self, learner):
     ...         if learner.recorder.epochs[-1]["valid_loss"] < 0.1:
     ...             raise CancelFitException
     """
+
+    learn: Any = None
 
     def before_fit(self, learner: Any) -> None:
         """Do something at the start of the fit."""
@@ -83,3 +102,25 @@ class Callback:
 
     def after_fit(self, learner: Any) -> None:
         """Do something at the end of the fit, cancelled or not."""
+
+
+def tell(callback: Callback, event: str, learner: Any) -> None:
+    """Call an event of a callback: with the learner, or as fastai does, without an argument."""
+    method = getattr(callback, event)
+    if _takes_learner(getattr(method, "__func__", method), inspect.ismethod(method)):
+        method(learner)
+        return
+    before, callback.learn = callback.learn, learner
+    try:
+        method()
+    finally:
+        callback.learn = before
+
+
+@functools.lru_cache(maxsize=None)
+def _takes_learner(function: Callable[..., Any], is_bound: bool) -> bool:
+    """Say whether a function takes an argument, beside that which a method is bound to."""
+    kinds = [one.kind for one in inspect.signature(function).parameters.values()]
+    positional = kinds.count(inspect.Parameter.POSITIONAL_ONLY)
+    positional += kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return inspect.Parameter.VAR_POSITIONAL in kinds or positional > is_bound

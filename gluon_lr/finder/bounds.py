@@ -1,0 +1,84 @@
+"""Between which rates a search goes: two numbers, or two for each parameter group."""
+
+from typing import Any, List, Tuple
+
+import numpy as np
+
+from .. import _check
+from ..hyper.group_rates import Rate, group_rates
+
+
+class Bounds:
+    """The first and the last rate of a search.
+
+    Where groups have bounds of their own, a search is told by the rate of the last group. The
+    others are as far from their first rate to their last one.
+
+    Parameters
+    ----------
+    start, end : numpy.ndarray
+        The first and the last rate, of each parameter group, or one for all.
+
+    >>> bounds = Bounds(np.array([1e-8, 1e-7]), np.array([1.0, 10.0]))
+    >>> bounds.start, bounds.end
+    (1e-07, 10.0)
+    >>> [round(rate, 12) for rate in bounds.by_group(1e-3)]
+    [0.0001, 0.001]
+    """
+
+    def __init__(self, start: np.ndarray, end: np.ndarray) -> None:
+        self._start, self._end = np.broadcast_arrays(start, end)
+
+    @classmethod
+    def of(
+        cls, owner: str, learner: Any, name_start: str, start: Rate, name_end: str, end: Rate
+    ) -> "Bounds":
+        """Check what a search is given for bounds, as :func:`group_rates` takes rates.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Where one is no rate above 0, or not one a group, or the end is not above the start.
+        """
+        number = len(getattr(learner, "groups", [None]))
+        starts = np.atleast_1d(group_rates(owner, name_start, start, number))
+        ends = np.atleast_1d(group_rates(owner, name_end, end, number))
+        for one in starts:
+            _check.real(owner, name_start, float(one), above=0)
+        for low, high in np.broadcast(starts, ends):
+            _check.real(owner, name_end, float(high), above=float(low))
+        return cls(starts, ends)
+
+    @property
+    def start(self) -> float:
+        """The first rate, of the last group."""
+        return float(self._start[-1])
+
+    @property
+    def end(self) -> float:
+        """The last rate, of the last group."""
+        return float(self._end[-1])
+
+    @property
+    def pairs(self) -> List[Tuple[float, float]]:
+        """The first and the last rate of each group, or of all."""
+        return list(zip(self._start.tolist(), self._end.tolist()))
+
+    @property
+    def are_by_group(self) -> bool:
+        """Whether there are several."""
+        return len(self._start) > 1
+
+    def by_group(self, lr: float, mode: str = "geometric") -> List[float]:
+        """Return the rates of all groups where that of the last is `lr`."""
+        if mode == "linear":
+            share = (lr - self.start) / (self.end - self.start)
+            return (self._start + (self._end - self._start) * share).tolist()
+        share = np.log(lr / self.start) / np.log(self.end / self.start)
+        return (self._start * (self._end / self._start) ** share).tolist()
+
+    def before_end(self, num_it: int) -> Rate:
+        """Return the last rates of `num_it` that go on as if they ended one later, as fastai's."""
+        share = (num_it - 1) / num_it
+        last = np.exp(np.log(self._start) + np.log(self._end / self._start) * share)
+        return last.tolist() if self.are_by_group else float(last[0])

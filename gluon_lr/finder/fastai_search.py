@@ -1,0 +1,116 @@
+"""A search as fastai has it: a callback that makes one of a fit."""
+
+import math
+from typing import Any, List, Optional, Union
+
+import numpy as np
+
+from .. import _check
+from .._events import Callback, CancelFitException, CancelValidateException
+from ..hyper.annealing import SchedExp
+from ..hyper.group_rates import Rate
+from ..hyper.parameters import HyperParameters
+from .bounds import Bounds
+from .result import LRFinderResult, StopReason
+from .stopping import AboveBest, Criterion, SearchState
+
+
+def fastai_stop(owner: str, stop_div: Union[bool, float]) -> Criterion:
+    """Return the criterion that fastai's `stop_div` means, or a number in its place.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Where it is neither a boolean nor a number above 1.
+    """
+    if isinstance(stop_div, (bool, np.bool_)):
+        return AboveBest() if stop_div else _never
+    return AboveBest(_check.real(owner, "stop_div", stop_div, above=1, remedy="Or True or False."))
+
+
+def _never(state: SearchState) -> bool:
+    return False
+
+
+class SearchCallback(Callback):
+    """Make a search of a fit: ``learner.fit(20, cbs=LRFinder(num_it=100))``.
+
+        lr(i) = start_lr * (end_lr / start_lr)^(i / num_it)    i = 0 ... num_it - 1
+
+    The fit ends after `num_it` batches, where it diverges, or with its epochs, and validates
+    nothing. Then all is put back as it was before it, but for the recorder, which has the rates
+    and losses of the search.
+
+    Parameters
+    ----------
+    start_lr, end_lr : float, slice or sequence
+        Bounds of the rates, above 0; a slice, or one number a group, for those of each group.
+    num_it : int
+        Batches, at least 2.
+    stop_div : bool or float
+        Whether to stop where the smoothed loss is above 4 times its best; or how many times that
+        is, above 1.
+    """
+
+    def __init__(
+        self,
+        start_lr: Rate = 1e-7,
+        end_lr: Rate = 10,
+        num_it: int = 100,
+        stop_div: Union[bool, float] = True,
+    ) -> None:
+        self.start_lr = start_lr
+        self.end_lr = end_lr
+        self.num_it = _check.integer("LRFinder", "num_it", num_it, 2)
+        self.stop_div = stop_div
+        self._stop = fastai_stop("LRFinder", stop_div)
+        self._state = SearchState()
+        self._curves: List[Any] = []
+        self._hypers: Optional[HyperParameters] = None
+        self.result: Any = None
+
+    def before_fit(self, learner: Any = None) -> None:
+        """Begin the search; the learner has kept what it is to put back."""
+        learner = learner or self.learn
+        bounds = Bounds.of("LRFinder", learner, "start_lr", self.start_lr, "end_lr", self.end_lr)
+        self._hypers = HyperParameters(learner.trainer, learner.groups)
+        self._curves = [SchedExp(start, end) for start, end in bounds.pairs]
+        self._state = SearchState()
+
+    def before_batch(self, learner: Any = None) -> None:
+        """Give the trainer the rate of this batch."""
+        if self._hypers is not None:
+            position = len(self._state.losses) / self.num_it
+            rates = [curve(position) for curve in self._curves]
+            self._hypers["lr"] = rates if len(rates) > 1 else rates[0]
+
+    def after_batch(self, learner: Any = None) -> None:
+        """Note the rate and the loss of this batch, and end the fit where it is time."""
+        learner = learner or self.learn
+        self._state.append(learner.trainer.learning_rate, learner.iteration_loss)
+        if self._reason is not None:
+            raise CancelFitException
+
+    def before_validate(self, learner: Any = None) -> None:
+        """Call the validation off."""
+        raise CancelValidateException
+
+    def after_fit(self, learner: Any = None) -> None:
+        """Give the recorder what was found."""
+        learner = learner or self.learn
+        state = self._state
+        reason = self._reason or StopReason.REACHED_END
+        self.result = LRFinderResult(state.lrs, state.losses, reason, self.num_it)
+        learner.recorder.search = self.result
+
+    @property
+    def _reason(self) -> Optional[StopReason]:
+        """Why to end the search now; None to go on."""
+        state = self._state
+        if not state.losses:
+            return None
+        if not math.isfinite(state.losses[-1]):
+            return StopReason.NOT_FINITE
+        if self._stop(state):
+            return StopReason.DIVERGED
+        return StopReason.REACHED_END if len(state.losses) >= self.num_it else None

@@ -1,0 +1,184 @@
+"""A Learner by fastai's names: its data, its model and its optimizer."""
+
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+
+from .. import _trainer
+from .._mxnet import mx
+from ..data.structure import Batch
+from ..hyper.annealing import position_of
+from ..hyper.groups import Group
+from ..hyper.parameters import HyperParameters
+from ..training.iteration import IterationLearner
+from .fitting import Fitting
+
+_MOMENTS = {mx.optimizer.Adam: ("grad_avg", "sqr_avg")}
+
+
+class DataLoaders:
+    """The data of a learner, as ``learner.dls``.
+
+    Attributes
+    ----------
+    train : iterable
+        The learner's `data_loader`.
+    valid : iterable or None
+        Its `valid_loader`.
+    """
+
+    def __init__(self, learner: IterationLearner) -> None:
+        self._learner = learner
+
+    @property
+    def train(self) -> Iterable[Batch]:
+        """The learner's `data_loader`."""
+        return self._learner.data_loader
+
+    @property
+    def valid(self) -> Optional[Iterable[Batch]]:
+        """The learner's `valid_loader`."""
+        return self._learner.valid_loader
+
+    def one_batch(self) -> Batch:
+        """Return a batch of another pass, on the learner's first context; nothing moves on."""
+        return self._learner.first_batch()
+
+    def __repr__(self) -> str:
+        return f"DataLoaders(train={self.train!r}, valid={self.valid!r})"
+
+
+class OptimizerOfLearner:
+    """A learner's optimizer with its states, as ``learner.opt``, by fastai's names.
+
+    Parameters
+    ----------
+    trainer : mx.gluon.Trainer
+        What makes the updates.
+    groups : list of list of mx.gluon.Parameter
+        The parameter groups.
+    """
+
+    def __init__(self, trainer: mx.gluon.Trainer, groups: List[Group]) -> None:
+        self._trainer = trainer
+        self._groups = groups
+
+    @property
+    def hypers(self) -> List[Dict[str, float]]:
+        """For each parameter group its lr, wd, mom, sqr_mom and eps, as far as there are such."""
+        hypers = self._hypers
+        names = [name for name in ("lr", "wd", "mom", "sqr_mom", "eps") if hypers.has(name)]
+        by_name = {name: hypers[name] for name in names}
+        return [
+            {name: by_group[group] for name, by_group in by_name.items()}
+            for group in range(len(self._groups))
+        ]
+
+    def set_hyper(self, name: str, value: Any) -> None:
+        """Set a hyper-parameter to a number, or to one a group, for the next updates.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As :class:`gluon_lr.HyperParameters`.
+        """
+        self._hypers[name] = value
+
+    def clear_state(self) -> None:
+        """Forget momentum, moments and counts of updates, as if no update had been made."""
+        _trainer.forget_updates(self._trainer)
+
+    def state_dict(self) -> Dict[str, List[Dict[str, Any]]]:
+        """Return what is remembered of each parameter, and the hyper-parameters of each group.
+
+        Under 'state' there is a dict for each of the trainer's parameters, empty before its first
+        update. Adam's hold 'grad_avg', 'sqr_avg' and 'step'. The others' arrays, which MXNet
+        reckons in ways of its own, are 'state_0', 'state_1' and so on. Under 'hypers' is what
+        :attr:`hypers` is.
+        """
+        states = _trainer.updaters_of(self._trainer)[0].states
+        count = len(_trainer.parameters_of(self._trainer))
+        return {
+            "state": [self._state(n, states.get(n)) for n in range(count)],
+            "hypers": self.hypers,
+        }
+
+    @property
+    def _hypers(self) -> HyperParameters:
+        return HyperParameters(self._trainer, self._groups)
+
+    def _state(self, index: int, state: Any) -> Dict[str, Any]:
+        arrays = list(_trainer.arrays_in([state]))
+        optimizer = self._trainer.optimizer
+        moments: Sequence[str] = _MOMENTS.get(type(optimizer), ())
+        if not arrays or len(arrays) != len(moments):
+            return {f"state_{n}": array for n, array in enumerate(arrays)}
+        return {**dict(zip(moments, arrays)), "step": optimizer._index_update_count[index]}
+
+    def __repr__(self) -> str:
+        return f"OptimizerOfLearner({type(self._trainer.optimizer).__name__}, {self.hypers})"
+
+
+class FastaiNames(IterationLearner):
+    """The names by which fastai's pages read a Learner.
+
+    Attributes
+    ----------
+    n_epoch : int
+        Epochs of the fit at work, or of the last one; 0 before the first.
+    """
+
+    groups: List[Group]
+    n_epoch = 0
+    _fitting: Optional[Fitting]
+
+    @property
+    def model(self) -> mx.gluon.Block:
+        """The net."""
+        return self.net
+
+    @property
+    def dls(self) -> DataLoaders:
+        """The data: `train`, `valid` and `one_batch()`."""
+        return DataLoaders(self)
+
+    @property
+    def opt(self) -> OptimizerOfLearner:
+        """The optimizer: `hypers`, `set_hyper()`, `state_dict()` and `clear_state()`."""
+        return OptimizerOfLearner(self.trainer, self.groups)
+
+    @property
+    def loss_func(self) -> Callable[..., Any]:
+        """From (output, label) to the mean loss, an array of one; assigned, it is the `loss`."""
+        return lambda output, *labels: self.loss(output, *labels).mean()
+
+    @loss_func.setter
+    def loss_func(self, loss: Callable[..., Any]) -> None:
+        self.loss_fn = loss
+
+    @property
+    def lr(self) -> float:
+        """The rate that fits have by default: the trainer's own, also while a fit moves it."""
+        return self.trainer.learning_rate if self._fitting is None else self._fitting.own_lr
+
+    @property
+    def place_in_fit(self) -> Tuple[int, int]:
+        """The number of the fit's next update, from 1, and how many updates it makes.
+
+        Raises
+        ------
+        RuntimeError
+            Where no fit is at work.
+        """
+        if self._fitting is None:
+            raise RuntimeError("Learner: no fit is at work; ask for its place at its events.")
+        return self._fitting.place
+
+    @property
+    def pct_train(self) -> float:
+        """What part of the fit's updates is made, from 0: where its curves are.
+
+        Raises
+        ------
+        RuntimeError
+            Where no fit is at work.
+        """
+        return position_of(*self.place_in_fit)
