@@ -15,6 +15,7 @@ from gluon_lr import ContinuousBatchSampler, Learner
 from gluon_lr._mxnet import mx, nd
 
 matplotlib.use("Agg")
+collect_ignore_glob = ["pages/fastai*.py"]  # statements that a test runs
 
 ONE = mx.cpu(0)
 TWO = [mx.cpu(0), mx.cpu(1)]

@@ -390,7 +390,8 @@ class IterationLearner:
         Returns
         -------
         dict
-            'valid_loss', and each metric by its name.
+            'valid_loss', and each metric by its name; nothing where a callback has called it off
+            before the first batch.
 
         Raises
         ------
@@ -411,7 +412,8 @@ class IterationLearner:
                 net = measured.listening_to(self.net)
                 losses += self._losses_of(net, parts[:own])
                 measured.update(net, parts[:own])
-        self.validation = {"valid_loss": float(mean_of(losses)), **measured.values()}
+        seen = {"valid_loss": float(mean_of(losses)), **measured.values()}
+        self.validation = seen if losses else {}
         with contextlib.suppress(CancelValidateException):
             self.tell("after_validate")
         return self.validation
