@@ -61,8 +61,8 @@ class LRFinder(SearchCallback):
         where it names that by `also`, [(net, trainer), ...]. Its place in the data is kept where
         it has a context manager `place_kept()`, as ours has.
     start_lr, end_lr, num_it, stop_div
-        Of the callback, as :class:`gluon_lr.finder.SearchCallback` takes them. They may come
-        first, as on fastai's pages: ``LRFinder(1e-7, 10, 100, True)``.
+        Of the callback, as :class:`gluon_lr.finder.fastai_search.SearchCallback` takes them. They
+        may come first, as on fastai's pages: ``LRFinder(1e-7, 10, 100, True)``.
 
     Attributes
     ----------
@@ -87,14 +87,21 @@ class LRFinder(SearchCallback):
         stop_div: Union[bool, float] = True,
     ) -> None: ...
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        bounds = (Real, slice, list, tuple, np.ndarray)
-        if args and not isinstance(args[0], bounds):
-            kwargs["learner"], *args = args  # type: ignore[assignment]
-        self.learner = kwargs.pop("learner", None)
-        super().__init__(*args, **kwargs)
-        if self.learner is not None:
-            _check_learner(self.learner)
+    def __init__(  # type: ignore[misc]
+        self,
+        learner: Any = None,
+        end_lr: Rate = 10,
+        num_it: int = 100,
+        stop_div: Union[bool, float] = True,
+        *,
+        start_lr: Rate = 1e-7,
+    ) -> None:
+        if isinstance(learner, (Real, slice, list, tuple, np.ndarray)):
+            learner, start_lr = None, learner
+        super().__init__(start_lr, end_lr, num_it, stop_div)
+        if learner is not None:
+            _check_learner(learner)
+        self.learner = learner
         self.result: Union[LRFinderResult, TuneResult, None] = None
 
     def find(

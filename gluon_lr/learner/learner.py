@@ -529,7 +529,8 @@ class Learner(FastaiNames):
         if not self._fits:
             raise RuntimeError("Learner: no fit was interrupted, so there is none to resume.")
         callbacks, given = self._curves_among("resume", cbs)
-        lost = dict.fromkeys(name for fit in self._fits for name in fit.scheds.keys() - fit.curves)
+        scheds = [item for fit in self._fits for item in fit.scheds.items()]
+        lost = dict.fromkeys(name for name, curves in scheds if curves is None)
         missing = [name for name in lost if name not in given]
         if missing:
             raise RuntimeError(
@@ -976,7 +977,7 @@ class Learner(FastaiNames):
         given = self._curves_among(owner, cbs)[1]
         twice = scheds.keys() & given.keys()
         if twice:
-            constraint = f"without {', '.join(sorted(twice))}, which {owner} sets"
+            constraint = f"callbacks without {', '.join(sorted(twice))}, which {owner} sets"
             raise ValueError(_check.message(owner, "cbs", constraint, cbs))
         ParamScheduler(scheds).check(HyperParameters(self.trainer, self.groups))
         return {**scheds, **given}
@@ -1000,10 +1001,9 @@ class Learner(FastaiNames):
                 moved = dict.fromkeys(one.scheds) if acts else dict(one.scheds)
             elif isinstance(one, LRFinder):
                 moved = {"lr": None}
-            if scheds.keys() & moved.keys():
-                constraint = (
-                    f"callbacks of which one moves {', '.join(scheds.keys() & moved.keys())}"
-                )
+            twice = ", ".join(sorted(scheds.keys() & moved.keys()))
+            if twice:
+                constraint = f"callbacks of which one alone moves {twice}"
                 raise ValueError(_check.message(owner, "cbs", constraint, cbs))
             scheds.update(moved)
             if acts:
@@ -1036,7 +1036,10 @@ class Learner(FastaiNames):
             self._fits = fits
             self._run(callbacks)
             recorder = self.recorder
-        self.recorder = recorder
+        if self._fits:  # one was interrupted before, and goes on with its own record
+            self.recorder.search = recorder.search
+        else:
+            self.recorder = recorder
 
     def _run(self, callbacks: List[Callback]) -> None:
         while self._fits:

@@ -253,11 +253,14 @@ def test_rates_of_groups(lr, groups, rates):
         (lambda one: one.fit_one_cycle(1, 0.1, moms=(1, 2)), "`moms` must be three numbers"),
         (lambda one: one.fit_one_cycle(1, 0.1, moms=0.9), "`moms` must be three numbers, got 0.9"),
         (lambda one: one.fit_sgdr(1, 0, 0.1), "`cycle_len` must be an integer of at least 1"),
-        (lambda one: one.fine_tune(1), "`groups` must be two or more to freeze some, got 1. Give"),
-        (lambda one: one.freeze(), "`groups` must be two or more to freeze some"),
+        (
+            lambda one: one.fine_tune(1, freeze_epochs=-1),
+            "`freeze_epochs` must be an integer",
+        ),
+        (lambda one: one.freeze_to(1), "`n` must be below 1, got 1"),
         (
             lambda one: one.fit(1, 0.1, cbs=ParamScheduler({"lr": SchedLin(0, 1)})),
-            "`cbs` must be ParamSchedulers without lr, which fit sets",
+            "`cbs` must be callbacks without lr, which fit sets",
         ),
         (
             lambda one: one.fit(1, cbs=ParamScheduler({"lr": SchedLin(0, 1)}, length=3)),

@@ -495,7 +495,7 @@ def test_what_fastai_calls_lr_find():
 
 def test_fastais_stop_is_at_four_times_the_best():
     from gluon_lr import SearchState
-    from gluon_lr.learner.lr_find import AboveBest
+    from gluon_lr.finder.stopping import AboveBest
 
     def stops(losses):
         state, stop = SearchState(), AboveBest()
