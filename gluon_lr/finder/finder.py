@@ -21,11 +21,14 @@ from .policy import Policy
 from .result import LRFinderResult, StopReason
 from .start import batches_of, check_validation, losses_at, put_back_after, trainers_of
 from .stopping import (
-    CRITERION,
     Criterion,
     Diverged,
     NotFinite,
     SearchState,
+    SeenLoss,
+    has_diverged,
+    kept,
+    read,
 )
 from .suggest import suggest
 from .tune import Tuning
@@ -77,7 +80,7 @@ class LRFinder:
         lr_end: float = 10,
         num_iter: Optional[int] = None,
         mode: str = "geometric",
-        stop: Optional[Criterion] = None,
+        stop: Union[Criterion, float, None] = None,
         repeats: int = 1,
         refine: bool = False,
         validation: Optional[Iterable[Any]] = None,
@@ -112,9 +115,11 @@ class LRFinder:
             search takes 100 by default.
         mode : str
             'geometric' or 'linear'.
-        stop : callable, optional
-            From a :class:`SearchState` to whether to stop, after each iteration, instead of
-            ``Diverged(smoothing)``. Criteria combine: ``Diverged() | MaxIterations(100)``.
+        stop : callable or float, optional
+            Asked after each iteration whether to stop, instead of ``Diverged(smoothing)``, with
+            the last loss, which is a :class:`SearchState` too. Criteria combine:
+            ``Diverged() | MaxIterations(100)``. A number above 1 is that of
+            ``AboveBest(number)``: so many times the lowest smoothed loss.
         repeats : int
             How many times to search, from the same start, on other batches, at least 1.
         refine : bool
@@ -148,8 +153,7 @@ class LRFinder:
         owner = "LRFinder.find"
         rates = _rates(owner, lr_start, lr_multiplier, lr_end, num_iter, mode)
         diverged = Diverged(smoothing)
-        if stop is not None:
-            _check.is_function(owner, "stop", stop, CRITERION)
+        criterion = diverged if stop is None else read(owner, stop)
         repeats = _check.integer(owner, "repeats", repeats, 1)
         if seed is not None:
             seed = _check.integer(owner, "seed", seed, 0)
@@ -167,7 +171,7 @@ class LRFinder:
         place = getattr(self.learner, "place_kept", contextlib.nullcontext)()
         with bar, generators, backstop(generators), place, backstop(place):
             held = None if validation is None else batches_of(validation)
-            search = _Search(self.learner, stop, diverged, held, seed, bar, length)
+            search = _Search(self.learner, criterion, diverged, held, seed, bar, length)
             result = search.repeated(rates, repeats)
             center = suggest(result.lrs, result.losses)[0] if refine else None
             if center is not None:
@@ -273,7 +277,7 @@ class _Search:
     def __init__(
         self,
         learner: Any,
-        stop: Optional[Criterion],
+        stop: Criterion,
         diverged: Diverged,
         validation: Optional[List[Any]],
         seed: Optional[int],
@@ -281,7 +285,8 @@ class _Search:
         length: Optional[int],
     ) -> None:
         self._learner = learner
-        self._stop = stop or diverged
+        self._stop = stop
+        self._begin_anew = kept(stop)
         self._diverged = diverged
         self._not_finite = NotFinite()
         self._validation = validation
@@ -311,6 +316,7 @@ class _Search:
             return self._sweep(rates)
 
     def _sweep(self, rates: Sequence[float]) -> LRFinderResult:
+        self._begin_anew()
         state = SearchState()
         reason = None
         for lr, loss in zip(rates, losses_at(self._learner, rates, self._validation)):
@@ -337,8 +343,9 @@ class _Search:
     def _reason(self, state: SearchState) -> Optional[StopReason]:
         if self._not_finite(state):
             return StopReason.NOT_FINITE
-        if self._stop(state):
-            return StopReason.DIVERGED if self._diverged(state) else StopReason.STOPPED
+        if self._stop(SeenLoss.of(state)):
+            diverged = self._diverged(state) or has_diverged(self._stop, state)
+            return StopReason.DIVERGED if diverged else StopReason.STOPPED
         return None
 
 

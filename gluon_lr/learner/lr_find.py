@@ -3,29 +3,11 @@
 import math
 from typing import Any, Optional, Tuple
 
-import numpy as np
-
 from .. import _check
 from ..finder.finder import LRFinder
 from ..finder.result import LRFinderResult
-from ..finder.stopping import SearchState, StoppingCriterion
-from ..finder.suggest import exponential_mean, why_none
-
-_FACTOR = 4
-
-
-class AboveBest(StoppingCriterion):
-    """Stop where the loss, smoothed as fastai does, is above 4 times its lowest value so far.
-
-    For losses below 0 that is as far above it: by three times its size.
-    """
-
-    def __call__(self, state: SearchState) -> bool:
-        """Say whether to stop."""
-        smoothed = exponential_mean(np.asarray(state.losses))
-        best = smoothed.min()
-        return bool(smoothed[-1] > best + (_FACTOR - 1) * abs(best))
-
+from ..finder.stopping import AboveBest, SearchState
+from ..finder.suggest import why_none
 
 class SuggestedLRs(Tuple[Optional[float], Optional[float]]):
     """What fastai suggests, two values to unpack, and what we do.
