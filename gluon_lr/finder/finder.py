@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import math
-from typing import TYPE_CHECKING, Any, Iterable, List, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Iterable, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -23,7 +23,6 @@ from .start import batches_of, check_validation, losses_at, put_back_after, trai
 from .stopping import (
     Criterion,
     Diverged,
-    NotFinite,
     SearchState,
     SeenLoss,
     has_diverged,
@@ -87,6 +86,7 @@ class LRFinder:
         seed: Optional[int] = None,
         progress: bool = True,
         length: Optional[int] = None,
+        not_finite: str = "stop",
     ) -> LRFinderResult:
         """Search, put everything back as it was, and return what was found.
 
@@ -141,6 +141,11 @@ class LRFinder:
             Whether to show a progress bar.
         length : int, optional
             Updates of the training that the rate is for, at least 1; by default it is for 250.
+        not_finite : str
+            'stop' ends the search at a loss that is not finite. 'skip' goes on past one, but not
+            past two in a row: the Learner makes no update by it, the criterion is not asked, and
+            the curve is read without it. A learner of one's own has to leave the weights finite.
+            Each loss is waited for, and each update is of one batch then.
 
         Raises
         ------
@@ -159,6 +164,7 @@ class LRFinder:
             seed = _check.integer(owner, "seed", seed, 0)
         if length is not None:
             length = _check.integer(owner, "length", length, 1)
+        skip = _check.one_of(owner, "not_finite", not_finite, ("stop", "skip")) == "skip"
         if validation is not None:
             check_validation(owner, self.learner, validation)
 
@@ -171,7 +177,7 @@ class LRFinder:
         place = getattr(self.learner, "place_kept", contextlib.nullcontext)()
         with bar, generators, backstop(generators), place, backstop(place):
             held = None if validation is None else batches_of(validation)
-            search = _Search(self.learner, criterion, diverged, held, seed, bar, length)
+            search = _Search(self.learner, criterion, diverged, held, seed, bar, length, skip)
             result = search.repeated(rates, repeats)
             center = suggest(result.lrs, result.losses)[0] if refine else None
             if center is not None:
@@ -258,17 +264,53 @@ class LRFinder:
         self.result = tuning.run()
         return self.result
 
-    def plot(self, ax: "Optional[Axes]" = None) -> "Axes":
-        """Draw the last search, with its suggestion marked, and return the Axes.
+    @property
+    def results(self) -> List[Tuple[float, float]]:
+        """The (rate, loss) pairs of the last search, as MXNet's tutorial has them: a list.
 
         Raises
         ------
         RuntimeError
             Before the first search.
         """
+        if not isinstance(self.result, LRFinderResult):
+            raise RuntimeError("LRFinder: no results yet; call find() first.")
+        return list(self.result)
+
+    def plot(
+        self,
+        ax: "Optional[Axes]" = None,
+        skip_start: int = 0,
+        skip_end: int = 0,
+        show: bool = False,
+    ) -> "Axes":
+        """Draw the last search, with its suggestion marked, and return the Axes.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure's by default.
+        skip_start, skip_end : int
+            Points of a search not to draw, at its start and at its end, at least 0.
+        show : bool
+            Whether to show the picture, in a script too.
+
+        Raises
+        ------
+        RuntimeError
+            Before the first search.
+        TypeError, ValueError
+            On an argument outside its bounds; on points to skip of a tune, which has trials.
+        """
         if self.result is None:
             raise RuntimeError("LRFinder: nothing to plot yet; call find() first.")
-        return self.result.plot(ax)
+        if isinstance(self.result, LRFinderResult):
+            return self.result.plot(ax, skip_start, skip_end, show)
+        for name, skipped in (("skip_start", skip_start), ("skip_end", skip_end)):
+            if skipped != 0:
+                constraint = "0 where the last search was a tune"
+                raise ValueError(_check.message("LRFinder.plot", name, constraint, skipped))
+        return self.result.plot(ax, show)
 
 
 class _Search:
@@ -283,16 +325,17 @@ class _Search:
         seed: Optional[int],
         bar: tqdm,
         length: Optional[int],
+        skip: bool,
     ) -> None:
         self._learner = learner
         self._stop = stop
         self._begin_anew = kept(stop)
         self._diverged = diverged
-        self._not_finite = NotFinite()
         self._validation = validation
         self._seed = seed
         self._bar = bar
         self._length = length
+        self._skip = skip
         self._refines = False
 
     def repeated(self, rates: Sequence[float], repeats: int) -> LRFinderResult:
@@ -317,21 +360,26 @@ class _Search:
 
     def _sweep(self, rates: Sequence[float]) -> LRFinderResult:
         self._begin_anew()
-        state = SearchState()
+        found, state = SearchState(), SearchState()  # all, and what the criterion is asked about
         reason = None
-        for lr, loss in zip(rates, losses_at(self._learner, rates, self._validation)):
-            state.append(lr, loss)
+        losses = losses_at(self._learner, rates, self._validation, self._skip)
+        for lr, loss in zip(rates, losses):
+            found.append(lr, loss)
             self._bar.set_postfix(lr=f"{lr:.2g}", loss=f"{loss:.3g}", refresh=False)
             self._bar.update()
-            reason = self._reason(state)
+            if math.isfinite(loss):
+                state.append(lr, loss)
+                reason = self._reason(state)
+            elif not self._skip or not np.isfinite([0, *found.losses][-2:]).any():
+                reason = StopReason.NOT_FINITE
             if reason is not None:
                 break
         reason = reason or StopReason.REACHED_END
         length = self._length or LENGTH
         passes = passes_of(self._learner, length)
         return LRFinderResult(
-            state.lrs,
-            state.losses,
+            found.lrs,
+            found.losses,
             reason,
             len(rates),
             length=self._length,
@@ -341,8 +389,6 @@ class _Search:
         )
 
     def _reason(self, state: SearchState) -> Optional[StopReason]:
-        if self._not_finite(state):
-            return StopReason.NOT_FINITE
         if self._stop(SeenLoss.of(state)):
             diverged = self._diverged(state) or has_diverged(self._stop, state)
             return StopReason.DIVERGED if diverged else StopReason.STOPPED

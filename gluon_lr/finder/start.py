@@ -1,5 +1,6 @@
 """What searches and trials share: where they start from and are put back to, and updates."""
 
+import math
 from collections import deque
 from typing import Any, Deque, Iterable, Iterator, List, Optional
 
@@ -31,7 +32,10 @@ def put_back_after(learner: Any, seed: Optional[int]) -> Transaction:
 
 
 def losses_at(
-    learner: Any, rates: Iterable[float], validation: Optional[List[Any]] = None
+    learner: Any,
+    rates: Iterable[float],
+    validation: Optional[List[Any]] = None,
+    skip: bool = False,
 ) -> Iterator[float]:
     """Make an update at each rate and yield the losses, read late so that MXNet need not wait.
 
@@ -45,6 +49,8 @@ def losses_at(
         The rate of each update.
     validation : list, optional
         Batches whose loss after each update is the one, instead of the training loss.
+    skip : bool
+        Whether to make no update by a loss that is not finite, where the learner is ours.
     """
     for trainer in trainers_of(learner):
         trainer.optimizer.lr_scheduler = None
@@ -54,7 +60,10 @@ def losses_at(
     workers = Workers.of(trainers_of(learner)[0])  # a PendingLoss is the mean of all of them
     pending: Deque[Any] = deque()
     for rate in rates:
-        loss = as_loss(learner.update(rate) if ours else learner.iteration(rate))
+        if skip and ours and not learner.has_own_iteration:
+            loss = _update_unless_not_finite(learner, rate)
+        else:
+            loss = as_loss(learner.update(rate) if ours else learner.iteration(rate))
         if validation is not None:
             loss = learner.validate(validation, ())["valid_loss"]
         if workers.count > 1 and not isinstance(loss, PendingLoss):
@@ -64,6 +73,16 @@ def losses_at(
             yield float(pending.popleft())
     while pending:
         yield float(pending.popleft())
+
+
+def _update_unless_not_finite(learner: IterationLearner, rate: float) -> PendingLoss:
+    """Make an update, of one batch, by a loss that is finite; else leave the weights alone."""
+    loss = learner.enqueue(rate, take_step=False)
+    if math.isfinite(float(loss)):
+        learner.make_update(rate)
+    else:
+        learner.forget_gradients()
+    return loss
 
 
 def check_validation(owner: str, learner: Any, validation: Any) -> None:

@@ -305,7 +305,7 @@ def read(owner: str, stop: Any) -> Criterion:
     """
     if isinstance(stop, Real) and not isinstance(stop, bool):
         return AboveBest(_check.real(owner, "stop", stop, above=1, remedy=_NUMBER))
-    _check.is_function(owner, "stop", stop, f"a number above 1, or {CRITERION}")
+    _check.is_function(owner, "stop", stop, f"{CRITERION}; or a number above 1")
     return stop
 
 

@@ -9,6 +9,7 @@ from ..finder.result import LRFinderResult
 from ..finder.stopping import AboveBest, SearchState
 from ..finder.suggest import why_none
 
+
 class SuggestedLRs(Tuple[Optional[float], Optional[float]]):
     """What fastai suggests, two values to unpack, and what we do.
 
