@@ -45,6 +45,7 @@ if HAS_GLUON:
     from .data import ContinuousBatchSampler
     from .distributed import Workers, WorkersLostError
     from .finder import (
+        AboveBest,
         AllOf,
         AnyOf,
         Diverged,
@@ -84,6 +85,7 @@ if HAS_GLUON:
     from .state import load_checkpoint, preserved, save_checkpoint
 
 __all__ = [
+    "AboveBest",
     "AllOf",
     "AnnealedSchedule",
     "AnyOf",

@@ -86,7 +86,7 @@ def plot_search(
         ax.set_ylim(low - margin, high + margin)
     _mark(ax, lines, bands)
     ax.set_xscale("log")
-    ax.set_title(title, fontsize="medium")
+    ax.set_title(title, fontsize="medium", wrap=True)
     return _named(ax, "learning rate", "loss", {})
 
 

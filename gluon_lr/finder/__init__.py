@@ -5,6 +5,7 @@ from typing import Any, Callable
 from .finder import LRFinder
 from .result import LRFinderResult, StopReason
 from .stopping import (
+    AboveBest,
     AllOf,
     AnyOf,
     Diverged,
@@ -23,6 +24,7 @@ SuggestedLRs: Any
 lr_find: Callable[..., LRFinderResult]
 
 __all__ = [
+    "AboveBest",
     "AllOf",
     "AnyOf",
     "Diverged",

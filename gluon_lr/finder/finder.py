@@ -5,7 +5,18 @@ import itertools
 import math
 from functools import partial
 from numbers import Real
-from typing import TYPE_CHECKING, Any, Callable, Iterable, List, Optional, Sequence, Union, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Iterable,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+    overload,
+)
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -26,11 +37,13 @@ from .policy import Policy
 from .result import LRFinderResult, StopReason
 from .start import batches_of, check_validation, losses_at, put_back_after, trainers_of
 from .stopping import (
-    CRITERION,
     Criterion,
     Diverged,
-    NotFinite,
     SearchState,
+    SeenLoss,
+    has_diverged,
+    kept,
+    read,
 )
 from .suggest import suggest
 from .tune import Tuning
@@ -112,13 +125,14 @@ class LRFinder(SearchCallback):
         lr_end: Rate = 10,
         num_iter: Optional[int] = None,
         mode: str = "geometric",
-        stop: Optional[Criterion] = None,
+        stop: Union[Criterion, float, None] = None,
         repeats: int = 1,
         refine: bool = False,
         validation: Optional[Iterable[Any]] = None,
         seed: Optional[int] = None,
         progress: bool = True,
         length: Optional[int] = None,
+        not_finite: str = "stop",
     ) -> LRFinderResult:
         """Search, put everything back as it was, and return what was found.
 
@@ -148,9 +162,11 @@ class LRFinder(SearchCallback):
             search takes 100 by default.
         mode : str
             'geometric' or 'linear'.
-        stop : callable, optional
-            From a :class:`SearchState` to whether to stop, after each iteration, instead of
-            ``Diverged(smoothing)``. Criteria combine: ``Diverged() | MaxIterations(100)``.
+        stop : callable or float, optional
+            Asked after each iteration whether to stop, instead of ``Diverged(smoothing)``, with
+            the last loss, which is a :class:`SearchState` too. Criteria combine:
+            ``Diverged() | MaxIterations(100)``. A number above 1 is that of
+            ``AboveBest(number)``: so many times the lowest smoothed loss.
         repeats : int
             How many times to search, from the same start, on other batches, at least 1.
         refine : bool
@@ -172,6 +188,11 @@ class LRFinder(SearchCallback):
             Whether to show a progress bar.
         length : int, optional
             Updates of the training that the rate is for, at least 1; by default it is for 250.
+        not_finite : str
+            'stop' ends the search at a loss that is not finite. 'skip' goes on past one, but not
+            past two in a row: the Learner makes no update by it, the criterion is not asked, and
+            the curve is read without it. A learner of one's own has to leave the weights finite.
+            Each loss is waited for, and each update is of one batch then.
 
         Raises
         ------
@@ -187,13 +208,13 @@ class LRFinder(SearchCallback):
         rates = _rates(owner, bounds, lr_multiplier, num_iter, mode)
         by_group = partial(bounds.by_group, mode=mode) if bounds.are_by_group else None
         diverged = Diverged(smoothing)
-        if stop is not None:
-            _check.is_function(owner, "stop", stop, CRITERION)
+        criterion = diverged if stop is None else read(owner, stop)
         repeats = _check.integer(owner, "repeats", repeats, 1)
         if seed is not None:
             seed = _check.integer(owner, "seed", seed, 0)
         if length is not None:
             length = _check.integer(owner, "length", length, 1)
+        skip = _check.one_of(owner, "not_finite", not_finite, ("stop", "skip")) == "skip"
         if validation is not None:
             check_validation(owner, self.learner, validation)
 
@@ -206,7 +227,9 @@ class LRFinder(SearchCallback):
         place = getattr(self.learner, "place_kept", contextlib.nullcontext)()
         with bar, generators, backstop(generators), place, backstop(place):
             held = None if validation is None else batches_of(validation)
-            search = _Search(self.learner, stop, diverged, held, seed, bar, length, by_group)
+            search = _Search(
+                self.learner, criterion, diverged, held, seed, bar, length, skip, by_group
+            )
             result = search.repeated(rates, repeats)
             center = suggest(result.lrs, result.losses)[0] if refine else None
             if center is not None:
@@ -301,17 +324,53 @@ class LRFinder(SearchCallback):
                 "fastai, learner.fit(20, cbs=LRFinder(num_it=100))."
             )
 
-    def plot(self, ax: "Optional[Axes]" = None) -> "Axes":
-        """Draw the last search, with its suggestion marked, and return the Axes.
+    @property
+    def results(self) -> List[Tuple[float, float]]:
+        """The (rate, loss) pairs of the last search, as MXNet's tutorial has them: a list.
 
         Raises
         ------
         RuntimeError
             Before the first search.
         """
+        if not isinstance(self.result, LRFinderResult):
+            raise RuntimeError("LRFinder: no results yet; call find() first.")
+        return list(self.result)
+
+    def plot(
+        self,
+        ax: "Optional[Axes]" = None,
+        skip_start: int = 0,
+        skip_end: int = 0,
+        show: bool = False,
+    ) -> "Axes":
+        """Draw the last search, with its suggestion marked, and return the Axes.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure's by default.
+        skip_start, skip_end : int
+            Points of a search not to draw, at its start and at its end, at least 0.
+        show : bool
+            Whether to show the picture, in a script too.
+
+        Raises
+        ------
+        RuntimeError
+            Before the first search.
+        TypeError, ValueError
+            On an argument outside its bounds; on points to skip of a tune, which has trials.
+        """
         if self.result is None:
             raise RuntimeError("LRFinder: nothing to plot yet; call find() first.")
-        return self.result.plot(ax)
+        if isinstance(self.result, LRFinderResult):
+            return self.result.plot(ax, skip_start, skip_end, show)
+        for name, skipped in (("skip_start", skip_start), ("skip_end", skip_end)):
+            if skipped != 0:
+                constraint = "0 where the last search was a tune"
+                raise ValueError(_check.message("LRFinder.plot", name, constraint, skipped))
+        return self.result.plot(ax, show)
 
 
 class _Search:
@@ -320,22 +379,24 @@ class _Search:
     def __init__(
         self,
         learner: Any,
-        stop: Optional[Criterion],
+        stop: Criterion,
         diverged: Diverged,
         validation: Optional[List[Any]],
         seed: Optional[int],
         bar: tqdm,
         length: Optional[int],
+        skip: bool,
         by_group: Optional[Callable[[float], List[float]]],
     ) -> None:
         self._learner = learner
-        self._stop = stop or diverged
+        self._stop = stop
+        self._begin_anew = kept(stop)
         self._diverged = diverged
-        self._not_finite = NotFinite()
         self._validation = validation
         self._seed = seed
         self._bar = bar
         self._length = length
+        self._skip = skip
         self._by_group = by_group
         self._refines = False
 
@@ -360,22 +421,27 @@ class _Search:
             return self._sweep(rates)
 
     def _sweep(self, rates: Sequence[float]) -> LRFinderResult:
-        state = SearchState()
+        self._begin_anew()
+        found, state = SearchState(), SearchState()  # all, and what the criterion is asked about
         reason = None
-        losses = losses_at(self._learner, rates, self._validation, self._by_group)
+        losses = losses_at(self._learner, rates, self._validation, self._skip, self._by_group)
         for lr, loss in zip(rates, losses):
-            state.append(lr, loss)
+            found.append(lr, loss)
             self._bar.set_postfix(lr=f"{lr:.2g}", loss=f"{loss:.3g}", refresh=False)
             self._bar.update()
-            reason = self._reason(state)
+            if math.isfinite(loss):
+                state.append(lr, loss)
+                reason = self._reason(state)
+            elif not self._skip or not np.isfinite([0, *found.losses][-2:]).any():
+                reason = StopReason.NOT_FINITE
             if reason is not None:
                 break
         reason = reason or StopReason.REACHED_END
         length = self._length or LENGTH
         passes = passes_of(self._learner, length)
         return LRFinderResult(
-            state.lrs,
-            state.losses,
+            found.lrs,
+            found.losses,
             reason,
             len(rates),
             length=self._length,
@@ -385,10 +451,9 @@ class _Search:
         )
 
     def _reason(self, state: SearchState) -> Optional[StopReason]:
-        if self._not_finite(state):
-            return StopReason.NOT_FINITE
-        if self._stop(state):
-            return StopReason.DIVERGED if self._diverged(state) else StopReason.STOPPED
+        if self._stop(SeenLoss.of(state)):
+            diverged = self._diverged(state) or has_diverged(self._stop, state)
+            return StopReason.DIVERGED if diverged else StopReason.STOPPED
         return None
 
 

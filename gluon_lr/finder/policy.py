@@ -1,9 +1,10 @@
 """What a tune trains by: from the highest rate to curves, of one shape at every length."""
 
-from types import FunctionType
+import functools
 from typing import Any, Callable, Dict, Union
 
 from .. import _check
+from .._mxnet import mx
 from ..hyper.annealing import Curve, SchedNo
 from ..hyper.parameters import HyperParameters
 from ..hyper.policies import flat_cos, one_cycle, sgdr, usual_moms
@@ -38,7 +39,8 @@ def curves_of(owner: str, policy: Policy, length: int, hypers: HyperParameters) 
     """
     if isinstance(policy, Schedule):
         return _scaled(owner, policy, length)
-    if isinstance(policy, FunctionType):
+    is_other = isinstance(policy, (type, mx.lr_scheduler.LRScheduler))
+    if callable(policy) and not is_other:
         return policy
     named: Dict[str, CurvesOf] = {
         "one_cycle": lambda rate: one_cycle(rate, moms=usual_moms(hypers)),
@@ -47,7 +49,7 @@ def curves_of(owner: str, policy: Policy, length: int, hypers: HyperParameters) 
         "constant": lambda rate: {"lr": SchedNo(rate, rate)},
     }
     if not isinstance(policy, str):
-        constraint = f"one of {', '.join(POLICIES)}, or a Schedule"
+        constraint = f"one of {', '.join(POLICIES)}, a Schedule, or a function of the highest rate"
         remedy = "Make gluon_lr's schedule of the same name of one of MXNet's."
         raise TypeError(_check.message(owner, "policy", constraint, policy, remedy))
     return named[_check.one_of(owner, "policy", policy, POLICIES)]
@@ -57,6 +59,8 @@ def name_of(policy: Policy) -> str:
     """Return what to call a policy in a result."""
     if isinstance(policy, (str, Schedule)):
         return str(policy)
+    if isinstance(policy, functools.partial):
+        return name_of(policy.func)
     return str(getattr(policy, "__name__", type(policy).__name__))
 
 

@@ -38,6 +38,12 @@ class StopReason(Enum):
         return self.value
 
 
+_SOON = {  # what made a curve too short
+    StopReason.STOPPED: Refusal.STOPPED_SOON,
+    StopReason.NOT_FINITE: Refusal.NOT_FINITE_SOON,
+}
+
+
 class LRFinderResult(Sequence[Tuple[float, float]]):
     """The (rate, loss) pairs of a search, one an iteration, and what follows from them.
 
@@ -46,7 +52,8 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
     lrs : numpy.ndarray
         The rates, rising, of shape (n,).
     losses : numpy.ndarray
-        The loss of the iteration at each rate, of shape (n,).
+        The loss of the iteration at each rate, of shape (n,). One that is not finite, and was
+        skipped, stands there, and is left out where the curve is read.
     reason : StopReason
         Why the search ended. Where the loss was not finite, the last pair holds it.
     num_iter : int
@@ -136,7 +143,26 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
         multiplied by ``(250 / length)^p``, with p = 0.35 below 250 updates and 0.47 above, and
         kept within the rates of the search.
         """
-        rate = self._read[0]
+        return self.suggest()
+
+    def suggest(self, skip_begin: int = 0, skip_end: int = 0) -> Optional[float]:
+        """Return what :attr:`suggestion` would be without points at the ends; None if none.
+
+        Parameters
+        ----------
+        skip_begin, skip_end : int
+            How many points to leave out at the start and at the end, at least 0; of the
+            refining search, where that has replaced the suggestion.
+
+        Raises
+        ------
+        TypeError, ValueError
+            On an argument outside its bounds.
+        """
+        name = f"{type(self).__name__}.suggest"
+        skip_begin = _check.integer(name, "skip_begin", skip_begin, 0)
+        skip_end = _check.integer(name, "skip_end", skip_end, 0)
+        rate = self._read(skip_begin, skip_end)[0]
         if rate is None or self.length is None:
             return rate
         lrs = self.lrs[np.isfinite(self.losses)]
@@ -145,7 +171,8 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
     @property
     def refusal(self) -> Optional[Refusal]:
         """Why there is no suggestion; None where there is one."""
-        return self._read[1]
+        refusal = self._read()[1]
+        return _SOON.get(self.reason, refusal) if refusal is Refusal.TOO_SHORT else refusal
 
     @property
     def interval(self) -> Optional[Tuple[float, float]]:
@@ -165,7 +192,7 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
         `minimum`, `steep`, `valley` and `slide` are fastai's, `min_grad` is fastai 1's, each
         of the losses smoothed as fastai does. They do not refuse, but for curves too short.
         """
-        fastai = suggest.fastai_suggestions(self.lrs, self.losses, self.num_iter)
+        fastai = suggest.fastai_suggestions(*self._unskipped(), self.num_iter)
         return {"gluon_lr": self.suggestion, **fastai}
 
     @property
@@ -174,15 +201,38 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
         found = [run.suggestion for run in self.runs if run.suggestion is not None]
         return (min(found), max(found)) if found else None
 
-    def plot(self, ax: "Optional[Axes]" = None) -> "Axes":
+    def plot(
+        self,
+        ax: "Optional[Axes]" = None,
+        skip_start: int = 0,
+        skip_end: int = 0,
+        show: bool = False,
+    ) -> "Axes":
         """Draw the losses over the rates, with the suggestion marked, and return the Axes.
 
         A refining search is drawn beside the first. The interval is a band, and so are the
         suggestions of several searches.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure's by default.
+        skip_start, skip_end : int
+            Points not to draw, at the start and at the end of each search, at least 0.
+        show : bool
+            Whether to show the picture, in a script too.
+
+        Raises
+        ------
+        TypeError, ValueError
+            On an argument outside its bounds.
         """
-        searches = {"loss of each iteration": self._curve}
+        name = f"{type(self).__name__}.plot"
+        skip_start = _check.integer(name, "skip_start", skip_start, 0)
+        skip_end = _check.integer(name, "skip_end", skip_end, 0)
+        searches = {"loss of each iteration": self._curve(skip_start, skip_end)}
         if self.refined is not None:
-            searches["refining search"] = self.refined._curve
+            searches["refining search"] = self.refined._curve(skip_start, skip_end)
         lines, bands = {}, {}
         if self.suggestion is not None:
             lines[f"suggestion {self.suggestion:.2g}"] = self.suggestion
@@ -194,7 +244,7 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
         title = f"{len(self)} iterations: {self.reason}"
         if self.refusal is not None:
             title += f"\n{self._suggested}"
-        return plotting.plot_search(searches, title, lines, bands, ax)
+        return plotting.shown(plotting.plot_search(searches, title, lines, bands, ax), show)
 
     def to_json(self) -> str:
         """Return all of it as JSON, suggestion and interval too.
@@ -221,20 +271,32 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
             message = _check.message(f"{cls.__name__}.from_json", "text", constraint, text[:80])
             raise ValueError(f"{message} {type(error).__name__}: {error}") from None
 
-    @property
-    def _curve(self) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The rates with a finite loss, those losses, and the losses smoothed."""
+    def _curve(self, skip_start: int, skip_end: int) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The rates with a finite loss, those losses, and the losses smoothed, without the ends."""
         finite = np.isfinite(self.losses)
         lrs, losses = self.lrs[finite], self.losses[finite]
-        return lrs, losses, suggest.smooth(losses) if len(losses) else losses
+        smoothed = suggest.smooth(losses) if len(losses) else losses
+        ends = slice(skip_start, max(len(losses) - skip_end, 0))
+        return lrs[ends], losses[ends], smoothed[ends]
 
-    @property
-    def _read(self) -> Tuple[Optional[float], Optional[Refusal]]:
+    def _read(
+        self, skip_begin: int = 0, skip_end: int = 0
+    ) -> Tuple[Optional[float], Optional[Refusal]]:
         """The rate for a training of 250 updates, or why there is none."""
         if self.refined is not None and self.refined.suggestion is not None:
-            return self.refined._read
+            return self.refined._read(skip_begin, skip_end)
         rule = suggest.lowest_held_out if self.held_out else suggest.suggest
-        return rule(self.lrs, self.losses)
+        ends = slice(skip_begin, max(len(self) - skip_end, 0))
+        return rule(*self._unskipped(ends))
+
+    def _unskipped(self, part: slice = slice(None)) -> Tuple[np.ndarray, np.ndarray]:
+        """Rates and losses of a part, without what is not finite, but for an end that is not."""
+        lrs, losses = self.lrs[part], self.losses[part]
+        finite = np.flatnonzero(np.isfinite(losses))
+        if not len(finite):
+            return lrs, losses
+        kept = [*finite, *range(finite[-1] + 1, len(losses))]
+        return lrs[kept], losses[kept]
 
     @property
     def _suggested(self) -> str:
@@ -313,6 +375,8 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
             if self.usual is not None:
                 cells["usual rate"] = f"{self.usual:.3g}"
         cells.update({"iterations": str(len(self)), "end": str(self.reason)})
+        if self.refusal is not None:
+            cells["what to do"] = self.refusal.remedy
         return _html.table(type(self).__name__, [cells, cells.values()])
 
 

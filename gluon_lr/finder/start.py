@@ -1,5 +1,6 @@
 """What searches and trials share: where they start from and are put back to, and updates."""
 
+import math
 from collections import deque
 from typing import Any, Callable, Deque, Iterable, Iterator, List, Optional
 
@@ -42,6 +43,7 @@ def losses_at(
     learner: Any,
     rates: Iterable[float],
     validation: Optional[List[Any]] = None,
+    skip: bool = False,
     by_group: Optional[Callable[[float], List[float]]] = None,
 ) -> Iterator[float]:
     """Make an update at each rate and yield the losses, read late so that MXNet need not wait.
@@ -58,6 +60,8 @@ def losses_at(
         Batches whose loss after each update is the one, instead of the training loss.
     by_group : callable, optional
         From a rate to that of each parameter group of a Learner.
+    skip : bool
+        Whether to make no update by a loss that is not finite, where the learner is ours.
     """
     for trainer in trainers_of(learner):
         trainer.optimizer.lr_scheduler = None
@@ -70,9 +74,11 @@ def losses_at(
     for rate in rates:
         if hypers is not None and by_group is not None:
             hypers["lr"] = by_group(rate)
-            loss = as_loss(learner.update())
+        lr = rate if hypers is None else None
+        if skip and ours and not learner.has_own_iteration:
+            loss = _update_unless_not_finite(learner, lr)
         else:
-            loss = as_loss(learner.update(rate) if ours else learner.iteration(rate))
+            loss = as_loss(learner.update(lr) if ours else learner.iteration(rate))
         if validation is not None:
             loss = learner.validate(validation, ())["valid_loss"]
         if workers.count > 1 and not isinstance(loss, PendingLoss):
@@ -82,6 +88,16 @@ def losses_at(
             yield float(pending.popleft())
     while pending:
         yield float(pending.popleft())
+
+
+def _update_unless_not_finite(learner: IterationLearner, lr: Optional[float]) -> PendingLoss:
+    """Make an update, of one batch, by a loss that is finite; else leave the weights alone."""
+    loss = learner.enqueue(lr, take_step=False)
+    if math.isfinite(float(loss)):
+        learner.make_update(lr)
+    else:
+        learner.forget_gradients()
+    return loss
 
 
 def check_validation(owner: str, learner: Any, validation: Any) -> None:

@@ -1,20 +1,31 @@
 """When a search has seen enough: small criteria over what it has seen, combined by `|` and `&`."""
 
+import inspect
 import math
-from functools import cached_property
-from typing import Any, Callable, Dict, List, Union
+from numbers import Real
+from typing import Any, Callable, Dict, List, Optional, Union
 
 import numpy as np
 
 from .. import _check
+from ..state import plain
+from ..state.holders import content_kept
 from .suggest import exponential_mean
 
-Criterion = Callable[["SearchState"], Any]
-CRITERION = "a criterion: callable with a SearchState"
+Criterion = Callable[[Any], Any]
+CRITERION = "a criterion: callable with a SearchState, which is the last loss too"
+_FIRST = 5  # losses that one outlying first loss is seen against
+_OUTLYING = 10  # times the median of these, or a part of it
+_NUMBER = "It stops where the smoothed loss is above that many times its lowest."
 
 
 class SearchState:
-    """What a search has seen so far. Criteria are asked about it, and keep nothing themselves.
+    """What a search has seen so far. Criteria are asked about it.
+
+    What :meth:`LRFinder.find` gives them is the last loss as well: a float, made anew for each
+    iteration, with these attributes. So a criterion may be a function of a loss, as in MXNet's
+    tutorial, and remember what it was told. It begins anew for each sweep of a search: numbers,
+    lists and the like, which it holds, are then what they were before the search.
 
     Attributes
     ----------
@@ -48,6 +59,20 @@ class SearchState:
         return means
 
 
+class SeenLoss(float, SearchState):
+    """The last loss of a search, and what that has seen so far."""
+
+    def __init__(self, loss: float) -> None:
+        super().__init__()
+
+    @classmethod
+    def of(cls, state: SearchState) -> "SeenLoss":
+        """Return the last loss of `state`, of which it shares the lists."""
+        seen = cls(state.losses[-1])
+        vars(seen).update(vars(state))
+        return seen
+
+
 class StoppingCriterion:
     """Base of the criteria: called with a :class:`SearchState`, says whether to stop.
 
@@ -58,7 +83,7 @@ class StoppingCriterion:
     AnyOf(Diverged(0.5, 20), MaxIterations(100))
     """
 
-    def __call__(self, state: SearchState) -> bool:
+    def __call__(self, state: Any) -> bool:
         """Say whether to stop after the state's last iteration."""
         raise NotImplementedError(f"{type(self).__name__} must define __call__(state)")
 
@@ -75,7 +100,13 @@ class StoppingCriterion:
         return AllOf(other, self) if callable(other) else NotImplemented
 
     def __repr__(self) -> str:
-        settings = [repr(value) for name, value in vars(self).items() if name[0] != "_"]
+        arguments = inspect.signature(type(self)).parameters.values()
+        held = [(one, vars(self)[one.name]) for one in arguments if one.name in vars(self)]
+        settings = [
+            f"{one.name}={value!r}" if one.kind is one.KEYWORD_ONLY else repr(value)
+            for one, value in held
+            if one.kind is not one.KEYWORD_ONLY or value != one.default
+        ]
         return f"{type(self).__name__}({', '.join(settings)})"
 
 
@@ -90,13 +121,16 @@ class NotFinite(StoppingCriterion):
 class Diverged(StoppingCriterion):
     """Stop where the smoothed loss has doubled, beyond the noise of the first losses.
 
-        e(n) = m(n) - loss(1)    m the smoothed loss, as `SearchState.smoothed`
-        stop at n >= min_iter    where e > max(|loss(1)|, 6 s) at n, n - 1 and n - 2,
-                                 or e > max(2 |loss(1)|, 24 s) at n
+        e(n) = m(n) - first      m the smoothed loss, as `SearchState.smoothed`
+        stop at n >= min_iter    where e > max(rise |first|, 6 s) at n, n - 1 and n - 2,
+                                 or e > max(2 rise |first|, 24 s) at n
 
-    s is the standard deviation of the losses 2 to min(min_iter, 20). A steady loss of 1 stops
-    it above 3, or above 2 three times in a row. A negative loss has as much room above it, and
-    a loss that starts near 0 as much as it scatters: a spike is no divergence.
+    first is the first loss, or the median of the first five, where it is more than ten times
+    that or less than a tenth of it. s is the standard deviation of the losses 2 to
+    min(min_iter, 20), without the one farthest from their median where that lies as far off. So
+    a steady loss of 1 stops it above 3, or above 2 three times in a row. A negative loss has as
+    much room above it, and a loss that starts near 0 as much as it scatters: a spike is no
+    divergence.
 
     Parameters
     ----------
@@ -104,6 +138,9 @@ class Diverged(StoppingCriterion):
         Weight of the past, at least 0 and below 1.
     min_iter : int
         Iterations before the first stop, at least 1.
+    rise : float
+        How far above the first loss it is to be, as a share of that, above 0. It stops a steady
+        loss of 1 above 1 + 2 rise, or above 1 + rise three times in a row.
 
     Raises
     ------
@@ -111,24 +148,55 @@ class Diverged(StoppingCriterion):
         On an argument outside its bounds.
     """
 
-    def __init__(self, smoothing: float = 0.3, min_iter: int = 20) -> None:
+    def __init__(self, smoothing: float = 0.3, min_iter: int = 20, *, rise: float = 1.0) -> None:
         name = type(self).__name__
         self.smoothing = _check.real(name, "smoothing", smoothing, minimum=0, below=1)
         self.min_iter = _check.integer(name, "min_iter", min_iter, 1)
+        self.rise = _check.real(name, "rise", rise, above=0)
 
-    def __call__(self, state: SearchState) -> bool:
+    def __call__(self, state: Any) -> bool:
         """Say whether the loss has diverged."""
         if len(state.losses) < self.min_iter:
             return False
-        first, early = state.losses[0], state.losses[1 : min(self.min_iter, 20)]
-        noise = float(np.std(early)) if early else 0.0
+        first, early = _start(state.losses), state.losses[1 : min(self.min_iter, 20)]
+        noise = _scatter(early) if early else 0.0
         lately = [mean - first for mean in state.smoothed(self.smoothing)[-3:]]
-        lasting = min(lately) > max(abs(first), 6 * noise)
-        return lasting or lately[-1] > max(2 * abs(first), 24 * noise)
+        room = self.rise * abs(first)
+        return min(lately) > max(room, 6 * noise) or lately[-1] > max(2 * room, 24 * noise)
+
+
+def _start(losses: List[float]) -> float:
+    """Return the first loss, or the median of the first few where it lies far from that."""
+    usual = float(np.median(losses[:_FIRST]))
+    return usual if _is_far(losses[0], usual) else losses[0]
+
+
+def _scatter(losses: List[float]) -> float:
+    """Return the standard deviation, without the farthest loss where that lies far off."""
+    usual = float(np.median(losses))
+    *others, farthest = sorted(losses, key=lambda loss: abs(loss - usual))
+    return float(np.std(others if others and _is_far(farthest, usual) else losses))
+
+
+def _is_far(loss: float, usual: float) -> bool:
+    return not abs(usual) / _OUTLYING <= abs(loss) <= abs(usual) * _OUTLYING
 
 
 class AboveBest(StoppingCriterion):
-    """Stop where the loss, smoothed as fastai does, is above `factor` times its lowest so far."""
+    """Stop where the loss, smoothed as fastai does, is above `factor` times its lowest so far.
+
+    For losses below 0 that is as far above it: by `factor` - 1 times its size.
+
+    Parameters
+    ----------
+    factor : float
+        Above 1; fastai has 4.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On a factor outside its bounds.
+    """
 
     def __init__(self, factor: float = 4) -> None:
         self.factor = _check.real(type(self).__name__, "factor", factor, above=1)
@@ -187,23 +255,82 @@ class AllOf(AnyOf):
 
 
 class LRFinderStoppingCriteria(Diverged):
-    """:class:`Diverged` with the calls of MXNet's tutorial: told one loss after the other.
+    """:class:`Diverged` with the calls and attributes of MXNet's tutorial.
 
-    An instance remembers the losses it is told: use a fresh one for each search of your own.
-    :meth:`LRFinder.find` takes one as `stop`, and does not touch it.
+    Told one loss after the other, an instance remembers them: use a fresh one for each search of
+    your own. :meth:`LRFinder.find` takes one as `stop`, which serves many searches.
+
+    Attributes
+    ----------
+    first_loss : float or None
+        The first loss that it was told, or of the search that it was asked about last.
+    running_mean : float or None
+        The smoothed loss, of these losses.
+    counter : int
+        Their number.
 
     >>> stop = LRFinderStoppingCriteria(smoothing=0.5, min_iter=3)
     >>> [stop(loss) for loss in (1, 1, 1, 9)]
     [False, False, False, True]
+    >>> stop.first_loss, stop.running_mean, stop.counter
+    (1.0, 5.0, 4)
     """
 
-    @cached_property
-    def _told(self) -> SearchState:
-        return SearchState()
+    def __init__(self, smoothing: float = 0.3, min_iter: int = 20, *, rise: float = 1.0) -> None:
+        super().__init__(smoothing, min_iter, rise=rise)
+        self.first_loss: Optional[float] = None
+        self.running_mean: Optional[float] = None
+        self.counter = 0
+        self._told = SearchState()
 
     def __call__(self, loss: Union[float, SearchState]) -> bool:
         """Take in the loss of the next iteration, or a whole search, and say whether to stop."""
         if isinstance(loss, SearchState):
-            return super().__call__(loss)
-        self._told.append(math.nan, loss)
-        return super().__call__(self._told)
+            seen = loss
+        else:
+            seen = self._told
+            seen.append(math.nan, loss)
+        self.first_loss, self.counter = seen.losses[0], len(seen.losses)
+        self.running_mean = seen.smoothed(self.smoothing)[-1]
+        return super().__call__(seen)
+
+
+def read(owner: str, stop: Any) -> Criterion:
+    """Return the criterion that the argument `stop` is, or the one that a number means.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On what cannot be called, and on a number that is not above 1.
+    """
+    if isinstance(stop, Real) and not isinstance(stop, bool):
+        return AboveBest(_check.real(owner, "stop", stop, above=1, remedy=_NUMBER))
+    _check.is_function(owner, "stop", stop, f"{CRITERION}; or a number above 1")
+    return stop
+
+
+def has_diverged(criterion: Criterion, state: SearchState) -> bool:
+    """Say whether a criterion of ours, or one that it combines, says that the loss diverged."""
+    if isinstance(criterion, AnyOf):
+        return any(has_diverged(one, state) for one in criterion.criteria)
+    return type(criterion) in (AboveBest, Diverged, LRFinderStoppingCriteria) and criterion(state)
+
+
+def kept(criterion: Criterion) -> Callable[[], None]:
+    """Take what a criterion remembers; what is returned puts that back, each time it is called.
+
+    That is its attributes, the plain values in them, and those of the criteria that it combines.
+    """
+    attributes = getattr(criterion, "__dict__", {})
+    held = [attributes, *filter(plain.is_array, attributes.values())]
+    for value in attributes.values():
+        held += plain.containers_in(value) or []
+    steps = [content_kept(one) for one in held]
+    if isinstance(criterion, AnyOf):
+        steps += map(kept, criterion.criteria)
+
+    def put_back() -> None:
+        for step in steps:
+            step()
+
+    return put_back

@@ -16,20 +16,46 @@ _SHORTEST = 20  # fewer points than this are no curve
 _CLEAR = 4.2  # standard errors
 _NEAR = 3  # points on each side of an outlier
 _OUTLYING = 8  # standard deviations
+_TIMES = 10  # as far below the others is outlying at the start
 
 
 class Refusal(Enum):
     """Why a search suggests no rate; the value is a sentence."""
 
     TOO_SHORT = f"the curve has fewer than {_SHORTEST} points"
+    STOPPED_SOON = f"the criterion given as `stop` ended the search before {_SHORTEST} points"
+    NOT_FINITE_SOON = f"the loss was not finite before {_SHORTEST} points"
+    NOT_FINITE = "the loss was not finite from the first iteration"
     FLAT = "the loss does not change with the rate"
-    RISING = "the loss rises and has not fallen before, beyond its scatter"
+    RISING = "the loss rises and has not fallen before, as where a net is trained already"
     NOISE = "the loss falls by no more than it scatters"
     NOT_LEARNT = "no trial ended below the loss that it began at"
     NOT_KNOWN = "no trial was made, and the optimizer's usual rate is not known"
 
+    @property
+    def remedy(self) -> str:
+        """What to try then, in a sentence or two."""
+        return _REMEDIES[self]
+
     def __str__(self) -> str:
         return self.value
+
+
+_REMEDIES = {
+    Refusal.TOO_SHORT: "Take more iterations, a larger num_iter say, from a lower rate.",
+    Refusal.STOPPED_SOON: "Let the criterion wait, or leave `stop` out.",
+    Refusal.NOT_FINITE_SOON: "Start at a lower rate; or go past a bad batch: not_finite='skip'.",
+    Refusal.NOT_FINITE: "Look at the data and the loss: no rate has spoiled it yet.",
+    Refusal.FLAT: "Look whether gradients come to the weights, and end at a higher rate.",
+    Refusal.RISING: (
+        "Where the net is trained, it is so as far as rising rates can show: search from the "
+        "start of its training, or go on at a fraction of the rate that it was trained at. Where "
+        "it is not: look at data, loss and batch size."
+    ),
+    Refusal.NOISE: "Take larger batches, or the median of several searches: repeats=3.",
+    Refusal.NOT_LEARNT: "Look at data and loss; a net that is trained already may show this too.",
+    Refusal.NOT_KNOWN: "Give it a budget.",
+}
 
 
 def why_none(refusal: Optional[Refusal], usual: Optional[float]) -> str:
@@ -195,9 +221,10 @@ def suggest(lrs: np.ndarray, losses: np.ndarray) -> Tuple[Optional[float], Optio
     >>> suggest(lrs, np.ones(121))[1]
     <Refusal.FLAT: 'the loss does not change with the rate'>
     """
+    is_spoiled = len(losses) > 0 and not math.isfinite(losses[0])
     lrs, losses = _before_not_finite(lrs, losses)
     if len(losses) < _SHORTEST:
-        return None, Refusal.TOO_SHORT
+        return None, Refusal.NOT_FINITE if is_spoiled else Refusal.TOO_SHORT
     smoothed = smooth(losses)
     lowest = int(np.argmin(smoothed))
     before = smoothed[: lowest + 1]
@@ -269,6 +296,7 @@ def _tamed(losses: np.ndarray) -> np.ndarray:
     median = np.median(windows, axis=0)
     scatter = 1.4826 / math.sqrt(2) * np.median(np.abs(np.diff(losses, prepend=losses[0])))
     outlying = np.abs(losses - median) > _OUTLYING * scatter
+    outlying[:_EARLY] |= np.abs(losses[:_EARLY]) < np.abs(median[:_EARLY]) / _TIMES
     losses = np.where(outlying, median, losses)
     return np.minimum(losses, np.max(losses[:_EARLY]))
 

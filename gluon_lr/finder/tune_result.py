@@ -95,10 +95,11 @@ class TuneResult:
         self.began = began
         self.kept = kept
 
-    def plot(self, ax: "Optional[Axes]" = None) -> "Axes":
+    def plot(self, ax: "Optional[Axes]" = None, show: bool = False) -> "Axes":
         """Draw the trials' losses over their rates, with parabola and interval; return the Axes.
 
-        Beside it is the training loss of each trial, where no `ax` is given.
+        Beside it is the training loss of each trial, where no `ax` is given. `show` shows the
+        picture, in a script too.
         """
         lines, bands = {}, {}
         if self.suggestion is not None:
@@ -114,9 +115,10 @@ class TuneResult:
             f"lr {one.rate:.2g}": suggest.exponential_mean(np.array(one.losses), weight=0.9)
             for one in self.trials
         }
-        return plotting.plot_trials(
+        axes = plotting.plot_trials(
             trials, self._parabola, self.began, self._title, lines, bands, curves, ax
         )
+        return plotting.shown(axes, show)
 
     def to_json(self) -> str:
         """Return all of it as JSON. Losses that are not finite are the texts nan, inf and -inf."""

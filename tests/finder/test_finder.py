@@ -440,7 +440,9 @@ def test_shows_a_progress_bar_that_can_be_turned_off(capsys):
         ({"length": 0}, "LRFinder.find: `length` must be an integer of at least 1, got 0"),
         ({"length": 2.5}, "LRFinder.find: `length` must be an integer of at least 1, got 2.5"),
         ({"seed": -1}, "LRFinder.find: `seed` must be an integer of at least 0, got -1"),
-        ({"stop": 3}, "LRFinder.find: `stop` must be a criterion: callable with a SearchState"),
+        ({"stop": "3"}, "LRFinder.find: `stop` must be a criterion: callable with a SearchState"),
+        ({"stop": 1}, "LRFinder.find: `stop` must be a finite number above 1, got 1. It stops"),
+        ({"not_finite": "go"}, "`not_finite` must be one of .stop., .skip., got .go."),
         ({"validation": []}, "LRFinder.find: `validation` must be left out where the learner has"),
     ],
 )

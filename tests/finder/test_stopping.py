@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from gluon_lr import (
+    AboveBest,
     AllOf,
     AnyOf,
     Diverged,
@@ -72,6 +73,51 @@ def test_a_noisy_loss_that_starts_near_zero_does_not_stop_it(seed):
     assert 150 < stops_at(Diverged(), blow_up) < 156
 
 
+@pytest.mark.parametrize("times", [300, 20, 1e-3])
+@pytest.mark.parametrize("at", range(10))
+def test_one_outlying_loss_among_the_first_neither_stops_it_nor_hides_an_explosion(at, times):
+    losses = 1 + 0.01 * np.random.RandomState(at).randn(60)
+    losses[at] *= times
+    assert stops_at(Diverged(), losses) is None
+    assert stops_at(Diverged(), np.r_[losses, 2.0 ** np.arange(10)]) == 63
+
+
+def test_the_rise_is_a_share_of_the_first_loss():
+    rising = [1] * 30 + [1.4] * 5
+    assert stops_at(Diverged(smoothing=0), rising) is None
+    assert stops_at(Diverged(smoothing=0, rise=0.3), rising) == 33
+    assert stops_at(Diverged(smoothing=0, rise=0.1), rising) == 31
+    assert stops_at(Diverged(smoothing=0, rise=2), [1] * 30 + [2.9] * 9) is None
+    assert stops_at(Diverged(smoothing=0, rise=0.3), [-10] * 30 + [-6] * 5) == 33
+
+
+@pytest.mark.parametrize("told", ["losses", "a state"])
+def test_the_tutorials_attributes(told):
+    criterion = LRFinderStoppingCriteria(smoothing=0.5, min_iter=3)
+    assert (criterion.first_loss, criterion.running_mean, criterion.counter) == (None, None, 0)
+    state = SearchState()
+    for loss in (4, 2, 1):
+        state.append(0.1, loss)
+        criterion(loss if told == "losses" else state)
+    assert (criterion.first_loss, criterion.running_mean, criterion.counter) == (4, 2, 3)
+    assert repr(criterion) == "LRFinderStoppingCriteria(0.5, 3)"
+    criterion.smoothing, criterion.min_iter = 0, 5
+    for loss, stops in ((1, False), (1000, True)):
+        state.append(0.1, loss)
+        assert criterion(loss if told == "losses" else state) is stops
+        assert criterion.running_mean == loss
+
+
+def test_above_best_is_fastais_threshold_with_a_factor():
+    losses = [1.0] * 30 + [100.0] * 30
+    debiased = [sum(0.98**i * losses[n - i] for i in range(n + 1)) for n in range(60)]
+    debiased = [one / sum(0.98**i for i in range(n + 1)) for n, one in enumerate(debiased)]
+    for factor in (1.5, 4, 20):
+        expected = next(n for n, one in enumerate(debiased, start=1) if one > factor)
+        assert stops_at(AboveBest(factor), losses) == expected
+    assert repr(AboveBest()) == "AboveBest(4.0)"
+
+
 def test_a_criterion_keeps_nothing_between_searches():
     criterion = Diverged()
     losses = [1] * 30 + [5] * 5
@@ -117,6 +163,7 @@ def test_criteria_print_as_they_are_made():
     both = Diverged(0.5, 5) | MaxIterations(9) & MaxLR(2)
     assert repr(both) == "AnyOf(Diverged(0.5, 5), AllOf(MaxIterations(9), MaxLR(2.0)))"
     assert repr(NotFinite()) == "NotFinite()"
+    assert repr(Diverged(rise=0.5)) == "Diverged(0.3, 20, rise=0.5)"
 
 
 def test_smoothed_goes_on_from_where_it_was():
@@ -135,6 +182,8 @@ def test_smoothed_goes_on_from_where_it_was():
         (lambda: Diverged(smoothing=1), ValueError, "Diverged: `smoothing` .* below 1, got 1"),
         (lambda: Diverged(min_iter=0), ValueError, "Diverged: `min_iter`"),
         (lambda: LRFinderStoppingCriteria(smoothing=1), ValueError, "`smoothing`"),
+        (lambda: Diverged(rise=0), ValueError, "Diverged: `rise` must be a finite number above 0"),
+        (lambda: AboveBest(1), ValueError, "AboveBest: `factor` must be a finite number above 1"),
         (lambda: MaxIterations(0), ValueError, "MaxIterations: `count` must be an integer of at"),
         (lambda: MaxLR(0), ValueError, "MaxLR: `lr` must be a finite number above 0"),
         (lambda: AnyOf(3), TypeError, "AnyOf: `criteria` must be a criterion: callable with a Se"),

@@ -90,9 +90,9 @@ NO_RATE = {
     "exploding": (np.exp(np.arange(170) / 10), Refusal.RISING),
     "noise, then exploding": (2.3 + NOISE / 10 + (LRS / 0.1) ** 3, Refusal.RISING),
     "noise": (2.3 + NOISE / 10, Refusal.NOISE),
-    "nan": (np.full(170, np.nan), Refusal.TOO_SHORT),
+    "nan": (np.full(170, np.nan), Refusal.NOT_FINITE),
     "short": (np.linspace(2, 1, 19), Refusal.TOO_SHORT),
-    "soon nan": (np.r_[np.linspace(2, 1, 19), np.nan, np.zeros(150)], Refusal.TOO_SHORT),
+    "soon nan": (np.r_[np.linspace(2, 1, 19), [np.nan] * 151], Refusal.TOO_SHORT),
     "nothing": (np.array([]), Refusal.TOO_SHORT),
 }
 

@@ -3,7 +3,8 @@
 A signature is as the page has it. What differs is given by parameter, or by "name" for the whole.
 """
 
-from typing import Dict, NamedTuple
+from types import MappingProxyType
+from typing import Mapping, NamedTuple
 
 import gluon_lr
 from gluon_lr import finder
@@ -18,7 +19,7 @@ class Name(NamedTuple):
 
     page: str
     ours: str
-    differs: Dict[str, str] = {}
+    differs: Mapping[str, str] = MappingProxyType({})
     attributes: str = ""
 
 
@@ -70,9 +71,7 @@ FASTAI_2 = [
     Name(
         "LRFinder(start_lr=1e-07, end_lr=10, num_it=100, stop_div=True)",
         "LRFinder",
-        {
-            "start_lr": "its place is that of the tutorial's `learner` too: which it is, its type tells"
-        },
+        {"start_lr": "its place is that of the tutorial's `learner` too: its type tells which"},
         "result",
     ),
     Name("LRFinder.before_fit()", "LRFinder.before_fit"),
