@@ -268,7 +268,7 @@ def test_a_fit_that_is_interrupted_goes_on_as_if_it_had_not_been(function, nth, 
 
     expected = straight_fit()
     settings = {"momentum_correction": True, "valid_loader": Noisy()}
-    for place in of(make(**settings)).places()[::12]:
+    for place in of(make(**settings)).places()[::24]:
         learner = make(**settings)
         assert of(learner).at(place, way)
         learner.resume()
@@ -320,7 +320,7 @@ def test_a_save_that_is_interrupted_leaves_a_whole_file(interrupt):
     saving = Interrupted(lambda: learner.save("run"), "save")
     places = saving.places()
     read = set()
-    for place in places[::25] + places[-20:]:
+    for place in places[::50] + places[-20:]:
         shutil.copy("old", "run")
         before = now(learner)
         saving.at(place, interrupt)
@@ -351,7 +351,7 @@ def test_a_fit_whose_callback_survives_an_interrupted_save():
     expected = straight_fit()
     saving = Saving(None)
     make(valid_loader=Noisy()).fit_one_cycle(2, 0.1, cbs=saving)
-    for place in saving.places[:: len(saving.places) // 15]:
+    for place in saving.places[:: len(saving.places) // 8]:
         learner = make(momentum_correction=True, valid_loader=Noisy())
         learner.fit_one_cycle(2, 0.1, cbs=Saving(place))
         assert_same(end_of(learner), expected)
@@ -365,7 +365,7 @@ def test_a_load_that_is_interrupted_is_done_or_has_not_begun():
     loading = Interrupted(lambda: learner.load("run"), "load", until_it_returns=True)
     places = loading.places()
     done = []
-    for place in places[:: len(places) // 15] + places[-20:]:
+    for place in places[:: len(places) // 8] + places[-20:]:
         learner = make()
         before = learner.trainer.optimizer.num_update, weights(learner)
         assert loading.at(place, pressed)
@@ -379,7 +379,7 @@ def test_a_load_that_is_interrupted_is_done_or_has_not_begun():
 
 # -- a signal from elsewhere -----------------------------------------------------------------------
 
-INTERRUPTIONS = 30
+INTERRUPTIONS = 15
 
 
 def test_signals_from_another_process_at_random_moments():

@@ -22,13 +22,33 @@ SCRIPT = Path(together.__file__)
 PATIENCE = "12"  # seconds that the workers wait for one another, where one is lost
 
 
+def outcomes_of(scenarios, directory, *options, workers=2):
+    """Run scenarios in workers; return what came of them in each."""
+    script = [sys.executable, str(SCRIPT), ",".join(scenarios), str(directory), *options]
+    assert launch.launch(script, workers) == 0
+    outcomes = [json.loads(path.read_text()) for path in directory.glob("*.json")]
+    assert len(outcomes) == workers
+    return outcomes
+
+
+def in_order(scenario, outcomes):
+    """Return what came of one scenario in each worker, by their ranks."""
+    return sorted((each[scenario] for each in outcomes), key=lambda each: each.get("rank", 0))
+
+
 def workers_of(scenario, directory, *options):
     """Run a scenario in two workers; return what came of it in both."""
-    script = [sys.executable, str(SCRIPT), scenario, str(directory), *options]
-    assert launch.launch(script) == 0
-    outcomes = [json.loads(path.read_text()) for path in directory.glob("*.json")]
-    assert len(outcomes) == 2
-    return sorted(outcomes, key=lambda outcome: outcome.get("rank", 0))
+    return in_order(scenario, outcomes_of([scenario], directory, *options))
+
+
+TRAININGS = ["fit", "fit_by_iterations", "fit_convolutions", "fit_own_batches", "steps"]
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory):
+    """What came of many scenarios, one after the other in the same two workers."""
+    scenarios = [*TRAININGS, "fit_with_running_statistics", "tune", "stop_and_go_on"]
+    return outcomes_of(scenarios, tmp_path_factory.mktemp("outcomes"))
 
 
 def alike(outcomes):
@@ -49,19 +69,8 @@ def assert_close(outcome, alone):
         assert epoch == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("scenario", "kvstore"),
-    [
-        ("fit", "dist_sync"),
-        ("fit_on_two_contexts", "dist_device_sync"),
-        ("fit_by_iterations", "dist_sync"),
-        ("fit_convolutions", "dist_sync"),
-        ("fit_own_batches", "dist_sync"),
-        ("steps", "dist_sync"),
-    ],
-)
-def test_two_workers_train_as_one_on_the_joined_batches(scenario, kvstore, tmp_path):
-    outcomes = workers_of(scenario, tmp_path, kvstore)
+def assert_they_train_as_one(scenario, outcomes):
+    outcomes = in_order(scenario, outcomes)
     assert [outcome["rank"] for outcome in outcomes] == [0, 1]
     together_ = alike(outcomes)
     assert together_["count"] == 2
@@ -71,15 +80,23 @@ def test_two_workers_train_as_one_on_the_joined_batches(scenario, kvstore, tmp_p
     assert together_.get("iteration_losses", together_["losses"]) == together_["losses"]
 
 
+@pytest.mark.parametrize("scenario", TRAININGS)
+def test_two_workers_train_as_one_on_the_joined_batches(scenario, outcomes):
+    assert_they_train_as_one(scenario, outcomes)
+
+
+def test_two_workers_of_two_contexts_each_train_as_one(tmp_path):
+    outcomes = outcomes_of(["fit_on_two_contexts"], tmp_path, "dist_device_sync")
+    assert_they_train_as_one("fit_on_two_contexts", outcomes)
+
+
 def test_one_worker_alone_trains_as_without_a_kvstore(tmp_path):
-    script = [sys.executable, str(SCRIPT), "fit", str(tmp_path), "dist_sync", "by name"]
-    assert launch.launch(script, workers=1) == 0
-    (outcome,) = (json.loads(path.read_text()) for path in tmp_path.glob("*.json"))
-    assert outcome["weights"] == together.alone("fit")["weights"]
+    (outcome,) = outcomes_of(["fit"], tmp_path, "dist_sync", "by name", workers=1)
+    assert outcome["fit"]["weights"] == together.alone("fit")["weights"]
 
 
-def test_running_statistics_are_the_mean_of_all_workers(tmp_path):
-    alike(workers_of("fit_with_running_statistics", tmp_path))
+def test_running_statistics_are_the_mean_of_all_workers(outcomes):
+    alike(in_order("fit_with_running_statistics", outcomes))
 
 
 def test_a_search_is_the_same_on_all_workers_and_leaves_no_trace(tmp_path):
@@ -99,8 +116,8 @@ def test_a_search_is_the_same_on_all_workers_and_leaves_no_trace(tmp_path):
     assert (anothers["reason"], anothers["losses"]) == ("NOT_FINITE", [1.5] * 12 + ["nan"])
 
 
-def test_a_tune_is_the_same_on_all_workers(tmp_path):
-    outcome = alike(workers_of("tune", tmp_path))
+def test_a_tune_is_the_same_on_all_workers(outcomes):
+    outcome = alike(in_order("tune", outcomes))
     alone = together.alone("tune")
     outcome.pop("seconds"), alone.pop("seconds")
     assert_close({**outcome, "lrs": 0}, {**alone, "lrs": 0})
@@ -109,8 +126,8 @@ def test_a_tune_is_the_same_on_all_workers(tmp_path):
     np.testing.assert_allclose(outcome["suggestions"], alone["suggestions"], rtol=1e-3)
 
 
-def test_one_worker_writes_and_all_stop_and_go_on_together(tmp_path):
-    first, second = workers_of("stop_and_go_on", tmp_path)
+def test_one_worker_writes_and_all_stop_and_go_on_together(outcomes):
+    first, second = in_order("stop_and_go_on", outcomes)
     ends = first.pop("end"), second.pop("end")
     outcome, end = alike([first, second]), alike(ends)
     names = ["run-0.checkpoint", "run-0.checkpoint.params", "run-0.checkpoint.states"]

@@ -1,9 +1,10 @@
-"""What the workers of tests/test_workers.py run: `python together.py SCENARIO DIRECTORY`.
+"""What the workers of tests/test_workers.py run: `python together.py SCENARIO[,...] DIRECTORY`.
 
-Each writes what came of it to a file. A scenario can be run alone too, on the joined batches.
+Each writes what came of them to a file. A scenario can be run alone too, on the joined batches.
 """
 
 import faulthandler
+import itertools
 import json
 import os
 import sys
@@ -345,25 +346,62 @@ def factory():
     return make_learner()
 
 
-def main(scenario, directory, kvstore="dist_sync", known="known"):
-    """Run a scenario; workers whose rank is known at its start begin with weights of their own."""
+class Shared(mx.kv.KVStore):
+    """A KVStore with keys of its own in one that several scenarios use, one after the other.
+
+    All workers ask for new keys in the same order, so they get the same ones.
+    """
+
+    unused = itertools.count()
+
+    def __init__(self, store):
+        super().__init__(store.handle)
+        self.store, self.keys = store, {}
+
+    def __del__(self):
+        """Leave the handle to the KVStore that it is of."""
+
+    def key(self, number):
+        if number not in self.keys:
+            self.keys[number] = next(self.unused)
+        return self.keys[number]
+
+    def init(self, key, value):
+        super().init(self.key(key), value)
+
+    def broadcast(self, key, *arguments, **more):
+        super().broadcast(self.key(key), *arguments, **more)
+
+    def pushpull(self, key, *arguments, **more):
+        super().pushpull(self.key(key), *arguments, **more)
+
+
+def main(scenarios, directory, kvstore="dist_sync", known="known"):
+    """Run scenarios; workers whose rank is known at the start begin with weights of their own."""
     global KVSTORE, RANK
     faulthandler.dump_traceback_later(LONGEST, exit=True)
+    os.chdir(directory)
     KVSTORE = kvstore
     if known == "known":
-        KVSTORE = mx.kv.create(kvstore)
-        RANK = KVSTORE.rank
+        store = mx.kv.create(kvstore)
+        RANK = store.rank
+    outcomes = {}
+    for scenario in scenarios.split(","):
+        if known == "known":
+            KVSTORE = Shared(store)
+        outcomes[scenario] = run(scenario)
+    Path(f"{os.getpid()}.json").write_text(json.dumps(outcomes))
+
+
+def run(scenario):
     mx.random.seed(RANK)
     np.random.seed(RANK)
-    outcome = globals()[scenario]()
-    (Path(directory) / f"{os.getpid()}.json").write_text(json.dumps(outcome))
+    return globals()[scenario]()
 
 
 def alone(scenario):
     """Run a scenario in this process, without other workers."""
-    mx.random.seed(0)
-    np.random.seed(0)
-    return json.loads(json.dumps(globals()[scenario]()))
+    return json.loads(json.dumps(run(scenario)))
 
 
 if __name__ == "__main__":
