@@ -1,10 +1,21 @@
 """Arrays and texts to matplotlib Axes.
 
-Nothing is shown or saved, and matplotlib is imported when used.
+Nothing is saved, and only `shown` shows. matplotlib is imported when used.
 """
 
 import textwrap
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    TypeVar,
+)
 
 import numpy as np
 
@@ -12,6 +23,8 @@ from . import _check
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+Drawn = TypeVar("Drawn")  # Axes, or a list of them
 
 # They draw what rooms above know: those give them to users here, in gluon_lr/__init__.py.
 plot_schedule: "Callable[..., Axes]"
@@ -220,6 +233,15 @@ def plot_curves(
         ax.plot(x, y, marker=".", label=name)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     return _named(ax, xlabel, ylabel, {"fontsize": None})
+
+
+def shown(axes: Drawn, show: bool) -> Drawn:
+    """Show the pictures drawn so far where `show` is true, in a script too; return `axes`."""
+    if show:
+        import matplotlib.pyplot as plt
+
+        plt.show()
+    return axes
 
 
 def _new_axes() -> "Axes":
