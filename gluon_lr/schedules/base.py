@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 
 _DEFAULT = 0.01  # of base_lr, as in MXNet
-_USER = object()
 _warned: "weakref.WeakSet[Any]" = weakref.WeakSet()  # optimizers
 
 
@@ -49,6 +48,10 @@ def _warn_once(optimizer: Any, text: str) -> None:
         _check.warn_caller(text)
 
 
+class _User:
+    """Who assigns a `base_lr` that no optimizer does."""
+
+
 class Schedule(mx.lr_scheduler.LRScheduler):
     """A learning rate as a pure function of the update count.
 
@@ -72,7 +75,7 @@ class Schedule(mx.lr_scheduler.LRScheduler):
     __array_ufunc__ = None  # so that NumPy's numbers leave `number * schedule` to __rmul__
     _derived: Tuple[str, ...] = ()
     _declined = False
-    _assigned_by: Any = None  # a weak reference to an optimizer, _USER, or None for nobody yet
+    _assigned_by: Any = None  # a weak reference to an optimizer, _User, or None for nobody yet
 
     def __init__(self, base_lr: float = _DEFAULT) -> None:
         self.base_lr = _check.rate(type(self).__name__, "base_lr", base_lr)
@@ -216,13 +219,13 @@ class Schedule(mx.lr_scheduler.LRScheduler):
     def _note_assignment(self, before: float) -> None:
         """Keep in mind who assigned `base_lr`, and warn where nobody may have meant that."""
         earlier, optimizer = self._assigned_by, _check.assigning_optimizer()
-        self._assigned_by = _USER if optimizer is None else weakref.ref(optimizer)
+        self._assigned_by = _User if optimizer is None else weakref.ref(optimizer)
         if optimizer is None or self.base_lr == before:
             return
         name, kind = type(self).__name__, type(optimizer).__name__
         moved = f"{name}: `base_lr` moves from {before:g} to {self.base_lr:g}, "
         first = earlier() if isinstance(earlier, weakref.ref) else None
-        stated = earlier is _USER or (earlier is None and before != _DEFAULT)
+        stated = earlier is _User or (earlier is None and before != _DEFAULT)
         if first is not None:
             _warn_once(
                 optimizer,
