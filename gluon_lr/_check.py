@@ -108,7 +108,7 @@ def iterations(
 
 def one_of(owner: str, argument: str, value: Any, choices: Sequence[str]) -> str:
     """Check that `value` is one of `choices`."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         constraint = "one of " + ", ".join(repr(choice) for choice in choices)
         raise ValueError(message(owner, argument, constraint, value))
     return str(value)

@@ -175,7 +175,7 @@ class SteppedDecaySchedule(GeometricDecaySchedule):
         # in its place before base_lr is read: an assignment from now on takes it out again
         stretch = self._stretch = _Stretch()
         times, low, high = self._locate(n)
-        stretch.low, stretch.lr = max(low, self.warmup_steps - 1), self._after(times)
+        stretch.low, stretch.lr = max(low, math.ceil(self.warmup_steps) - 1), self._after(times)
         stretch.high = high
         return stretch.lr
 

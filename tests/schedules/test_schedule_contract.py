@@ -132,7 +132,7 @@ def test_schedules_differ_where_their_arguments_or_types_do():
     ],
 )
 def test_a_count_is_a_finite_number_from_0(count, error):
-    with pytest.raises(error, match="FactorScheduler: `num_update` must be .* number of at least"):
+    with pytest.raises(error, match=r"FactorScheduler: `num_update` must be .* number of at least"):
         FactorScheduler(10)(count)
 
 
