@@ -242,7 +242,10 @@ class FactorScheduler(SteppedDecaySchedule):
 
     def _locate(self, n: float) -> Tuple[float, float, float]:
         times = -(-n // self.step) - 1 if n > self.step else 0
-        if n > (times + 1) * self.step:  # a product of fractions is rounded
+        # a product of fractions is rounded, to either side
+        if times > 0 and n <= times * self.step:
+            times -= 1
+        elif n > (times + 1) * self.step:
             times += 1
         return times, times * self.step, (times + 1) * self.step
 
