@@ -86,7 +86,7 @@ class Schedule(mx.lr_scheduler.LRScheduler):
         At a fraction it is the formula's rate there.
         """
         if type(num_update) is not int or num_update < 0:
-            remedy = "For many at once there is `values`."
+            remedy = "For many at once there is `values`." if np.ndim(num_update) else ""
             owner = type(self).__name__
             num_update = _check.iterations(owner, "num_update", num_update, 0, remedy)
         return self._rate(num_update)
@@ -186,7 +186,7 @@ class Schedule(mx.lr_scheduler.LRScheduler):
             before = self.base_lr
             object.__setattr__(self, name, value)
             self._note_assignment(before)
-        elif name in self._given():
+        elif self._has_argument(name):
             self._become({**self._given(), name: value})
         else:
             self._set_other(name, value)
@@ -202,11 +202,15 @@ class Schedule(mx.lr_scheduler.LRScheduler):
             )
         object.__setattr__(self, name, value)
 
-    def _given(self) -> Dict[str, Any]:
-        """Return the arguments of this package's constructor by name, those that are there yet."""
+    def _has_argument(self, name: str) -> bool:
+        """Say whether `name` is one of :meth:`_given`, and is there yet."""
         cls: Any = type(self)
-        _, names = _constructor_of(cls)
-        return {name: getattr(self, name) for name in names if hasattr(self, name)}
+        return name in _constructor_of(cls)[1] and hasattr(self, name)
+
+    def _given(self) -> Dict[str, Any]:
+        """Return the arguments of this package's constructor by name."""
+        cls: Any = type(self)
+        return {name: getattr(self, name) for name in _constructor_of(cls)[1]}
 
     def _become(self, arguments: Dict[str, Any]) -> None:
         """Take over what this package's constructor, which checks them, makes of `arguments`."""

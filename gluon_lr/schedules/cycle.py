@@ -380,8 +380,11 @@ class CyclicalSchedule(BoundedSchedule):
         else:
             super().__setattr__(name, value)
 
+    def _has_argument(self, name: str) -> bool:
+        return super()._has_argument(name) or name in vars(self).get("kwargs", {})
+
     def _given(self) -> Dict[str, Any]:
-        return {**super()._given(), **vars(self).get("kwargs", {})}
+        return {**super()._given(), **self.kwargs}
 
     def _derive(self) -> None:
         # of the cycles so far: their first iterations, their lengths, and the end of the last
