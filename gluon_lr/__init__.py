@@ -156,6 +156,7 @@ __all__ = [
     "flat_cos",
     "load_checkpoint",
     "one_cycle",
+    "plot_schedule",
     "preserved",
     "save_checkpoint",
     "schedule",

@@ -9,7 +9,9 @@ import operator
 import sys
 import warnings
 from numbers import Real
-from typing import Any, Optional, Sequence
+from typing import Any, Optional, Sequence, Union
+
+import numpy as np
 
 _INSIDE = ("gluon_lr", "mxnet")
 _LARGEST = 2**63 - 1
@@ -20,6 +22,15 @@ def message(owner: str, argument: str, constraint: str, value: object, remedy: s
     return f"{owner}: `{argument}` must be {constraint}, got {value!r}." + (
         f" {remedy}" if remedy else ""
     )
+
+
+def single(value: Any) -> Any:
+    """Return the number in an array of one, NumPy's or MXNet's; anything else as it is."""
+    if getattr(value, "size", 0) != 1:
+        return value
+    if hasattr(value, "asnumpy"):
+        value = value.asnumpy()
+    return value.item() if isinstance(value, (np.generic, np.ndarray)) else value
 
 
 def integer(owner: str, argument: str, value: Any, minimum: int, remedy: str = "") -> int:
@@ -46,7 +57,10 @@ def real(
     below: Optional[float] = None,
     remedy: str = "",
 ) -> float:
-    """Check a finite number within bounds; `above` and `below` are exclusive."""
+    """Check a finite number within bounds; `above` and `below` are exclusive.
+
+    A number of NumPy's or MXNet's, or an array of one, is such a number too.
+    """
     constraint = "a finite number"
     if math.isfinite(minimum) and math.isfinite(maximum):
         constraint += f" from {minimum:g} to {maximum:g}"
@@ -56,10 +70,11 @@ def real(
         constraint += f" above {above:g}"
     if below is not None:
         constraint += f" and below {below:g}"
-    if isinstance(value, bool) or not isinstance(value, Real):
+    given = single(value)
+    if isinstance(given, bool) or not isinstance(given, Real):
         raise TypeError(message(owner, argument, constraint, value, remedy))
     try:
-        number = float(value)
+        number = float(given)
     except OverflowError:
         number = math.inf
     inside = (
@@ -80,14 +95,27 @@ def rate(owner: str, argument: str, value: Any, remedy: str = "") -> float:
 
 def flag(owner: str, argument: str, value: Any, remedy: str = "") -> bool:
     """Check a boolean, so that what another version has at this place is not taken for it."""
-    if isinstance(value, bool) or type(value).__name__ == "bool_":
+    if isinstance(value, (bool, np.bool_)):
         return bool(value)
     raise TypeError(message(owner, argument, "True or False", value, remedy))
 
 
+def iterations(
+    owner: str, argument: str, value: Any, minimum: int, remedy: str = ""
+) -> Union[int, float]:
+    """Check a number of iterations, below 2^63: a whole one is kept as int, a fraction as float."""
+    number = real(owner, argument, value, minimum=minimum, remedy=remedy)
+    if not number.is_integer():
+        return number
+    whole = int(single(value))
+    if whole > _LARGEST:
+        raise ValueError(message(owner, argument, "a number below 2^63", value, remedy))
+    return whole
+
+
 def one_of(owner: str, argument: str, value: Any, choices: Sequence[str]) -> str:
     """Check that `value` is one of `choices`."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         constraint = "one of " + ", ".join(repr(choice) for choice in choices)
         raise ValueError(message(owner, argument, constraint, value))
     return str(value)
@@ -105,6 +133,15 @@ def is_function(owner: str, argument: str, value: Any, constraint: str) -> None:
         remedy = f"Make one of this class: {value.__name__}(...)."
         raise TypeError(message(owner, argument, constraint, value, remedy))
     is_callable(owner, argument, value, constraint)
+
+
+def assigning_optimizer() -> Any:
+    """Return the optimizer whose constructor assigns right now; None where anyone else does."""
+    frame = sys._getframe()
+    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] == "gluon_lr":
+        frame = frame.f_back
+    place = frame.f_globals.get("__name__"), frame.f_code.co_name
+    return frame.f_locals["self"] if place == ("mxnet.optimizer.optimizer", "__init__") else None
 
 
 def warn_caller(text: str) -> None:

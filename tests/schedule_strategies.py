@@ -28,9 +28,10 @@ from gluon_lr import (
 HIGHEST = 10.0
 
 rates = st.floats(1e-3, HIGHEST) | st.just(0.0)
-lengths = st.integers(1, 300)
+lengths = st.integers(1, 300) | st.floats(1, 300)
+lengths_or_none = st.just(0) | lengths
 shares = st.floats(0, 1)
-bounds = st.tuples(rates, rates).map(sorted)
+bounds = st.tuples(rates, rates)
 modes = st.sampled_from(["linear", "constant"])
 
 
@@ -39,7 +40,7 @@ def decays(draw):
     base_lr = draw(rates)
     warm_up = {
         "base_lr": base_lr,
-        "warmup_steps": draw(st.just(0) | lengths),
+        "warmup_steps": draw(lengths_or_none),
         "warmup_begin_lr": base_lr * draw(shares),
         "warmup_mode": draw(modes),
     }
@@ -101,15 +102,15 @@ leaves = st.one_of(decays(), bounded)
 def nested(inner):
     """Build a schedule over one level more than `inner`."""
     return st.one_of(
-        st.builds(LinearWarmUp, inner, rates, lengths),
-        st.builds(ConstantWarmUp, inner, rates, lengths),
-        st.builds(CosineWarmUp, inner, rates, lengths),
-        st.builds(LinearCoolDown, inner, rates, st.just(0) | lengths, lengths),
-        st.builds(SequentialSchedule, inner, leaves, st.just(0) | lengths),
+        st.builds(LinearWarmUp, inner, rates, lengths_or_none),
+        st.builds(ConstantWarmUp, inner, rates, lengths_or_none),
+        st.builds(CosineWarmUp, inner, rates, lengths_or_none),
+        st.builds(LinearCoolDown, inner, rates, lengths_or_none, lengths_or_none),
+        st.builds(SequentialSchedule, inner, leaves, lengths_or_none),
         st.builds(SequentialSchedule, leaves, inner, lengths),
         st.builds(ScaledSchedule, inner, shares),
-        st.builds(lambda s, b: ClippedSchedule(s, *b), inner, bounds),
-        st.builds(EpochSchedule, inner, st.integers(1, 20)),
+        st.builds(lambda s, b: ClippedSchedule(s, *b), inner, bounds.map(sorted)),
+        st.builds(EpochSchedule, inner, st.integers(1, 20) | st.floats(1, 20)),
     )
 
 

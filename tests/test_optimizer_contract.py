@@ -110,6 +110,7 @@ def test_a_learning_rate_given_to_the_optimizer_moves_a_decay():
     np.testing.assert_allclose(seen, [0.05, 0.1, 0.0875, 0.075, 0.0625, 0.05])
 
 
+@pytest.mark.filterwarnings("ignore:.*the default learning_rate of")
 @pytest.mark.parametrize("given", [None, 0.3, 0.5])
 @pytest.mark.parametrize("optimizer", DEFAULTS)
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
 """What the pictures show, read back from their Axes."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from gluon_lr import FactorScheduler, LRFinderResult, StopReason, TriangularSchedule
+from gluon_lr import FactorScheduler, LRFinderResult, Schedule, StopReason, TriangularSchedule
 from gluon_lr._mxnet import mx
 from gluon_lr.plotting import plot_curves, plot_schedule
 
@@ -65,6 +66,17 @@ def test_a_schedule_is_drawn_from_iteration_1():
     (line,) = ax.get_lines()
     assert (line.get_xdata()[0], line.get_xdata()[-1]) == (1, 20)
     assert line.get_ydata()[4] == 1
+
+
+@pytest.mark.parametrize("draw", [plot_schedule, Schedule.plot])
+def test_a_schedule_is_shown_where_asked(draw, monkeypatch):
+    shown = []
+    monkeypatch.setattr(plt, "show", lambda: shown.append(plt.gca()))
+    schedule = TriangularSchedule(0, 1, 10)
+    draw(schedule, 20)
+    assert shown == []
+    ax = draw(schedule, 20, show=True)
+    assert shown == [ax]
 
 
 def test_drawing_a_schedule_in_use_leaves_it_where_it_is():

@@ -13,20 +13,32 @@ _SHORT = 60  # numbers in a stretch below which repeating costs less than fillin
 
 
 def evaluate(owner: str, rates: Rates, iterations: Any) -> np.ndarray:
-    """Apply `rates` to whole numbers of at least 0, in any order and shape."""
+    """Apply `rates` to numbers of at least 0, in any order and shape."""
     if isinstance(iterations, range):
         iterations = np.arange(iterations.start, iterations.stop, iterations.step)
+    elif hasattr(iterations, "asnumpy"):  # MXNet's arrays
+        iterations = iterations.asnumpy()
     given = np.asarray(iterations)
     if given.size == 0:
         return np.empty(given.shape)
-    constraint = "an array of whole numbers of at least 0"
-    if given.dtype.kind not in "iu":
+    constraint = "an array of finite numbers of at least 0"
+    if given.dtype.kind not in "iuf":
         raise TypeError(_check.message(owner, "iterations", constraint, iterations))
-    n = given.ravel().astype(np.int64, copy=False)
+    n = _counts(given.ravel())
     rising = bool(np.all(n[1:] >= n[:-1]))
-    if (n[0] if rising else n.min()) < 0:
+    if not (n[0] if rising else n.min()) >= 0:
         raise ValueError(_check.message(owner, "iterations", constraint, iterations))
     return (_by_parts(rates, n) if rising else each_once(rates, n)).reshape(given.shape)
+
+
+def _counts(given: np.ndarray) -> np.ndarray:
+    """Return whole numbers as int64, others as float64, and -1 where one is not below 2^63."""
+    if given.dtype.kind == "f":
+        if not np.all(given < 2.0**63):
+            return np.array([-1])
+        if np.any(given % 1):
+            return given.astype(np.float64)
+    return given.astype(np.int64, copy=False)
 
 
 def _by_parts(rates: Rates, n: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 import copy
 import functools
 import inspect
+import weakref
 from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Tuple, Union
 
 import numpy as np
@@ -17,46 +18,88 @@ if TYPE_CHECKING:
     from .compose import ClippedSchedule, EpochSchedule, ScaledSchedule, SequentialSchedule
 
 
+_DEFAULT = 0.01  # of base_lr, as in MXNet
+_warned: "weakref.WeakSet[Any]" = weakref.WeakSet()  # optimizers
+
+
+@functools.lru_cache(maxsize=None)
+def _constructor_of(cls: type) -> Tuple[Callable[..., None], Tuple[str, ...]]:
+    """Return the constructor that a schedule's class has from this package, and its arguments."""
+    ours = (one for one in cls.__mro__ if one.__module__.split(".")[0] == "gluon_lr")
+    constructor = next(vars(one)["__init__"] for one in ours if "__init__" in vars(one))
+    _, *parameters = inspect.signature(constructor).parameters.values()
+    names = (one.name for one in parameters if one.kind is not one.VAR_KEYWORD)
+    return constructor, tuple(names)
+
+
+def _default_rate(optimizer: Any) -> Any:
+    """Return the learning_rate that an optimizer has where none is given."""
+    for cls in type(optimizer).__mro__:
+        parameters = inspect.signature(cls.__init__).parameters  # type: ignore[misc]
+        if "learning_rate" in parameters:
+            return parameters["learning_rate"].default
+    return None
+
+
+def _warn_once(optimizer: Any, text: str) -> None:
+    """Warn at the user's line, once for an optimizer, which may reach several schedules in one."""
+    if optimizer not in _warned:
+        _warned.add(optimizer)
+        _check.warn_caller(text)
+
+
+class _User:
+    """Who assigns a `base_lr` that no optimizer does."""
+
+
 class Schedule(mx.lr_scheduler.LRScheduler):
     """A learning rate as a pure function of the update count.
 
     Training's first update is number 1; ``schedule(0)`` is the rate before it. The same count
     gives the same rate in any order, after a jump and after a resume. The one mutable field is
-    `base_lr`, which `mx.optimizer.Optimizer` assigns when it has a `learning_rate` of its own.
+    `base_lr`, which `mx.optimizer.Optimizer` assigns when it has a `learning_rate` of its own;
+    there is one warning where that was not the schedule's user's wish, it seems. An argument that
+    is assigned later is checked as in the constructor, and moves the curve.
 
     A subclass keeps every constructor argument under the argument's own name and defines
     ``_rate(n)`` for ``n >= 0``; the repr, equality, copies and pickles follow from that. It may
-    define ``_rates(n)`` too, for a rising array of counts. `n` is a whole number everywhere but
+    define ``_rates(n)`` too, for a rising array of counts. `n` is a whole number in training, but
     under :meth:`in_epochs`.
 
     Raises
     ------
     TypeError, ValueError
-        When called with a count that is not an integer, or is negative.
+        When called with a count that is not a finite number, or is negative.
     """
 
     __array_ufunc__ = None  # so that NumPy's numbers leave `number * schedule` to __rmul__
     _derived: Tuple[str, ...] = ()
     _declined = False
+    _assigned_by: Any = None  # a weak reference to an optimizer, _User, or None for nobody yet
 
-    def __init__(self, base_lr: float = 0.01) -> None:
+    def __init__(self, base_lr: float = _DEFAULT) -> None:
         self.base_lr = _check.rate(type(self).__name__, "base_lr", base_lr)
 
-    def __call__(self, num_update: int) -> float:
-        """Return the learning rate of update `num_update` (iterations, from 1)."""
+    def __call__(self, num_update: float) -> float:
+        """Return the learning rate of update `num_update` (iterations, from 1).
+
+        At a fraction it is the formula's rate there.
+        """
         if type(num_update) is not int or num_update < 0:
-            num_update = _check.integer(type(self).__name__, "num_update", num_update, 0)
+            remedy = "For many at once there is `values`." if np.ndim(num_update) else ""
+            owner = type(self).__name__
+            num_update = _check.iterations(owner, "num_update", num_update, 0, remedy)
         return self._rate(num_update)
 
     def values(self, iterations: Any) -> np.ndarray:
         """Return the rates of many iterations at once: float64, in the shape of `iterations`.
 
-        They are those of single calls, for whole numbers of at least 0 in any order.
+        They are those of single calls, for numbers of at least 0 in any order.
 
         Raises
         ------
         TypeError, ValueError
-            When one of `iterations` is not an integer, or is negative.
+            When one of `iterations` is not a finite number, or is negative.
 
         >>> from gluon_lr import CosineScheduler
         >>> CosineScheduler(max_update=4, base_lr=1).values([0, 2, 4, 100])
@@ -66,13 +109,18 @@ class Schedule(mx.lr_scheduler.LRScheduler):
 
         return arrays.evaluate(type(self).__name__, functools.partial(rates, self), iterations)
 
-    def plot(self, iterations: int = 1500, ax: "Optional[Axes]" = None) -> "Axes":
-        """Draw the rates of iterations 1 to `iterations`, and return the matplotlib Axes."""
+    def plot(
+        self, iterations: int = 1500, ax: "Optional[Axes]" = None, show: bool = False
+    ) -> "Axes":
+        """Draw the rates of iterations 1 to `iterations`, and return the matplotlib Axes.
+
+        With `show` the picture is shown, in a script too.
+        """
         from .plot import plot_schedule
 
-        return plot_schedule(self, iterations, ax)
+        return plot_schedule(self, iterations, ax, show)
 
-    def then(self, schedule: Callable[[int], float], after: int) -> "SequentialSchedule":
+    def then(self, schedule: Callable[[int], float], after: float) -> "SequentialSchedule":
         """Follow this schedule to iteration `after`, then `schedule` from its own 1."""
         from .compose import SequentialSchedule
 
@@ -92,7 +140,7 @@ class Schedule(mx.lr_scheduler.LRScheduler):
 
         return ClippedSchedule(self, low, high)
 
-    def in_epochs(self, iterations_per_epoch: int) -> "EpochSchedule":
+    def in_epochs(self, iterations_per_epoch: float) -> "EpochSchedule":
         """Take this schedule's numbers as epochs, and return it as a schedule of iterations."""
         from .compose import EpochSchedule
 
@@ -130,6 +178,71 @@ class Schedule(mx.lr_scheduler.LRScheduler):
             constraint = f"the config of a {cls.__name__}"
             raise ValueError(_check.message("from_config", "config", constraint, config))
         return schedule
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name.startswith("_"):
+            object.__setattr__(self, name, value)
+        elif name == "base_lr" and hasattr(self, name):
+            before = self.base_lr
+            object.__setattr__(self, name, value)
+            self._note_assignment(before)
+        elif self._has_argument(name):
+            self._become({**self._given(), name: value})
+        else:
+            self._set_other(name, value)
+
+    def _set_other(self, name: str, value: Any) -> None:
+        """Assign an attribute that is no argument, unless it follows from those."""
+        of_class = getattr(type(self), name, None)
+        if isinstance(of_class, property) and of_class.fset is None:
+            arguments = ", ".join(self._given())
+            raise AttributeError(
+                f"{type(self).__name__}: `{name}` must be read only, as it follows from the "
+                f"arguments, got {value!r}. Assign one of those: {arguments}."
+            )
+        object.__setattr__(self, name, value)
+
+    def _has_argument(self, name: str) -> bool:
+        """Say whether `name` is one of :meth:`_given`, and is there yet."""
+        cls: Any = type(self)
+        return name in _constructor_of(cls)[1] and hasattr(self, name)
+
+    def _given(self) -> Dict[str, Any]:
+        """Return the arguments of this package's constructor by name."""
+        cls: Any = type(self)
+        return {name: getattr(self, name) for name in _constructor_of(cls)[1]}
+
+    def _become(self, arguments: Dict[str, Any]) -> None:
+        """Take over what this package's constructor, which checks them, makes of `arguments`."""
+        cls: Any = type(self)
+        constructor, _ = _constructor_of(cls)
+        anew = cls.__new__(cls)
+        constructor(anew, **arguments)
+        self.__dict__.update(vars(anew))
+
+    def _note_assignment(self, before: float) -> None:
+        """Keep in mind who assigned `base_lr`, and warn where nobody may have meant that."""
+        earlier, optimizer = self._assigned_by, _check.assigning_optimizer()
+        self._assigned_by = _User if optimizer is None else weakref.ref(optimizer)
+        if optimizer is None or self.base_lr == before:
+            return
+        name, kind = type(self).__name__, type(optimizer).__name__
+        moved = f"{name}: `base_lr` moves from {before:g} to {self.base_lr:g}, "
+        first = earlier() if isinstance(earlier, weakref.ref) else None
+        stated = earlier is _User or (earlier is None and before != _DEFAULT)
+        if first is not None:
+            _warn_once(
+                optimizer,
+                f"{moved}the learning_rate of a second optimizer, {kind}, and so do the rates of "
+                f"the first, {type(first).__name__}. Give each a schedule of its own: "
+                "copy.copy(schedule).",
+            )
+        elif stated and self.base_lr == _default_rate(optimizer):
+            _warn_once(
+                optimizer,
+                f"{moved}the default learning_rate of {kind}. To keep yours, pass "
+                f"learning_rate={before:g} to {kind}.",
+            )
 
     def _rate(self, n: float) -> float:
         raise NotImplementedError(f"{type(self).__name__} must define _rate(n)")
@@ -179,7 +292,8 @@ class Schedule(mx.lr_scheduler.LRScheduler):
         return copy.deepcopy(self)
 
     def __getstate__(self) -> Dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in self._derived}
+        left_out = ("_assigned_by", *self._derived)
+        return {name: value for name, value in vars(self).items() if name not in left_out}
 
     def __setstate__(self, state: Dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -67,13 +67,18 @@ class WarmUp(Modifier):
     lr(n) = schedule(n - length)                                         n > length
     """
 
-    def __init__(self, schedule: LRCallable, start_lr: float, length: int) -> None:
+    def __init__(self, schedule: LRCallable, start_lr: float, length: float) -> None:
         super().__init__(schedule)
         self.start_lr = _check.rate(type(self).__name__, "start_lr", start_lr)
-        self.length = _check.integer(type(self).__name__, "length", length, 1)
+        self.length = _check.iterations(type(self).__name__, "length", length, 0)
+
+    @property
+    def finish_lr(self) -> float:
+        """Rate at the end of the warm-up: the inner schedule's at 0, now."""
+        return self._inner(0)
 
     def _rate(self, n: float) -> float:
-        if n > self.length:
+        if n > self.length or self.length == 0:
             return self._inner(n - self.length)
         start_lr = self.start_lr
         return start_lr + (self._inner(0) - start_lr) * self._climbed(n / self.length)
@@ -82,7 +87,7 @@ class WarmUp(Modifier):
         return arrays.join(
             n,
             self.length,
-            "right",
+            "right" if self.length > 0 else "left",
             self._climb,
             lambda late: self._inner_rates(late - self.length),
         )
@@ -113,8 +118,8 @@ class LinearWarmUp(WarmUp):
         From an iteration to a rate: any schedule of this package or of MXNet, or a function.
     start_lr : float
         Rate before the first iteration, at least 0.
-    length : int
-        Length of the warm-up, in iterations, at least 1.
+    length : float
+        Length of the warm-up, in iterations, at least 0; 0 for none, and fractions are taken.
 
     Raises
     ------
@@ -147,8 +152,8 @@ class ConstantWarmUp(WarmUp):
         From an iteration to a rate: any schedule of this package or of MXNet, or a function.
     start_lr : float
         Rate before the first iteration, at least 0.
-    length : int
-        Length of the warm-up, in iterations, at least 1.
+    length : float
+        Length of the warm-up, in iterations, at least 0; 0 for none, and fractions are taken.
 
     Raises
     ------
@@ -180,8 +185,8 @@ class CosineWarmUp(HalfCosine, WarmUp):
         From an iteration to a rate: any schedule of this package or of MXNet, or a function.
     start_lr : float
         Rate before the first iteration, at least 0.
-    length : int
-        Length of the warm-up, in iterations, at least 1.
+    length : float
+        Length of the warm-up, in iterations, at least 0; 0 for none, and fractions are taken.
 
     Raises
     ------
@@ -217,10 +222,11 @@ class LinearCoolDown(Modifier):
         From an iteration to a rate: any schedule of this package or of MXNet, or a function.
     finish_lr : float
         Rate at the end, at least 0.
-    start_idx : int
-        Last iteration before the cool-down, at least 0.
-    length : int
-        Length of the cool-down, in iterations, at least 1.
+    start_idx : float
+        Last iteration before the cool-down, at least 0; fractions are taken.
+    length : float
+        Length of the cool-down, in iterations, at least 0; with 0 the rate jumps to `finish_lr`.
+        Fractions are taken.
 
     Raises
     ------
@@ -233,12 +239,24 @@ class LinearCoolDown(Modifier):
     [1.0, 1.0, 0.5, 0.0, 0.0]
     """
 
-    def __init__(self, schedule: LRCallable, finish_lr: float, start_idx: int, length: int) -> None:
+    def __init__(
+        self, schedule: LRCallable, finish_lr: float, start_idx: float, length: float
+    ) -> None:
         super().__init__(schedule)
         name = type(self).__name__
         self.finish_lr = _check.rate(name, "finish_lr", finish_lr)
-        self.start_idx = _check.integer(name, "start_idx", start_idx, 0)
-        self.length = _check.integer(name, "length", length, 1)
+        self.start_idx = _check.iterations(name, "start_idx", start_idx, 0)
+        self.length = _check.iterations(name, "length", length, 0)
+
+    @property
+    def start_lr(self) -> float:
+        """Rate at which the cool-down begins: the inner schedule's at `start_idx`, now."""
+        return self._inner(self.start_idx)
+
+    @property
+    def finish_idx(self) -> float:
+        """Iteration at which the cool-down ends: ``start_idx + length``."""
+        return self.start_idx + self.length
 
     def _rate(self, n: float) -> float:
         late = n - self.start_idx
@@ -256,7 +274,7 @@ class LinearCoolDown(Modifier):
         return arrays.join(late, self.length, "left", self._descent, arrays.flat(self.finish_lr))
 
     def _descent(self, late: Any) -> Any:
-        start_lr = self._inner(self.start_idx)
+        start_lr = self.start_lr
         return start_lr + (self.finish_lr - start_lr) * late / self.length
 
 
@@ -273,8 +291,8 @@ class SequentialSchedule(Compound):
     ----------
     first, second : callable
         From an iteration to a rate: any schedule of this package or of MXNet, or a function.
-    after : int
-        Last iteration of `first`, at least 0.
+    after : float
+        Last iteration of `first`, at least 0; fractions are taken.
 
     Raises
     ------
@@ -289,11 +307,11 @@ class SequentialSchedule(Compound):
 
     _derived = ("_rate_of_first", "_rate_of_second")
 
-    def __init__(self, first: LRCallable, second: LRCallable, after: int) -> None:
+    def __init__(self, first: LRCallable, second: LRCallable, after: float) -> None:
         name = type(self).__name__
         self.first = foreign.check_schedule(name, first, "first")
         self.second = foreign.check_schedule(name, second, "second")
-        self.after = _check.integer(name, "after", after, 0)
+        self.after = _check.iterations(name, "after", after, 0)
         self._derive()
 
     def _derive(self) -> None:
@@ -413,8 +431,8 @@ class EpochSchedule(Modifier):
     ----------
     schedule : callable
         From a number of epochs to a rate: any schedule of this package or of MXNet, or a function.
-    iterations_per_epoch : int
-        At least 1; the length of your DataLoader.
+    iterations_per_epoch : float
+        At least 1; the length of your DataLoader. Fractions are taken.
 
     Raises
     ------
@@ -427,9 +445,9 @@ class EpochSchedule(Modifier):
     [1.0, 1.0, 0.5, 0.5, 0.25]
     """
 
-    def __init__(self, schedule: LRCallable, iterations_per_epoch: int) -> None:
+    def __init__(self, schedule: LRCallable, iterations_per_epoch: float) -> None:
         super().__init__(schedule)
-        self.iterations_per_epoch = _check.integer(
+        self.iterations_per_epoch = _check.iterations(
             type(self).__name__, "iterations_per_epoch", iterations_per_epoch, 1
         )
 

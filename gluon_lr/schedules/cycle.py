@@ -1,6 +1,7 @@
 """Schedules that state their own bounds: a constant, one cycle up and down, cycles repeated."""
 
 import bisect
+import copy
 import functools
 import math
 from typing import Any, Callable, Dict, List, Optional, Tuple
@@ -24,8 +25,8 @@ __all__ = [
 
 
 _LONGEST = 2**62
-_Table = Tuple[List[int], List[int], float]
-_Cycle = Tuple[int, int, Callable[[float], float], float]
+_Table = Tuple[List[float], List[float], float]
+_Cycle = Tuple[float, float, Callable[[float], float], float]
 
 
 class ConstantSchedule(BoundedSchedule):
@@ -65,17 +66,15 @@ class ConstantSchedule(BoundedSchedule):
 class _SingleCycle(BoundedSchedule):
     """One cycle of `cycle_length` iterations between `min_lr` and `max_lr`, then flat."""
 
-    def __init__(self, min_lr: float, max_lr: float, cycle_length: int) -> None:
+    def __init__(self, min_lr: float, max_lr: float, cycle_length: float) -> None:
         super().__init__()
         name = type(self).__name__
+        self.min_lr = _check.rate(name, "min_lr", min_lr)
         self.max_lr = _check.rate(name, "max_lr", max_lr)
-        self.min_lr = _check.real(
-            name, "min_lr", min_lr, minimum=0, maximum=self.max_lr, remedy="`max_lr` is the peak."
-        )
-        self.cycle_length = _check.integer(name, "cycle_length", cycle_length, 1)
+        self.cycle_length = _check.iterations(name, "cycle_length", cycle_length, 1)
 
     def _peak(self) -> float:
-        return self.max_lr
+        return max(self.min_lr, self.max_lr)
 
     def _rate(self, n: float) -> float:
         if n > self.cycle_length:
@@ -111,11 +110,12 @@ class TriangularSchedule(_SingleCycle):
     Parameters
     ----------
     min_lr : float
-        Rate at both ends, from 0 to `max_lr`.
+        Rate at both ends, at least 0.
     max_lr : float
-        Rate at the peak.
-    cycle_length : int
-        Length of the climb and the descent together, in iterations, at least 1.
+        Rate at the peak, at least 0; below `min_lr` the peak is a valley.
+    cycle_length : float
+        Length of the climb and the descent together, in iterations, at least 1; fractions are
+        taken.
     inc_fraction : float
         Share of the cycle that climbs, from 0 to 1.
 
@@ -130,7 +130,7 @@ class TriangularSchedule(_SingleCycle):
     """
 
     def __init__(
-        self, min_lr: float, max_lr: float, cycle_length: int, inc_fraction: float = 0.5
+        self, min_lr: float, max_lr: float, cycle_length: float, inc_fraction: float = 0.5
     ) -> None:
         super().__init__(min_lr, max_lr, cycle_length)
         self.inc_fraction = _check.real(
@@ -165,11 +165,11 @@ class CosineAnnealingSchedule(HalfCosine, _SingleCycle):
     Parameters
     ----------
     min_lr : float
-        Rate at the end, from 0 to `max_lr`.
+        Rate at the end, at least 0.
     max_lr : float
-        Rate before the first iteration.
-    cycle_length : int
-        Length of the descent, in iterations, at least 1.
+        Rate before the first iteration, at least 0; below `min_lr` the descent is a climb.
+    cycle_length : float
+        Length of the descent, in iterations, at least 1; fractions are taken.
 
     Raises
     ------
@@ -185,8 +185,8 @@ class CosineAnnealingSchedule(HalfCosine, _SingleCycle):
 class OneCycleSchedule(BoundedSchedule):
     """The 1-cycle policy: up from `start_lr` to `max_lr`, back, and an optional cool-down.
 
-    A :class:`TriangularSchedule` over `cycle_length`, followed, where `cooldown_length` is
-    above 0, by a :class:`LinearCoolDown` to `finish_lr`.
+    A :class:`TriangularSchedule` over `cycle_length`, followed by a :class:`LinearCoolDown` to
+    `finish_lr`; where `cooldown_length` is 0, the rate stays at `start_lr`.
 
     Smith and Topin, "Super-Convergence: Very Fast Training of Neural Networks Using Large
     Learning Rates", 2017, https://arxiv.org/abs/1708.07120.
@@ -194,13 +194,15 @@ class OneCycleSchedule(BoundedSchedule):
     Parameters
     ----------
     start_lr : float
-        Rate at both ends of the cycle, from 0 to `max_lr`.
+        Rate at both ends of the cycle, at least 0.
     max_lr : float
-        Rate in the middle of the cycle.
-    cycle_length : int
-        Length of the climb and the descent together, in iterations, at least 1.
-    cooldown_length : int
-        Length of the cool-down after the cycle, in iterations; 0 for none.
+        Rate in the middle of the cycle, at least 0; below `start_lr` the peak is a valley.
+    cycle_length : float
+        Length of the climb and the descent together, in iterations, at least 1; fractions are
+        taken.
+    cooldown_length : float
+        Length of the cool-down after the cycle, in iterations, at least 0; 0 for none, and
+        fractions are taken.
     finish_lr : float, optional
         Rate at the end of the cool-down, at least 0; given with a `cooldown_length`, and not
         without one.
@@ -222,23 +224,16 @@ class OneCycleSchedule(BoundedSchedule):
         self,
         start_lr: float,
         max_lr: float,
-        cycle_length: int,
-        cooldown_length: int = 0,
+        cycle_length: float,
+        cooldown_length: float = 0,
         finish_lr: Optional[float] = None,
     ) -> None:
         super().__init__()
         name = type(self).__name__
+        self.start_lr = _check.rate(name, "start_lr", start_lr)
         self.max_lr = _check.rate(name, "max_lr", max_lr)
-        self.start_lr = _check.real(
-            name,
-            "start_lr",
-            start_lr,
-            minimum=0,
-            maximum=self.max_lr,
-            remedy="`max_lr` is the peak.",
-        )
-        self.cycle_length = _check.integer(name, "cycle_length", cycle_length, 1)
-        self.cooldown_length = _check.integer(name, "cooldown_length", cooldown_length, 0)
+        self.cycle_length = _check.iterations(name, "cycle_length", cycle_length, 1)
+        self.cooldown_length = _check.iterations(name, "cooldown_length", cooldown_length, 0)
         self.finish_lr = None if finish_lr is None else _check.rate(name, "finish_lr", finish_lr)
         if self.cooldown_length > 0 and self.finish_lr is None:
             raise ValueError(
@@ -255,7 +250,7 @@ class OneCycleSchedule(BoundedSchedule):
                 _check.message(
                     name,
                     "cooldown_length",
-                    "at least 1 when finish_lr is given",
+                    "above 0 when finish_lr is given",
                     cooldown_length,
                     "Say how many iterations the cool-down takes.",
                 )
@@ -263,14 +258,17 @@ class OneCycleSchedule(BoundedSchedule):
         self._derive()
 
     def _derive(self) -> None:
-        self._curve: Schedule = TriangularSchedule(self.start_lr, self.max_lr, self.cycle_length)
-        if self.finish_lr is not None:
-            self._curve = LinearCoolDown(
-                self._curve, self.finish_lr, self.cycle_length, self.cooldown_length
-            )
+        triangle = TriangularSchedule(self.start_lr, self.max_lr, self.cycle_length)
+        finish_lr = self.start_lr if self.finish_lr is None else self.finish_lr
+        self._curve = LinearCoolDown(triangle, finish_lr, self.cycle_length, self.cooldown_length)
+
+    @property
+    def schedule(self) -> LinearCoolDown:
+        """A copy of the schedule this one is made of; assign the arguments here instead."""
+        return copy.copy(self._curve)
 
     def _peak(self) -> float:
-        return self.max_lr
+        return max(self.start_lr, self.max_lr)
 
     def _rate(self, n: float) -> float:
         return self._curve._rate(n)
@@ -297,8 +295,9 @@ class CyclicalSchedule(BoundedSchedule):
     ----------
     schedule_class : callable
         A schedule's class, called with `cycle_length` and `kwargs` for each cycle.
-    cycle_length : int
-        Length of the first cycle, in iterations, at least 1.
+    cycle_length : float
+        Length of the first cycle, in iterations, at least 1; fractions are taken, and the cycles
+        after it are whole.
     cycle_length_decay : float
         Factor on the length from one cycle to the next, above 0; 2 doubles it.
     cycle_magnitude_decay : float
@@ -323,7 +322,7 @@ class CyclicalSchedule(BoundedSchedule):
     def __init__(
         self,
         schedule_class: Callable[..., LRCallable],
-        cycle_length: int,
+        cycle_length: float,
         cycle_length_decay: float = 1,
         cycle_magnitude_decay: float = 1,
         **kwargs: Any,
@@ -335,7 +334,7 @@ class CyclicalSchedule(BoundedSchedule):
             raise TypeError(_check.message(name, "schedule_class", constraint, schedule_class))
         _check.is_callable(name, "schedule_class", schedule_class, "a schedule's class")
         self.schedule_class = schedule_class
-        self.cycle_length = _check.integer(name, "cycle_length", cycle_length, 1)
+        self.cycle_length = _check.iterations(name, "cycle_length", cycle_length, 1)
         self.cycle_length_decay = _check.real(
             name, "cycle_length_decay", cycle_length_decay, above=0
         )
@@ -348,10 +347,49 @@ class CyclicalSchedule(BoundedSchedule):
         }
         self._derive()
 
+    @property
+    def length(self) -> float:
+        """The tutorials' name of `cycle_length`."""
+        return self.cycle_length
+
+    @length.setter
+    def length(self, value: float) -> None:
+        self.cycle_length = value
+
+    @property
+    def length_decay(self) -> float:
+        """The tutorials' name of `cycle_length_decay`."""
+        return self.cycle_length_decay
+
+    @length_decay.setter
+    def length_decay(self, value: float) -> None:
+        self.cycle_length_decay = value
+
+    @property
+    def magnitude_decay(self) -> float:
+        """The tutorials' name of `cycle_magnitude_decay`."""
+        return self.cycle_magnitude_decay
+
+    @magnitude_decay.setter
+    def magnitude_decay(self, value: float) -> None:
+        self.cycle_magnitude_decay = value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "kwargs" and hasattr(self, name):
+            self._become({**super()._given(), **value})
+        else:
+            super().__setattr__(name, value)
+
+    def _has_argument(self, name: str) -> bool:
+        return super()._has_argument(name) or name in vars(self).get("kwargs", {})
+
+    def _given(self) -> Dict[str, Any]:
+        return {**super()._given(), **self.kwargs}
+
     def _derive(self) -> None:
         # of the cycles so far: their first iterations, their lengths, and the end of the last
         self._table: _Table = [0], [self.cycle_length], self.cycle_length
-        self._cycles: Dict[int, LRCallable] = {}
+        self._cycles: Dict[float, LRCallable] = {}
         self._current = self._cycle_at(0)
 
     def _cycle_at(self, n: float) -> _Cycle:
@@ -364,7 +402,7 @@ class CyclicalSchedule(BoundedSchedule):
         factor = self.cycle_magnitude_decay ** (index + repeats)
         return start, start + length, foreign.asked(self._cycle(length)), factor
 
-    def _cycle(self, length: int) -> LRCallable:
+    def _cycle(self, length: float) -> LRCallable:
         if length not in self._cycles:
             cycle = self.schedule_class(cycle_length=length, **self.kwargs)
             foreign.check_schedule(type(self).__name__, cycle, "schedule_class")
@@ -382,7 +420,7 @@ class CyclicalSchedule(BoundedSchedule):
             if following == lengths[-1]:
                 end = math.inf
             else:
-                starts.append(int(end))
+                starts.append(end)
                 lengths.append(following)
                 end += following
         table = self._table = starts, lengths, end
@@ -409,7 +447,7 @@ class CyclicalSchedule(BoundedSchedule):
                 lrs.append(self._rates_from(index, starts[index], lengths[index], part))
         return np.concatenate(lrs)
 
-    def _rates_from(self, index: int, start: int, length: int, n: np.ndarray) -> np.ndarray:
+    def _rates_from(self, index: int, start: float, length: float, n: np.ndarray) -> np.ndarray:
         """Return the rates of cycle number `index` and of its repeats, which begin at `start`."""
         repeats, offset = np.divmod(n - start, length)
         cycle = functools.partial(foreign.rates, self._cycle(length))

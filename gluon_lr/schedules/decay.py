@@ -39,8 +39,8 @@ class DecaySchedule(Schedule):
     base_lr : float
         Rate the decay starts from, at least 0. Assigning it later moves the whole curve, the
         warm-up's end included; `mx.optimizer.Optimizer` does so with its `learning_rate`.
-    warmup_steps : int
-        Length of the warm-up, in iterations, at least 0.
+    warmup_steps : float
+        Length of the warm-up, in iterations, at least 0; fractions are taken.
     warmup_begin_lr : float
         Rate at the start of the warm-up, from 0 to `base_lr`.
     warmup_mode : {'linear', 'constant'}
@@ -53,11 +53,11 @@ class DecaySchedule(Schedule):
     """
 
     def __init__(
-        self, base_lr: float, warmup_steps: int, warmup_begin_lr: float, warmup_mode: str
+        self, base_lr: float, warmup_steps: float, warmup_begin_lr: float, warmup_mode: str
     ) -> None:
         super().__init__(base_lr)
         name = type(self).__name__
-        self.warmup_steps = _check.integer(name, "warmup_steps", warmup_steps, 0)
+        self.warmup_steps = _check.iterations(name, "warmup_steps", warmup_steps, 0)
         self.warmup_begin_lr = _check.real(
             name,
             "warmup_begin_lr",
@@ -115,7 +115,7 @@ class GeometricDecaySchedule(DecaySchedule):
         factor: float,
         stop_factor_lr: float,
         base_lr: float,
-        warmup_steps: int,
+        warmup_steps: float,
         warmup_begin_lr: float,
         warmup_mode: str,
     ) -> None:
@@ -158,7 +158,7 @@ class SteppedDecaySchedule(GeometricDecaySchedule):
 
     _base_lr_moved = _derive
 
-    def __call__(self, num_update: int) -> float:
+    def __call__(self, num_update: float) -> float:
         """Return the learning rate of update `num_update` (iterations, from 1)."""
         if type(num_update) is int:
             stretch = self._stretch
@@ -175,7 +175,7 @@ class SteppedDecaySchedule(GeometricDecaySchedule):
         # in its place before base_lr is read: an assignment from now on takes it out again
         stretch = self._stretch = _Stretch()
         times, low, high = self._locate(n)
-        stretch.low, stretch.lr = max(low, self.warmup_steps - 1), self._after(times)
+        stretch.low, stretch.lr = max(low, math.ceil(self.warmup_steps) - 1), self._after(times)
         stretch.high = high
         return stretch.lr
 
@@ -206,8 +206,8 @@ class FactorScheduler(SteppedDecaySchedule):
 
     Parameters
     ----------
-    step : int
-        Iterations between two changes, at least 1.
+    step : float
+        Iterations between two changes, at least 1; fractions are taken.
     factor : float
         From 0 to 1.
     stop_factor_lr : float
@@ -227,21 +227,26 @@ class FactorScheduler(SteppedDecaySchedule):
 
     def __init__(
         self,
-        step: int,
+        step: float,
         factor: float = 1,
         stop_factor_lr: float = 1e-8,
         base_lr: float = 0.01,
-        warmup_steps: int = 0,
+        warmup_steps: float = 0,
         warmup_begin_lr: float = 0,
         warmup_mode: str = "linear",
     ) -> None:
         super().__init__(
             factor, stop_factor_lr, base_lr, warmup_steps, warmup_begin_lr, warmup_mode
         )
-        self.step = _check.integer(type(self).__name__, "step", step, 1)
+        self.step = _check.iterations(type(self).__name__, "step", step, 1)
 
     def _locate(self, n: float) -> Tuple[float, float, float]:
         times = -(-n // self.step) - 1 if n > self.step else 0
+        # a product of fractions is rounded, to either side
+        if times > 0 and n <= times * self.step:
+            times -= 1
+        elif n > (times + 1) * self.step:
+            times += 1
         return times, times * self.step, (times + 1) * self.step
 
     def _steps(self, first: int, last: int) -> Any:
@@ -257,8 +262,9 @@ class MultiFactorScheduler(SteppedDecaySchedule):
 
     Parameters
     ----------
-    step : sequence of int
-        Iterations after which the rate changes: rising, each at least 1, not empty.
+    step : sequence of float
+        Iterations after which the rate changes: rising, each at least 1, not empty; a list, a
+        tuple or an array, and fractions are taken.
     factor : float
         From 0 to 1.
     base_lr, warmup_steps, warmup_begin_lr, warmup_mode
@@ -276,21 +282,22 @@ class MultiFactorScheduler(SteppedDecaySchedule):
 
     def __init__(
         self,
-        step: Sequence[int],
+        step: Sequence[float],
         factor: float = 1,
         base_lr: float = 0.01,
-        warmup_steps: int = 0,
+        warmup_steps: float = 0,
         warmup_begin_lr: float = 0,
         warmup_mode: str = "linear",
     ) -> None:
         super().__init__(factor, 0, base_lr, warmup_steps, warmup_begin_lr, warmup_mode)
         name = type(self).__name__
         constraint = "a rising, non-empty list of iterations"
-        if not isinstance(step, (list, tuple)):
+        if not isinstance(step, (list, tuple)) and getattr(step, "ndim", 0) != 1:
             raise TypeError(_check.message(name, "step", constraint, step))
-        self.step = [_check.integer(name, "step", one, 1) for one in step]
-        if not self.step or any(b <= a for a, b in zip(self.step, self.step[1:])):
+        steps = [_check.iterations(name, "step", one, 1) for one in step]
+        if not steps or any(b <= a for a, b in zip(steps, steps[1:])):
             raise ValueError(_check.message(name, "step", constraint, step))
+        self.step = steps
 
     def _locate(self, n: float) -> Tuple[float, float, float]:
         times = bisect.bisect_left(self.step, n)
@@ -317,22 +324,20 @@ class FiniteDecaySchedule(DecaySchedule):
 
     def __init__(
         self,
-        max_update: int,
+        max_update: float,
         base_lr: float = 0.01,
         final_lr: float = 0,
-        warmup_steps: int = 0,
+        warmup_steps: float = 0,
         warmup_begin_lr: float = 0,
         warmup_mode: str = "linear",
     ) -> None:
         super().__init__(base_lr, warmup_steps, warmup_begin_lr, warmup_mode)
         name = type(self).__name__
-        self.max_update = _check.integer(
-            name,
-            "max_update",
-            max_update,
-            self.warmup_steps + 1,
-            remedy="It counts from the first iteration and includes the warm-up.",
-        )
+        self.max_update = _check.iterations(name, "max_update", max_update, 1)
+        if self.max_update <= self.warmup_steps:
+            constraint = f"above warmup_steps, {self.warmup_steps}"
+            remedy = "It counts from the first iteration and includes the warm-up."
+            raise ValueError(_check.message(name, "max_update", constraint, max_update, remedy))
         self.final_lr = _check.rate(name, "final_lr", final_lr)
         self._derive()
 
@@ -340,7 +345,7 @@ class FiniteDecaySchedule(DecaySchedule):
         self._length = self.max_update - self.warmup_steps
         self._end = self.max_update
 
-    def __call__(self, num_update: int) -> float:
+    def __call__(self, num_update: float) -> float:
         """Return the learning rate of update `num_update` (iterations, from 1)."""
         if type(num_update) is int:
             if num_update >= self._end:
@@ -379,8 +384,9 @@ class PolyScheduler(FiniteDecaySchedule):
 
     Parameters
     ----------
-    max_update : int
-        Iteration at which the decay ends, warm-up included; above `warmup_steps`.
+    max_update : float
+        Iteration at which the decay ends, warm-up included; at least 1, and above
+        `warmup_steps`; fractions are taken.
     pwr : float
         Power of the decay, at least 0.
     final_lr : float
@@ -400,11 +406,11 @@ class PolyScheduler(FiniteDecaySchedule):
 
     def __init__(
         self,
-        max_update: int,
+        max_update: float,
         base_lr: float = 0.01,
         pwr: float = 2,
         final_lr: float = 0,
-        warmup_steps: int = 0,
+        warmup_steps: float = 0,
         warmup_begin_lr: float = 0,
         warmup_mode: str = "linear",
     ) -> None:
@@ -432,8 +438,9 @@ class CosineScheduler(HalfCosine, FiniteDecaySchedule):
 
     Parameters
     ----------
-    max_update : int
-        Iteration at which the decay ends, warm-up included; above `warmup_steps`.
+    max_update : float
+        Iteration at which the decay ends, warm-up included; at least 1, and above
+        `warmup_steps`; fractions are taken.
     final_lr : float
         Rate the decay arrives at, at least 0.
     base_lr, warmup_steps, warmup_begin_lr, warmup_mode
@@ -460,8 +467,8 @@ class ExponentialScheduler(GeometricDecaySchedule):
 
     Parameters
     ----------
-    step : int
-        Iterations in which the rate is multiplied by `factor`, at least 1.
+    step : float
+        Iterations in which the rate is multiplied by `factor`, at least 1; fractions are taken.
     factor : float
         From 0 to 1.
     stop_factor_lr : float
@@ -481,18 +488,18 @@ class ExponentialScheduler(GeometricDecaySchedule):
 
     def __init__(
         self,
-        step: int,
+        step: float,
         factor: float,
         stop_factor_lr: float = 1e-8,
         base_lr: float = 0.01,
-        warmup_steps: int = 0,
+        warmup_steps: float = 0,
         warmup_begin_lr: float = 0,
         warmup_mode: str = "linear",
     ) -> None:
         super().__init__(
             factor, stop_factor_lr, base_lr, warmup_steps, warmup_begin_lr, warmup_mode
         )
-        self.step = _check.integer(type(self).__name__, "step", step, 1)
+        self.step = _check.iterations(type(self).__name__, "step", step, 1)
 
     def _decayed(self, n: float) -> float:
         return self._after(self._times(n))
@@ -517,8 +524,9 @@ class InverseSqrtScheduler(DecaySchedule):
 
     Parameters
     ----------
-    warmup_steps : int
+    warmup_steps : float
         Length of the warm-up, in iterations, at least 1; it sets the pace of the decay too.
+        Fractions are taken.
     base_lr, warmup_begin_lr, warmup_mode
         The start of the decay and the warm-up to it, as in :class:`DecaySchedule`.
 
@@ -534,12 +542,12 @@ class InverseSqrtScheduler(DecaySchedule):
 
     def __init__(
         self,
-        warmup_steps: int,
+        warmup_steps: float,
         base_lr: float = 0.01,
         warmup_begin_lr: float = 0,
         warmup_mode: str = "linear",
     ) -> None:
-        _check.integer(type(self).__name__, "warmup_steps", warmup_steps, 1)
+        _check.iterations(type(self).__name__, "warmup_steps", warmup_steps, 1)
         super().__init__(base_lr, warmup_steps, warmup_begin_lr, warmup_mode)
 
     def _decayed(self, n: Any) -> Any:

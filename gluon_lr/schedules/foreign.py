@@ -91,8 +91,8 @@ def set_base_lr(schedule: LRCallable, value: float) -> bool:
 def _equivalent(schedule: Any) -> DecaySchedule:
     """Return the schedule of ours that equals MXNet's own `schedule` at its first call."""
     equivalent = _EQUIVALENTS[type(schedule)](schedule)
-    for name in ("warmup_steps", "warmup_begin_lr", "warmup_mode"):
-        setattr(equivalent, name, getattr(schedule, name))
+    names = ("warmup_steps", "warmup_begin_lr", "warmup_mode")
+    equivalent.__dict__.update((name, getattr(schedule, name)) for name in names)
     equivalent._derive()
     return equivalent
 

@@ -31,11 +31,7 @@ class _State(NamedTuple):
 
 
 def _number(owner: str, metric: Any) -> float:
-    single = getattr(metric, "size", 1) == 1
-    if single and hasattr(metric, "asnumpy"):  # MXNet's arrays
-        metric = metric.asnumpy()
-    if single and isinstance(metric, np.ndarray):
-        metric = metric.item()
+    metric = _check.single(metric)
     if isinstance(metric, bool) or not isinstance(metric, Real):
         raise TypeError(_check.message(owner, "metric", "a number", metric))
     return float(metric)
@@ -120,6 +116,11 @@ class PlateauScheduler(GeometricDecaySchedule):
         `reductions` those of the rate.
         """
         return None if self._state is None else self._state._asdict()
+
+    @property
+    def lr(self) -> float:
+        """Rate after the warm-up, now: what the observations have brought it to."""
+        return self._decayed(0)
 
     def observe(self, metric: float) -> None:
         """Take note of a metric: a number, or an array of one.

@@ -16,6 +16,7 @@ def plot_schedule(
     schedules: Union[LRCallable, Sequence[LRCallable], Mapping[str, LRCallable]],
     iterations: int = 1500,
     ax: "Optional[Axes]" = None,
+    show: bool = False,
 ) -> "Axes":
     """Draw the rates of one or many schedules at iterations 1 to `iterations`.
 
@@ -30,6 +31,8 @@ def plot_schedule(
         The last iteration drawn, at least 1.
     ax : matplotlib Axes, optional
         Where to draw; a new figure's by default.
+    show : bool
+        Whether to show the picture, in a script too.
 
     Returns
     -------
@@ -53,4 +56,4 @@ def plot_schedule(
     for _, schedule in named:
         foreign.check_schedule(owner, schedule, "schedules")
     rates = [(name, foreign.rates(schedule, count)) for name, schedule in named]
-    return plotting.plot_rates(rates, ax)
+    return plotting.shown(plotting.plot_rates(rates, ax), show)

@@ -174,8 +174,8 @@ def test_an_exponential_passes_through_the_steps_of_a_factor():
 def test_a_stretch_at_hand_gives_no_answer_to_what_is_no_count():
     schedule = FactorScheduler(10, 0.5, base_lr=1)
     assert schedule(15) == 0.5
-    for wrong in (15.0, 15.5, True, "15", None):
-        with pytest.raises(TypeError, match="`num_update` must be an integer"):
+    for wrong in (True, "15", None, [15]):
+        with pytest.raises(TypeError, match="`num_update` must be a finite number"):
             schedule(wrong)
 
 
@@ -238,13 +238,13 @@ def test_the_warm_up_climbs_to_an_assigned_base_lr():
         (
             lambda: FactorScheduler(0),
             ValueError,
-            "FactorScheduler: `step` must be an integer of at least 1, got 0.",
+            "FactorScheduler: `step` must be a finite number of at least 1, got 0.",
         ),
-        (lambda: FactorScheduler(True), TypeError, "`step` must be an integer"),
+        (lambda: FactorScheduler(True), TypeError, "`step` must be a finite number"),
         (lambda: FactorScheduler(10, 1.5), ValueError, "`factor` must be a finite number from 0"),
         (lambda: FactorScheduler(10, base_lr=float("nan")), ValueError, "`base_lr`"),
         (lambda: FactorScheduler(10, base_lr="1"), TypeError, "`base_lr`"),
-        (lambda: FactorScheduler(10, warmup_steps=2.5), TypeError, "`warmup_steps`"),
+        (lambda: FactorScheduler(10, warmup_steps="2"), TypeError, "`warmup_steps`"),
         (lambda: FactorScheduler(10, warmup_steps=-1), ValueError, "`warmup_steps`"),
         (lambda: FactorScheduler(10, warmup_begin_lr=1), ValueError, "raise that one"),
         (lambda: FactorScheduler(10, warmup_mode="cubic"), ValueError, "'linear', 'constant'"),
@@ -252,15 +252,15 @@ def test_the_warm_up_climbs_to_an_assigned_base_lr():
         (lambda: MultiFactorScheduler([5, 5]), ValueError, "rising"),
         (lambda: MultiFactorScheduler(5), TypeError, "got 5"),
         (lambda: MultiFactorScheduler([0, 5]), ValueError, "at least 1, got 0"),
-        (lambda: PolyScheduler(10, warmup_steps=10), ValueError, "`max_update` .* at least 11"),
+        (lambda: PolyScheduler(10, warmup_steps=10), ValueError, "`max_update` .* above warmup_"),
         (lambda: PolyScheduler(10, pwr=-1), ValueError, "`pwr`"),
         (lambda: CosineScheduler(0), ValueError, "`max_update`"),
-        (lambda: CosineScheduler(2**63), ValueError, "`max_update` must be an integer below 2.63"),
+        (lambda: CosineScheduler(2**63), ValueError, "`max_update` must be a number below 2.63"),
         (lambda: CosineScheduler(10, base_lr=10**400), ValueError, "`base_lr` must be a finite"),
         (lambda: ExponentialScheduler(0, 0.5), ValueError, "ExponentialScheduler: `step`"),
         (lambda: ExponentialScheduler(1, 2), ValueError, "ExponentialScheduler: `factor`"),
         (lambda: InverseSqrtScheduler(0), ValueError, "`warmup_steps` must be .* at least 1"),
-        (lambda: CosineScheduler(10.0), TypeError, "`max_update`"),
+        (lambda: CosineScheduler("10"), TypeError, "`max_update`"),
     ],
 )
 def test_bad_arguments_are_refused_at_construction(make, error, message):

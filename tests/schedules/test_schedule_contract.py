@@ -22,7 +22,7 @@ from gluon_lr import (
     Schedule,
     TriangularSchedule,
 )
-from gluon_lr._mxnet import mx
+from gluon_lr._mxnet import mx, nd
 from gluon_lr.schedules.text import NAMES
 
 
@@ -90,10 +90,18 @@ def test_values_take_what_numpy_takes(counts):
 
 @pytest.mark.parametrize(
     ("counts", "error"),
-    [([1.5], TypeError), ([True], TypeError), (["1"], TypeError), ([1, -1], ValueError)],
+    [
+        ([True], TypeError),
+        (["1"], TypeError),
+        ([1, -1], ValueError),
+        ([-0.5], ValueError),
+        ([1, math.nan], ValueError),
+        ([math.inf], ValueError),
+        ([2.0**63], ValueError),
+    ],
 )
-def test_values_want_whole_numbers_from_0(counts, error):
-    with pytest.raises(error, match="CosineScheduler: `iterations` must be an array of whole"):
+def test_values_want_finite_numbers_from_0(counts, error):
+    with pytest.raises(error, match="CosineScheduler: `iterations` must be an array of finite"):
         CosineScheduler(10).values(counts)
 
 
@@ -110,17 +118,49 @@ def test_schedules_differ_where_their_arguments_or_types_do():
 
 
 @pytest.mark.parametrize(
-    ("count", "error"), [(-1, ValueError), (1.5, TypeError), (True, TypeError), ("1", TypeError)]
+    ("count", "error"),
+    [
+        (-1, ValueError),
+        (-0.5, ValueError),
+        (math.nan, ValueError),
+        (math.inf, ValueError),
+        (True, TypeError),
+        (np.bool_(True), TypeError),
+        ("1", TypeError),
+        (np.arange(2), TypeError),
+        (nd.arange(2), TypeError),
+    ],
 )
-def test_a_count_is_a_whole_number_from_0(count, error):
-    with pytest.raises(
-        error, match="FactorScheduler: `num_update` must be an integer of at least 0"
-    ):
+def test_a_count_is_a_finite_number_from_0(count, error):
+    with pytest.raises(error, match=r"FactorScheduler: `num_update` must be .* number of at least"):
         FactorScheduler(10)(count)
 
 
-def test_a_count_may_be_numpys():
-    assert FactorScheduler(10, 0.5, base_lr=1)(np.int64(11)) == 0.5
+NUMBERS = [float, np.int64, np.uint8, np.float32, np.array, mx.np.array, lambda n: nd.array([n])]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+@settings(max_examples=15, deadline=None)
+@given(schedules(), st.integers(0, 255))
+def test_a_count_may_be_a_number_of_numpys_or_mxnets(number, schedule, count):
+    assert schedule(number(count)) == schedule(count)
+
+
+@settings(max_examples=100, deadline=None)
+@given(schedules(), st.lists(st.floats(0, 2000), min_size=1, max_size=20))
+def test_at_fractions_values_are_the_calls_too(schedule, counts):
+    rates = [schedule(n) for n in counts]
+    assert all(0 <= rate <= HIGHEST * (1 + 1e-12) for rate in rates)
+    np.testing.assert_allclose(schedule.values(counts), rates, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("whole", [np.array, mx.np.array, nd.array])
+def test_values_take_whole_numbers_as_floats_and_from_mxnet(whole):
+    schedule = CosineScheduler(1000, base_lr=1)
+    counts = [0.0, 250.0, 500.0, 1000.0]
+    np.testing.assert_array_equal(
+        schedule.values(whole(counts)), schedule.values([0, 250, 500, 1000])
+    )
 
 
 def test_a_schedule_of_ones_own_needs_only_its_rate():
