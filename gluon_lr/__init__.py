@@ -62,6 +62,7 @@ if HAS_GLUON:
         Trial,
         TuneResult,
     )
+    from .finder.suggest import minimum, slide, steep, valley
     from .hyper import HyperParameters, ParamScheduler, flat_cos, one_cycle, sgdr
     from .learner import (
         Callback,
@@ -155,12 +156,17 @@ __all__ = [
     "combined_cos",
     "flat_cos",
     "load_checkpoint",
+    "lr_find",
+    "minimum",
     "one_cycle",
     "plot_schedule",
     "preserved",
     "save_checkpoint",
     "schedule",
     "sgdr",
+    "slide",
+    "steep",
+    "valley",
 ]
 
 # A room imports from none above it. So names that users look for lower down are put there here.

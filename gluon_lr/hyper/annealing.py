@@ -108,7 +108,7 @@ class Annealer:
     __hash__ = None  # type: ignore[assignment]
 
 
-def annealer(curve: Callable[[Any, Any, Any], Any]) -> Type[Annealer]:
+def annealer(f: Callable[[Any, Any, Any], Any]) -> Type[Annealer]:
     """Make a function (start, end, pos) one of (start, end) that returns an :class:`Annealer`.
 
     >>> @annealer
@@ -118,8 +118,8 @@ def annealer(curve: Callable[[Any, Any, Any], Any]) -> Type[Annealer]:
     1.5
     """
     names = ("__module__", "__qualname__", "__doc__")
-    fields: Dict[str, Any] = {name: getattr(curve, name, None) for name in names}
-    return type(curve.__name__, (Annealer,), {**fields, "curve": staticmethod(curve)})
+    fields: Dict[str, Any] = {name: getattr(f, name, None) for name in names}
+    return type(f.__name__, (Annealer,), {**fields, "curve": staticmethod(f)})
 
 
 class SchedLin(Annealer):

@@ -72,7 +72,7 @@ class OptimizerOfLearner:
             for group in range(len(self._groups))
         ]
 
-    def set_hyper(self, name: str, value: Any) -> None:
+    def set_hyper(self, key: str, value: Any) -> None:
         """Set a hyper-parameter to a number, or to one a group, for the next updates.
 
         Raises
@@ -80,7 +80,7 @@ class OptimizerOfLearner:
         TypeError, ValueError
             As :class:`gluon_lr.HyperParameters`.
         """
-        self._hypers[name] = value
+        self._hypers[key] = value
 
     def clear_state(self) -> None:
         """Forget momentum, moments and counts of updates, as if no update had been made."""

@@ -17,6 +17,17 @@ if TYPE_CHECKING:
 
     from .compose import ClippedSchedule, EpochSchedule, ScaledSchedule, SequentialSchedule
 
+    class LRScheduler:
+        """What MXNet, which has no types, has for schedules."""
+
+        base_lr: float
+
+        def __call__(self, num_update: float) -> float:
+            """Return the rate of an update."""
+
+else:
+    LRScheduler = mx.lr_scheduler.LRScheduler
+
 
 _DEFAULT = 0.01  # of base_lr, as in MXNet
 _warned: "weakref.WeakSet[Any]" = weakref.WeakSet()  # optimizers
@@ -52,7 +63,7 @@ class _User:
     """Who assigns a `base_lr` that no optimizer does."""
 
 
-class Schedule(mx.lr_scheduler.LRScheduler):
+class Schedule(LRScheduler):
     """A learning rate as a pure function of the update count.
 
     Training's first update is number 1; ``schedule(0)`` is the rate before it. The same count

@@ -8,7 +8,9 @@ DECLINED = {
     "exp_range, a peak that shrinks at each iteration": (
         "the tutorial's cycles shrink from one cycle to the next"
     ),
-    "the product or the sum of two schedules": "issue 21 brings these",
+    "the product or the sum of two schedules": (
+        "a function that multiplies or adds two is a schedule, too, which all modifiers take"
+    ),
     "a cosine to a power (optax's exponent)": (
         "MXNet's cosine has none; a schedule of one's own needs only `_rate`"
     ),

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Mapping, NamedTuple
 
 import gluon_lr
+import gluon_lr.annealing
 from gluon_lr import finder
 from gluon_lr._mxnet import mx
 
@@ -118,11 +119,7 @@ FASTAI_2 = [
         },
     ),
     Name("learn.opt.clear_state()", "learner.fastai_names.OptimizerOfLearner.clear_state"),
-    Name(
-        "learn.opt.set_hyper(key, value)",
-        "learner.fastai_names.OptimizerOfLearner.set_hyper",
-        {"key": "`name` here; its place is the same"},
-    ),
+    Name("learn.opt.set_hyper(key, value)", "learner.fastai_names.OptimizerOfLearner.set_hyper"),
     Name(
         "Recorder",
         "Recorder",
@@ -147,7 +144,11 @@ FASTAI_1 = [
         {"name": "prints its `Min numerical gradient` as there"},
         "min_grad_lr",
     ),
-    Name("LRFinder.on_train_begin(pbar)", "LRFinder.before_fit", {"name": "fastai 2's event"}),
+    Name(
+        "LRFinder.on_train_begin(pbar)",
+        "LRFinder.before_fit",
+        {"pbar": "no bar is handed over", "name": "fastai 2's event"},
+    ),
     Name("LRFinder.on_batch_end()", "LRFinder.after_batch", {"name": "fastai 2's event"}),
     Name("LRFinder.on_epoch_end()", "LRFinder.before_validate", {"name": "fastai 2's event"}),
     Name("LRFinder.on_train_end()", "LRFinder.after_fit", {"name": "fastai 2's event"}),

@@ -241,7 +241,7 @@ def _(page):
 
 @block("finder", "Implementation, LRFinder")
 def _(page):
-    has_arguments(LRFinder, learner=REQUIRED)
+    has_arguments(LRFinder, learner=None)
     has_arguments(LRFinder.find, self=REQUIRED, lr_start=1e-6, lr_multiplier=1.1, smoothing=0.3)
 
 
