@@ -273,6 +273,8 @@ class IterationLearner:
                 if take_step:
                     self._step(lr)
                     has_stepped = True
+                elif lr is not None and self.trainer.optimizer.lr_scheduler is None:
+                    self.trainer.set_learning_rate(lr)
         except BaseException:
             if self._update is not before and are_added_up(self.trainer):  # they have this batch
                 self._move_on()
