@@ -29,7 +29,6 @@ from .stopping import (
     kept,
     read,
 )
-from .suggest import suggest
 from .tune import Tuning
 from .tune_result import TuneResult
 from .usual import LENGTH, passes_of, usual_rate
@@ -179,7 +178,7 @@ class LRFinder:
             held = None if validation is None else batches_of(validation)
             search = _Search(self.learner, criterion, diverged, held, seed, bar, length, skip)
             result = search.repeated(rates, repeats)
-            center = suggest(result.lrs, result.losses)[0] if refine else None
+            center = result._read()[0] if refine else None
             if center is not None:
                 result.refined = search.refined(center, rates, len(result), repeats)
             bar.total = bar.n
