@@ -45,7 +45,6 @@ from .stopping import (
     kept,
     read,
 )
-from .suggest import suggest
 from .tune import Tuning
 from .tune_result import TuneResult
 from .usual import LENGTH, passes_of, usual_rate
@@ -231,7 +230,7 @@ class LRFinder(SearchCallback):
                 self.learner, criterion, diverged, held, seed, bar, length, skip, by_group
             )
             result = search.repeated(rates, repeats)
-            center = suggest(result.lrs, result.losses)[0] if refine else None
+            center = result._read()[0] if refine else None
             if center is not None:
                 result.refined = search.refined(center, rates, len(result), repeats)
             bar.total = bar.n

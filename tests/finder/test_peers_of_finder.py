@@ -274,6 +274,11 @@ def test_a_bad_batch_ends_a_search_or_is_skipped():
     assert LRFinderResult.from_json(skipped.to_json()).suggestions == without.suggestions
 
 
+def test_a_search_that_skipped_refines_what_it_found():
+    result = find(with_a_bad_batch(), num_iter=120, not_finite="skip", refine=True)
+    assert np.isnan(result.refined.losses).any()
+
+
 @pytest.mark.parametrize(("losses", "count"), [([1.0], 9), ([np.nan] * 2, 2)])
 def test_two_losses_in_a_row_that_are_not_finite_end_it_all_the_same(losses, count):
     learner = Written([*losses, np.nan, 1.0, np.inf, 1.0, np.nan, 1.0, np.nan, np.inf, 1.0])

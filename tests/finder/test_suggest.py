@@ -271,6 +271,30 @@ def test_fastais_rules_are_exact(name, planned):
     }
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_fastais_rules_are_exact_on_600_random_curves(seed):
+    random = np.random.RandomState(seed)
+    for _ in range(100):
+        count = random.randint(40, 90)
+        steepest, blow_up = 10 ** random.uniform([-4, -2], [-1, 0.5])
+        part = np.sort(random.choice(170, count, replace=False))
+        losses = falling(
+            steepest, blow_up, noise=10 ** random.uniform(-3, 0), seed=random.randint(10**6)
+        )[part]
+        losses[random.randint(count)] *= random.choice([1, 1, 20, 300, np.nan])
+        smoothed = exponential_mean(losses).tolist()
+        window = slow_window(LRS[part], smoothed, count)
+        if len(window) < 20:
+            continue
+        assert fastai_suggestions(LRS[part], losses, count) == {
+            "minimum": slow_minimum(window),
+            "steep": slow_steep(window),
+            "valley": slow_valley(window),
+            "slide": slow_slide(window),
+            "min_grad": slow_min_grad(LRS[part], smoothed),
+        }
+
+
 def test_fastais_rules_on_values_worked_out_by_hand():
     lrs = np.array([1.0, 2, 4, 8, 16, 32])
     losses = np.array([5.0, 4, 6, 3, 2, 9])
