@@ -191,13 +191,14 @@ class Schedule(LRScheduler):
         return schedule
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name.startswith("_"):
+        is_new = name not in vars(self) and not hasattr(type(self), name)
+        if is_new or name.startswith("_"):
             object.__setattr__(self, name, value)
         elif name == "base_lr" and hasattr(self, name):
             before = self.base_lr
             object.__setattr__(self, name, value)
             self._note_assignment(before)
-        elif self._has_argument(name):
+        elif name in self._names() and all(hasattr(self, one) for one in self._names()):
             self._become({**self._given(), name: value})
         else:
             self._set_other(name, value)
@@ -206,22 +207,21 @@ class Schedule(LRScheduler):
         """Assign an attribute that is no argument, unless it follows from those."""
         of_class = getattr(type(self), name, None)
         if isinstance(of_class, property) and of_class.fset is None:
-            arguments = ", ".join(self._given())
+            arguments = ", ".join(self._names())
             raise AttributeError(
                 f"{type(self).__name__}: `{name}` must be read only, as it follows from the "
                 f"arguments, got {value!r}. Assign one of those: {arguments}."
             )
         object.__setattr__(self, name, value)
 
-    def _has_argument(self, name: str) -> bool:
-        """Say whether `name` is one of :meth:`_given`, and is there yet."""
+    def _names(self) -> Tuple[str, ...]:
+        """Return the names of the arguments that this package's constructor takes."""
         cls: Any = type(self)
-        return name in _constructor_of(cls)[1] and hasattr(self, name)
+        return _constructor_of(cls)[1]
 
     def _given(self) -> Dict[str, Any]:
         """Return the arguments of this package's constructor by name."""
-        cls: Any = type(self)
-        return {name: getattr(self, name) for name in _constructor_of(cls)[1]}
+        return {name: getattr(self, name) for name in self._names()}
 
     def _become(self, arguments: Dict[str, Any]) -> None:
         """Take over what this package's constructor, which checks them, makes of `arguments`."""

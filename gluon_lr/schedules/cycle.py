@@ -377,11 +377,10 @@ class CyclicalSchedule(BoundedSchedule):
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "kwargs" and hasattr(self, name):
             self._become({**super()._given(), **value})
+        elif name in vars(self).get("kwargs", {}):
+            self._become({**self._given(), name: value})
         else:
             super().__setattr__(name, value)
-
-    def _has_argument(self, name: str) -> bool:
-        return super()._has_argument(name) or name in vars(self).get("kwargs", {})
 
     def _given(self) -> Dict[str, Any]:
         return {**super()._given(), **self.kwargs}

@@ -167,6 +167,18 @@ def test_what_follows_from_the_arguments_follows_them():
     assert plateau.lr == plateau(9) == 0.5
 
 
+def test_a_class_of_ones_own_may_assign_before_the_constructor_of_ours():
+    class Early(PolyScheduler):
+        def __init__(self, max_update):
+            self.max_update, self.base_lr = 5, 3
+            super().__init__(max_update, base_lr=1, pwr=1)
+
+    schedule = Early(10)
+    assert schedule(5) == 0.5
+    schedule.max_update = 20
+    assert schedule(10) == 0.5
+
+
 def test_a_class_of_ones_own_over_ours_is_built_from_its_own_arguments():
     class InEpochs(CosineScheduler):
         def __init__(self, epochs):
