@@ -117,7 +117,7 @@ def tell(callback: Callback, event: str, learner: Any) -> None:
         callback.learn = before
 
 
-@functools.lru_cache(maxsize=None)
+@functools.lru_cache(maxsize=128)
 def _takes_learner(function: Callable[..., Any], is_bound: bool) -> bool:
     """Say whether a function takes an argument, beside that which a method is bound to."""
     kinds = [one.kind for one in inspect.signature(function).parameters.values()]

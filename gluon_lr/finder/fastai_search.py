@@ -13,6 +13,7 @@ from ..hyper.parameters import HyperParameters
 from .bounds import Bounds
 from .result import LRFinderResult, StopReason
 from .stopping import AboveBest, Criterion, SearchState
+from .usual import LENGTH, passes_of, usual_rate
 
 
 def fastai_stop(owner: str, stop_div: Union[bool, float]) -> Criterion:
@@ -79,10 +80,11 @@ class SearchCallback(Callback):
 
     def before_batch(self, learner: Any = None) -> None:
         """Give the trainer the rate of this batch."""
-        if self._hypers is not None:
-            position = len(self._state.losses) / self.num_it
-            rates = [curve(position) for curve in self._curves]
-            self._hypers["lr"] = rates if len(rates) > 1 else rates[0]
+        if self._hypers is None:
+            raise RuntimeError("LRFinder: no fit yet; call super().before_fit() in yours.")
+        position = len(self._state.losses) / self.num_it
+        rates = [curve(position) for curve in self._curves]
+        self._hypers["lr"] = rates if len(rates) > 1 else rates[0]
 
     def after_batch(self, learner: Any = None) -> None:
         """Note the rate and the loss of this batch, and end the fit where it is time."""
@@ -98,10 +100,17 @@ class SearchCallback(Callback):
     def after_fit(self, learner: Any = None) -> None:
         """Give the recorder what was found."""
         learner = learner or self.learn
-        state = self._state
-        reason = self._reason or StopReason.REACHED_END
-        self.result = LRFinderResult(state.lrs, state.losses, reason, self.num_it)
+        state, passes = self._state, passes_of(learner, LENGTH)
+        self.result = LRFinderResult(
+            state.lrs,
+            state.losses,
+            self._reason or StopReason.REACHED_END,
+            self.num_it,
+            passes=passes,
+            usual=usual_rate(learner.trainer.optimizer, LENGTH, passes),
+        )
         learner.recorder.search = self.result
+        self._hypers = None
 
     @property
     def _reason(self) -> Optional[StopReason]:

@@ -1,5 +1,7 @@
 """A curve of `gluon_lr.annealing` as a schedule."""
 
+import math
+
 from .. import _check
 from ..schedules.base import BoundedSchedule
 from .annealing import Curve, position_of
@@ -15,8 +17,8 @@ class AnnealedSchedule(BoundedSchedule):
     ----------
     curve : callable
         From a position, 0 to 1, to a rate.
-    length : int
-        Length of the curve, in iterations, at least 1.
+    length : float
+        Length of the curve, in iterations, at least 1; fractions are taken.
 
     Raises
     ------
@@ -29,15 +31,15 @@ class AnnealedSchedule(BoundedSchedule):
     [1.0, 1.0, 0.5, 0.0, 0.0]
     """
 
-    def __init__(self, curve: Curve, length: int) -> None:
+    def __init__(self, curve: Curve, length: float) -> None:
         super().__init__()
         name = type(self).__name__
         _check.is_function(name, "curve", curve, "callable with a position")
         self.curve = curve
-        self.length = _check.integer(name, "length", length, 1)
+        self.length = _check.iterations(name, "length", length, 1)
 
     def _rate(self, n: float) -> float:
         return float(self.curve(position_of(n, self.length)))
 
     def _peak(self) -> float:
-        return max(self._rate(n) for n in range(1, self.length + 2))
+        return max(self._rate(n) for n in range(1, math.ceil(self.length) + 2))

@@ -299,7 +299,7 @@ def combined_cos(pct: float, start: Any, middle: Any, end: Any) -> CombinedAnnea
     return combine_scheds([pct, 1 - pct], [SchedCos(start, middle), SchedCos(middle, end)])
 
 
-def position_of(n: float, length: int) -> float:
+def position_of(n: float, length: float) -> float:
     """Return where update `n`, from 1, of `length` is on its curves: ``(n - 1) / length``."""
     return min(max(n - 1, 0) / length, 1.0)
 

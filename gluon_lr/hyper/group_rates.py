@@ -1,17 +1,17 @@
 """A rate, and a weight decay, for each parameter group of an optimizer that has one for all."""
 
-from typing import Any, Dict, List, Sequence, Union
+from typing import Any, Dict, NamedTuple, Sequence, Union
 
 import numpy as np
 
 from .. import _check
 from .._mxnet import mx
-from .groups import Group
+from .._trainer import parameters_of
 
 Rate = Union[float, slice, Sequence[float]]
 
 _MULTIPLIERS = {"lr": "lr_mult", "wd": "wd_mult"}
-# where the optimizer keeps each parameter's share of the highest rate or decay, by name and index
+# where the optimizer keeps each parameter's share, by name and index
 _SHARES = "_gluon_lr_shares"
 
 
@@ -76,42 +76,61 @@ class GroupShares:
     ----------
     trainer : mx.gluon.Trainer
         Its optimizer may be exchanged, by ``load_states`` say.
-    groups : list of list of mx.gluon.Parameter
-        Its parameter groups.
     group_of : dict
         From a parameter's index to its group.
     """
 
     names = tuple(_MULTIPLIERS)
 
-    def __init__(
-        self, trainer: mx.gluon.Trainer, groups: List[Group], group_of: Dict[int, int]
-    ) -> None:
+    def __init__(self, trainer: mx.gluon.Trainer, group_of: Dict[int, int]) -> None:
         self._trainer = trainer
-        self._groups = groups
         self._group_of = group_of
-        self._own: Dict[str, List[List[float]]] = {}  # the multipliers before the first assignment
+        self._before: Dict[str, Dict[int, _Share]] = {}  # the first of this object's
 
     def of(self, name: str, index: int) -> float:
         """Return a parameter's share of the rate ('lr') or of the weight decay ('wd')."""
-        shares: Dict[int, float] = vars(self._trainer.optimizer).get(_SHARES, {}).get(name, {})
-        return shares.get(index, 1.0)
+        share = self._shares.get(name, {}).get(index)
+        return 1.0 if share is None else share.share
 
     def give(self, name: str, shares: Sequence[float]) -> None:
-        """Give each group its share."""
-        multiplier = _MULTIPLIERS[name]
-        own = self._own.setdefault(
-            name, [[getattr(one, multiplier) for one in group] for group in self._groups]
-        )
-        for group, own_of_group, share in zip(self._groups, own, shares):
-            for parameter, value in zip(group, own_of_group):
-                setattr(parameter, multiplier, value * share)
-        by_index = {index: shares[group] for index, group in self._group_of.items()}
-        vars(self._trainer.optimizer).setdefault(_SHARES, {})[name] = by_index
+        """Give each group its share, in place of what it has by now."""
+        before = self._shares.get(name, {})
+        self._before.setdefault(name, before)
+        parameters = parameters_of(self._trainer)
+        given = {}
+        for index, group in self._group_of.items():
+            own = getattr(parameters[index], _MULTIPLIERS[name])
+            given[index] = _Share(shares[group], before[index].own if index in before else own)
+        self._write(name, given)
 
     def put_back(self) -> None:
-        """Make the multipliers as they were before the first share."""
-        for name in self._own:
-            self.give(name, [1.0] * len(self._groups))
-        vars(self._trainer.optimizer).pop(_SHARES, None)
-        self._own.clear()
+        """Make the multipliers as they were before the first share of this object's."""
+        for name, before in self._before.items():
+            given = self._shares.get(name, {})
+            self._write(name, {index: _Share(1.0, one.own) for index, one in given.items()})
+            self._write(name, before)
+        self._before.clear()
+
+    @property
+    def _shares(self) -> Dict[str, Dict[int, "_Share"]]:
+        """The shares that the optimizer's parameters have, by name and index."""
+        shares: Dict[str, Dict[int, _Share]] = vars(self._trainer.optimizer).get(_SHARES, {})
+        return shares
+
+    def _write(self, name: str, given: Dict[int, "_Share"]) -> None:
+        parameters = parameters_of(self._trainer)
+        for index, one in given.items():
+            setattr(parameters[index], _MULTIPLIERS[name], one.own * one.share)
+        shares = {key: one for key, one in {**self._shares, name: given}.items() if one}
+        optimizer = self._trainer.optimizer
+        if shares:
+            setattr(optimizer, _SHARES, shares)
+        else:
+            vars(optimizer).pop(_SHARES, None)
+
+
+class _Share(NamedTuple):
+    """A parameter's share of the highest rate or decay, and its multiplier without that."""
+
+    share: float
+    own: float

@@ -76,7 +76,7 @@ class HyperParameters:
         number = {id(one): g for g, group in enumerate(self.groups) for one in group}
         self._group_of = {index: number[id(one)] for index, one in enumerate(parameters)}
         self._own: Dict[str, Any] = {}  # the optimizer's, before the first assignment
-        self._shares = GroupShares(trainer, self.groups, self._group_of)
+        self._shares = GroupShares(trainer, self._group_of)
         places = list(self._group_of.values())
         self._first = [places.index(group) for group in range(len(self.groups))]
 

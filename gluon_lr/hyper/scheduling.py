@@ -286,7 +286,9 @@ class ParamScheduler(Callback):
     @property
     def _of_trainer(self) -> HyperParameters:
         if self._hypers is None:
-            raise RuntimeError("ParamScheduler: no `trainer` yet; pass it.")
+            raise RuntimeError(
+                "ParamScheduler: no `trainer` yet; pass it, or call super().before_fit() in yours."
+            )
         return self._hypers
 
     def __repr__(self) -> str:

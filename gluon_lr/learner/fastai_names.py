@@ -127,7 +127,7 @@ class FastaiNames(IterationLearner):
     """
 
     groups: List[Group]
-    n_epoch = 0
+    n_epoch: int
     _fitting: Optional[Fitting]
 
     @property

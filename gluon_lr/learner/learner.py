@@ -234,6 +234,7 @@ class Learner(FastaiNames):
         self.momentum_correction = momentum_correction
         self.recorder = Recorder(self.trainer, self.groups)
         self.progress = True
+        self.n_epoch = 0
         self.in_trial = False
         self.tuned: Optional[TuneResult] = None
         self._iterations_per_epoch = iterations_per_epoch
@@ -529,6 +530,9 @@ class Learner(FastaiNames):
         if not self._fits:
             raise RuntimeError("Learner: no fit was interrupted, so there is none to resume.")
         callbacks, given = self._curves_among("resume", cbs)
+        if any(isinstance(one, LRFinder) for one in callbacks):
+            constraint = "callbacks of a fit, and no LRFinder, which makes a search of one"
+            raise ValueError(_check.message("resume", "cbs", constraint, cbs))
         scheds = [item for fit in self._fits for item in fit.scheds.items()]
         lost = dict.fromkeys(name for name, curves in scheds if curves is None)
         missing = [name for name in lost if name not in given]

@@ -207,6 +207,28 @@ def test_a_search_by_a_fit_leaves_no_trace(ctx, optimizer, before):
     assert_the_same(after_training(learner), without(before, **settings))
 
 
+def test_an_override_that_forgets_its_base_is_told():
+    class Forgets(LRFinder):
+        def before_fit(self):
+            self.mine = 1
+
+    class ForgetsToo(ParamScheduler):
+        def before_fit(self):
+            self.mine = 1
+
+    for cbs in (Forgets(), ForgetsToo(CURVES)):
+        with pytest.raises(RuntimeError, match=r"call super\(\)\.before_fit\(\) in yours"):
+            make_learner().fit(1, cbs=cbs)
+
+
+def test_no_fit_is_resumed_as_a_search():
+    learner = make_learner()
+    with pytest.raises(KeyboardInterrupt):
+        learner.fit(2, cbs=[Passing(CURVES), StopAfter(3)])
+    with pytest.raises(ValueError, match="and no LRFinder, which makes a search of one"):
+        learner.resume(cbs=LRFinder())
+
+
 @pytest.mark.parametrize("error", [KeyError, KeyboardInterrupt])
 @pytest.mark.parametrize("at", [1, 5])
 def test_nor_does_one_that_is_broken_off(error, at):
@@ -236,6 +258,8 @@ def test_it_finds_what_lr_find_finds():
     np.testing.assert_allclose(finder.result.lrs, result.lrs, rtol=1e-12)
     np.testing.assert_allclose(finder.result.losses, result.losses, rtol=1e-6)
     assert finder.result.reason == result.reason
+    assert finder.result.interval == pytest.approx(result.interval, rel=1e-3)
+    assert finder.result.usual == result.usual
     assert learner.recorder.search is finder.result
     assert learner.recorder.lrs.tolist() == [SchedExp(1e-5, 1)(i / 40) for i in range(40)]
     assert len(learner.recorder.values[0]) == 1  # nothing was validated

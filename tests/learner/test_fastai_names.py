@@ -149,6 +149,24 @@ def test_hyper_parameters_are_read_and_set():
     assert "SGD" in repr(learner.opt)
 
 
+def test_rates_by_group_are_set_in_place_of_each_other():
+    learner = make_learner()
+    own = [one.lr_mult for one in learner.trainer._params]
+    for rates in ([0.1, 0.2], [0.3, 0.0], [0.1, 0.4]):
+        learner.opt.set_hyper("lr", rates)
+        assert [one["lr"] for one in learner.opt.hypers] == pytest.approx(rates)
+        used = {round(one.lr_mult * learner.trainer.learning_rate, 9) for one in trained(learner)}
+        assert used == set(rates)
+    learner.fit(1, slice(0.01, 0.02))
+    assert [one["lr"] for one in learner.opt.hypers] == pytest.approx([0.1, 0.4])
+    learner.opt.set_hyper("lr", 0.5)
+    assert [one.lr_mult for one in learner.trainer._params] == own
+
+
+def trained(learner):
+    return [one for one in learner.trainer._params if one.grad_req != "null"]
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "nadam", "rmsprop"])
 @pytest.mark.parametrize("ctx", [ONE, TWO])
 @pytest.mark.parametrize("way", ["reset_opt", "clear_state"])

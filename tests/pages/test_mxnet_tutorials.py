@@ -222,6 +222,11 @@ def _(page):
     weight = net[-1].weight.data().asnumpy()
     assert learner.iteration(take_step=False) == learner.iteration_loss
     np.testing.assert_array_equal(net[-1].weight.data().asnumpy(), weight)
+    assert learner.iteration(lr=0.25, take_step=False) == learner.iteration_loss
+    assert learner.trainer.learning_rate == 0.25
+    assert isinstance(learner.loss_fn, mx.gluon.loss.SoftmaxCrossEntropyLoss)
+    data, label = next(learner.data_loader_iter)
+    assert (data.shape[0], label.shape) == (BATCH_SIZE, (BATCH_SIZE,))
     learner.iteration(lr=0.5)
     assert learner.trainer.learning_rate == 0.5
     assert np.abs(net[-1].weight.data().asnumpy() - weight).max() > 0
@@ -250,6 +255,10 @@ def _(page):
     has_arguments(LRFinderStoppingCriteria, smoothing=0.3, min_iter=20)
     criterion = LRFinderStoppingCriteria(smoothing=0.5, min_iter=10)
     assert (criterion.smoothing, criterion.min_iter) == (0.5, 10)
+    assert (criterion.first_loss, criterion.running_mean, criterion.counter) == (None, None, 0)
+    assert not criterion(2.0)
+    assert not criterion(4.0)
+    assert (criterion.first_loss, criterion.running_mean, criterion.counter) == (2.0, 3.0, 2)
 
 
 @block("finder", "Usage, the search")
@@ -263,6 +272,7 @@ def _(page):
     assert [lr for lr, _ in pairs][:3] == pytest.approx([1e-6, 1.5e-6, 2.25e-6])
     assert all(math.isfinite(loss) for _, loss in pairs)
     assert finder.plot() is not None
+    assert finder.results == list(pairs)
 
 
 def falls_at(page, lr):
