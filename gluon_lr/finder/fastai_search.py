@@ -6,7 +6,7 @@ from typing import Any, List, Optional, Union
 import numpy as np
 
 from .. import _check
-from .._events import Callback, CancelFitException, CancelValidateException
+from ..events import Callback, CancelFitException, CancelValidateException
 from ..hyper.annealing import SchedExp
 from ..hyper.group_rates import Rate
 from ..hyper.parameters import HyperParameters

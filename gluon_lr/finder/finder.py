@@ -325,7 +325,7 @@ class LRFinder(SearchCallback):
 
     @property
     def results(self) -> List[Tuple[float, float]]:
-        """The (rate, loss) pairs of the last search, as MXNet's tutorial has them: a list.
+        """The (rate, loss) pairs of the last search, as MXNet's tutorial has them, a list.
 
         Raises
         ------

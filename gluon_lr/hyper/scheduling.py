@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, 
 import numpy as np
 
 from .. import _check, _trainer, plotting
-from .._events import Callback
 from .._mxnet import mx
+from ..events import Callback
 from ..schedules.base import Schedule
 from .annealed import AnnealedSchedule
 from .annealing import Curve, position_of
@@ -170,7 +170,7 @@ class ParamScheduler(Callback):
 
     @property
     def acts_by_events(self) -> bool:
-        """Whether a class of it overrides something: a fit then goes by its events alone."""
+        """Whether a class of it overrides something, so that a fit goes by its events alone."""
         overriding = type(self).__mro__[: type(self).__mro__.index(ParamScheduler)]
         names = {name for one in overriding for name in vars(one) if not name.startswith("__")}
         return not names.isdisjoint(dir(ParamScheduler))

@@ -137,12 +137,12 @@ class FastaiNames(IterationLearner):
 
     @property
     def dls(self) -> DataLoaders:
-        """The data: `train`, `valid` and `one_batch()`."""
+        """The data, as `train`, `valid` and `one_batch()`."""
         return DataLoaders(self)
 
     @property
     def opt(self) -> OptimizerOfLearner:
-        """The optimizer: `hypers`, `set_hyper()`, `state_dict()` and `clear_state()`."""
+        """The optimizer, with `hypers`, `set_hyper()`, `state_dict()` and `clear_state()`."""
         return OptimizerOfLearner(self.trainer, self.groups)
 
     @property
@@ -156,7 +156,7 @@ class FastaiNames(IterationLearner):
 
     @property
     def lr(self) -> float:
-        """The rate that fits have by default: the trainer's own, also while a fit moves it."""
+        """The rate that fits have by default, the trainer's own, also while a fit moves that."""
         return self.trainer.learning_rate if self._fitting is None else self._fitting.own_lr
 
     @property
@@ -174,7 +174,7 @@ class FastaiNames(IterationLearner):
 
     @property
     def pct_train(self) -> float:
-        """What part of the fit's updates is made, from 0: where its curves are.
+        """What part of the fit's updates is made, from 0, which is where its curves are.
 
         Raises
         ------

@@ -7,9 +7,9 @@ from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 from tqdm.auto import tqdm
 
-from .._events import CancelBatchException, CancelEpochException, CancelFitException
 from .._interrupts import uninterrupted
 from ..data.batches import Batches
+from ..events import CancelBatchException, CancelEpochException, CancelFitException
 from ..hyper import annealing
 from ..hyper.scheduling import Curves, ParamScheduler
 from ..state import schema

@@ -18,14 +18,14 @@ from typing import (
 
 import numpy as np
 
-from .. import _check, _events
-from .._events import Callback, CancelFitException
+from .. import _check, events
 from .._interrupts import uninterrupted
 from .._mxnet import mx
 from .._trainer import forget_updates, parameters_of
 from ..data.batches import check_loader, empty
 from ..data.place import LoaderMemory
 from ..data.structure import Batch
+from ..events import Callback, CancelFitException
 from ..finder.finder import LRFinder
 from ..finder.start import trial_of
 from ..finder.tune_result import TuneResult
@@ -863,7 +863,7 @@ class Learner(FastaiNames):
         """Call that event of the callbacks: the Learner's own, then those of the fit at work."""
         of_fit = [] if self._fitting is None else self._fitting.callbacks
         for callback in (*self.cbs, *of_fit):
-            _events.tell(callback, event, self)
+            events.tell(callback, event, self)
 
     def _stepping(self) -> None:
         if self._fitting is not None:

@@ -74,7 +74,7 @@ class WarmUp(Modifier):
 
     @property
     def finish_lr(self) -> float:
-        """Rate at the end of the warm-up: the inner schedule's at 0, now."""
+        """Rate at the end of the warm-up, the inner schedule's at 0, now."""
         return self._inner(0)
 
     def _rate(self, n: float) -> float:
@@ -250,12 +250,12 @@ class LinearCoolDown(Modifier):
 
     @property
     def start_lr(self) -> float:
-        """Rate at which the cool-down begins: the inner schedule's at `start_idx`, now."""
+        """Rate at which the cool-down begins, the inner schedule's at `start_idx`, now."""
         return self._inner(self.start_idx)
 
     @property
     def finish_idx(self) -> float:
-        """Iteration at which the cool-down ends: ``start_idx + length``."""
+        """Iteration at which the cool-down ends, ``start_idx + length``."""
         return self.start_idx + self.length
 
     def _rate(self, n: float) -> float:

@@ -119,7 +119,7 @@ class PlateauScheduler(GeometricDecaySchedule):
 
     @property
     def lr(self) -> float:
-        """Rate after the warm-up, now: what the observations have brought it to."""
+        """Rate after the warm-up, as far as the observations have brought it down by now."""
         return self._decayed(0)
 
     def observe(self, metric: float) -> None:

@@ -1,6 +1,6 @@
 """ONE STEP: from a batch to an update, on any number of contexts and workers."""
 
-from .._events import CancelBatchException, CancelValidateException
+from ..events import CancelBatchException, CancelValidateException
 from .iteration import IterationLearner
 from .losses import PendingLoss
 

@@ -19,7 +19,6 @@ from typing import (
 import numpy as np
 
 from .. import _check
-from .._events import CancelBatchException, CancelValidateException
 from .._interrupts import uninterrupted
 from .._mxnet import amp, mx
 from .._trainer import check_rates, loss_scaler_of, scale_of
@@ -28,6 +27,7 @@ from ..data.batches import Batches, one_pass
 from ..data.held_out import HeldOut
 from ..data.structure import Batch, inputs_and_labels
 from ..distributed.workers import Workers
+from ..events import CancelBatchException, CancelValidateException
 from ..state.generators import GlobalState
 from ..state.transaction import Kept, Together, Transaction, afterwards
 from .gradients import (
@@ -197,7 +197,7 @@ class IterationLearner:
 
     @property
     def data_loader_iter(self) -> Iterator[Batch]:
-        """The batches to come, as MXNet's tutorial reads them: each is read and moved on from.
+        """The batches to come, as MXNet's tutorial reads them. Each is moved on from.
 
         For an `iteration` of one's own, ``next(self.data_loader_iter)``. It begins the data loader
         anew at its end, and has a ``shutdown()``, which is :meth:`close`. An iterator of one's own

@@ -1,6 +1,6 @@
 """What can be done during a fit, at its events: a file a purpose."""
 
-from ..._events import (
+from ...events import (
     Callback,
     CancelBatchException,
     CancelEpochException,

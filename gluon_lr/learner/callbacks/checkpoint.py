@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ... import _check
-from ..._events import Callback
+from ...events import Callback
 
 
 class CheckpointCallback(Callback):

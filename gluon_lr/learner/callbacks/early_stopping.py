@@ -4,7 +4,7 @@ import math
 from typing import Any, Dict, Optional
 
 from ... import _check
-from ..._events import Callback, CancelFitException
+from ...events import Callback, CancelFitException
 
 
 class EarlyStoppingCallback(Callback):

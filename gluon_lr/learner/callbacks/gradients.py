@@ -3,7 +3,7 @@
 from typing import Any, Optional
 
 from ... import _check
-from ..._events import Callback, CancelBatchException
+from ...events import Callback, CancelBatchException
 
 _TINY = 1e-8  # as in gluon.utils.clip_global_norm
 
