@@ -361,7 +361,7 @@ class Recorder:
     def _table(self) -> List[List[str]]:
         if not self.epochs:
             return []
-        names = list(self.epochs[-1])
+        names = list(dict.fromkeys(name for epoch in self.epochs for name in epoch))
         rows = [[_cell(name, epoch.get(name)) for name in names] for epoch in self.epochs]
         return [names, *rows]
 

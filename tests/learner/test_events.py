@@ -30,6 +30,7 @@ from gluon_lr import (
     CancelEpochException,
     CancelFitException,
     CancelValidateException,
+    EarlyStoppingCallback,
     Learner,
     LRFinder,
     ParamScheduler,
@@ -250,11 +251,20 @@ def test_a_validation_that_is_called_off_is_over(event):
     learner, log = fit([Raise(event, CancelValidateException, 2)])
     straight, usual = fit([])
     assert log.events == usual.events
-    losses = [epoch["valid_loss"] for epoch in learner.recorder.epochs]
+    losses = [epoch.get("valid_loss") for epoch in learner.recorder.epochs]
     expected = [epoch["valid_loss"] for epoch in straight.recorder.epochs]
     if event == "before_validate":
-        expected[1] = math.nan
-    np.testing.assert_array_equal(losses, expected)
+        expected[1] = None
+        assert len(learner.recorder.values[1]) == 1
+    assert losses == expected
+    tables = [repr(one.recorder).splitlines() for one in (learner, straight)]
+    assert tables[0][1] == tables[1][1]
+
+
+def test_an_epoch_whose_validation_was_called_off_is_none_that_got_better():
+    stop = EarlyStoppingCallback("valid_loss", patience=1)
+    learner, _ = fit([Raise("before_validate", CancelValidateException, 2), stop])
+    assert len(learner.recorder.epochs) == 2
 
 
 # -- the fit is called off, or breaks ----------------------------------------------------------

@@ -53,7 +53,8 @@ class EarlyStoppingCallback(Callback):
         """End the fit where the last `patience` epochs brought no improvement."""
         best, waited = math.inf, 0
         for epoch in learner.recorder.epochs:
-            value = self._value(epoch)
+            was_called_off = learner.valid_loader is not None and "valid_loss" not in epoch
+            value = math.inf if was_called_off else self._value(epoch)
             if value < best - self.min_delta:
                 best, waited = value, 0
             else:
