@@ -29,7 +29,7 @@ from gluon_lr.finder.suggest import minimum, slide, steep, valley
 
 def one_group(**more):
     net = mx.gluon.nn.Dense(3, in_units=5)
-    batches = [(nd.random.normal(shape=(8, 5)), nd.zeros(8)) for _ in range(3)]
+    batches = [(nd.array(np.random.randn(8, 5).astype("float32")), nd.zeros(8)) for _ in range(3)]
     learner = Learner(net, batches, **more)
     learner.progress = False
     return learner
@@ -48,7 +48,7 @@ def test_a_batch_to_look_at_moves_nothing_on(ctx):
     loss = learner.loss_func(learner.model(inputs), labels)
     assert loss.shape in ((1,), ())
     expected = learner.loss(learner.net(inputs), labels).asnumpy().mean()
-    assert loss.asscalar() == pytest.approx(expected)
+    assert float(loss.asnumpy()) == pytest.approx(expected)
     assert learner.iteration() == following
 
 
@@ -431,13 +431,16 @@ class OfTutorial(Learner):
         loss.backward()
         if take_step:
             self.trainer.step(data.shape[0])
-        self.iteration_loss = mx.nd.mean(loss).asscalar()
+        self.iteration_loss = float(loss.mean().asnumpy())
         return self.iteration_loss
 
 
 def of_tutorial(cls):
     mx.random.seed(0)
-    batches = [(nd.random.normal(shape=(8, 5)), nd.ones(8) * (n % 3)) for n in range(3)]
+    np.random.seed(0)
+    batches = [
+        (nd.array(np.random.randn(8, 5).astype("float32")), nd.ones(8) * (n % 3)) for n in range(3)
+    ]
     net = mx.gluon.nn.Dense(3, in_units=5)
     learner = cls(net=net, data_loader=batches, ctx=mx.cpu())
     learner.progress = False
