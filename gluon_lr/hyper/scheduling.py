@@ -52,8 +52,8 @@ class ParamScheduler(Callback):
     Attributes
     ----------
     hps : dict
-        For each hyper-parameter its values in the last group, batch by batch, as
-        :meth:`after_batch` has noted them.
+        For each hyper-parameter its values in the last group, batch by batch, where a fit goes by
+        the events, of which :meth:`after_batch` notes them. The learner's recorder has all.
 
     Raises
     ------
