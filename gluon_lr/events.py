@@ -1,8 +1,10 @@
 """The events of a fit, of a step and of a validation, and how each is called off."""
 
-import functools
 import inspect
+import math
 from typing import Any, Callable
+
+from ._memo import remembered
 
 
 class CancelBatchException(Exception):  # noqa: N818 - fastai's name
@@ -107,7 +109,8 @@ class Callback:
 def tell(callback: Callback, event: str, learner: Any) -> None:
     """Call an event of a callback: with the learner, or as fastai does, without an argument."""
     method = getattr(callback, event)
-    if _takes_learner(getattr(method, "__func__", method), inspect.ismethod(method)):
+    bound = 1 if inspect.ismethod(method) else 0
+    if _arguments_of(getattr(method, "__func__", method)) > bound:
         method(learner)
         return
     before, callback.learn = callback.learn, learner
@@ -117,10 +120,11 @@ def tell(callback: Callback, event: str, learner: Any) -> None:
         callback.learn = before
 
 
-@functools.lru_cache(maxsize=128)
-def _takes_learner(function: Callable[..., Any], is_bound: bool) -> bool:
-    """Say whether a function takes an argument, beside that which a method is bound to."""
+@remembered
+def _arguments_of(function: Callable[..., Any]) -> float:
+    """Return how many arguments a function takes by their places."""
     kinds = [one.kind for one in inspect.signature(function).parameters.values()]
-    positional = kinds.count(inspect.Parameter.POSITIONAL_ONLY)
-    positional += kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return inspect.Parameter.VAR_POSITIONAL in kinds or positional > is_bound
+    if inspect.Parameter.VAR_POSITIONAL in kinds:
+        return math.inf
+    named = kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return named + kinds.count(inspect.Parameter.POSITIONAL_ONLY)

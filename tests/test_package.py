@@ -17,7 +17,17 @@ from gluon_lr.schedules import text
 PACKAGE = Path(gluon_lr.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 # from the ground up; a file imports from its own floor and from those below it
-GROUND = ["_check", "_html", "_interrupts", "_mxnet", "_trainer", "_version", "events", "plotting"]
+GROUND = [
+    "_check",
+    "_html",
+    "_interrupts",
+    "_memo",
+    "_mxnet",
+    "_trainer",
+    "_version",
+    "events",
+    "plotting",
+]
 ROOMS = [
     "schedules",
     "distributed",

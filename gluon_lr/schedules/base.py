@@ -33,14 +33,17 @@ _DEFAULT = 0.01  # of base_lr, as in MXNet
 _warned: "weakref.WeakSet[Any]" = weakref.WeakSet()  # optimizers
 
 
-@functools.lru_cache(maxsize=None)
 def _constructor_of(cls: type) -> Tuple[Callable[..., None], Tuple[str, ...]]:
     """Return the constructor that a schedule's class has from this package, and its arguments."""
     ours = (one for one in cls.__mro__ if one.__module__.split(".")[0] == "gluon_lr")
     constructor = next(vars(one)["__init__"] for one in ours if "__init__" in vars(one))
+    return constructor, _arguments_of(constructor)
+
+
+@functools.lru_cache(maxsize=None)  # of our own alone: it keeps them for good
+def _arguments_of(constructor: Callable[..., None]) -> Tuple[str, ...]:
     _, *parameters = inspect.signature(constructor).parameters.values()
-    names = (one.name for one in parameters if one.kind is not one.VAR_KEYWORD)
-    return constructor, tuple(names)
+    return tuple(one.name for one in parameters if one.kind is not one.VAR_KEYWORD)
 
 
 def _default_rate(optimizer: Any) -> Any:

@@ -1,6 +1,5 @@
 """The random generators that Python and NumPy draw from, and those that an object holds."""
 
-import functools
 import math
 import random
 from typing import Any, Dict, NamedTuple
@@ -8,6 +7,7 @@ from typing import Any, Dict, NamedTuple
 import numpy as np
 
 from .. import _check
+from .._memo import remembered
 from . import schema
 
 _GLOBAL = (random._inst, np.random.mtrand._rand)
@@ -82,7 +82,7 @@ def is_generator(value: Any) -> bool:
     return can_be_generator(kind) and not any(value is one for one in _GLOBAL)
 
 
-@functools.lru_cache(maxsize=1000)
+@remembered
 def can_be_generator(kind: Any) -> bool:
     """Say whether the objects of a class are random generators with a state."""
     kinds = (random.Random, np.random.RandomState, np.random.Generator)

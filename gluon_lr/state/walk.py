@@ -20,6 +20,7 @@ from types import (
 )
 from typing import Any, Collection, Deque, Dict, Iterator, List, Optional, Set, Tuple
 
+from .._memo import remembered
 from .._mxnet import mx
 from . import plain
 from .generators import can_be_generator, is_generator
@@ -224,7 +225,7 @@ def _children_of(block: mx.gluon.Block) -> Iterator[Tuple[str, Any]]:
         yield f"._children[{name!r}]", child() if isinstance(child, weakref.ref) else child
 
 
-@functools.lru_cache(maxsize=1000)
+@remembered
 def _slots_of(kind: Any) -> Tuple[str, ...]:
     """Return the names in the `__slots__` of a class and of its bases."""
     attributes: Dict[str, Any] = {}
@@ -237,7 +238,7 @@ def _slots_of(kind: Any) -> Tuple[str, ...]:
     )
 
 
-@functools.lru_cache(maxsize=1000)
+@remembered
 def _is_left_out(kind: Any) -> bool:
     """Say whether objects of a class are neither walked nor touched."""
     modules = [base.__module__.split(".")[:2] for base in kind.__mro__]

@@ -1,6 +1,5 @@
 """The gradients of a trainer's parameters."""
 
-import functools
 import inspect
 import math
 from typing import Any, Iterable, List
@@ -8,6 +7,7 @@ from typing import Any, Iterable, List
 import numpy as np
 
 from .. import _check
+from .._memo import remembered
 from .._mxnet import as_mx_nd, mx
 from .._trainer import parameters_of
 from ..distributed.workers import Workers
@@ -77,7 +77,7 @@ def update_weights(trainer: mx.gluon.Trainer, divisor: float) -> None:
         trainer.step(divisor)
 
 
-@functools.lru_cache(maxsize=10)
+@remembered
 def _can_ignore_stale(step: Any) -> bool:
     parameters = inspect.signature(step).parameters
     accepts_any = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
