@@ -82,7 +82,7 @@ if HAS_GLUON:
         Recorder,
         SuggestedLRs,
     )
-    from .learner.lr_find import lr_find
+    from .learner.lr_find import SuggestionMethod, lr_find
     from .state import load_checkpoint, preserved, save_checkpoint
 
 __all__ = [
@@ -145,6 +145,7 @@ __all__ = [
     "StopReason",
     "StoppingCriterion",
     "SuggestedLRs",
+    "SuggestionMethod",
     "Trial",
     "TriangularSchedule",
     "TuneResult",

@@ -6,6 +6,21 @@ from typing import Any, Callable
 
 from ._memo import remembered
 
+# events that fastai has and a fit of ours has not
+FASTAIS_OWN_EVENTS = (
+    "after_create",
+    "before_train",
+    "after_pred",
+    "before_backward",
+    "after_backward",
+    "after_cancel_batch",
+    "after_cancel_train",
+    "after_cancel_validate",
+    "after_cancel_epoch",
+    "after_cancel_step",
+    "after_cancel_fit",
+)
+
 
 class CancelBatchException(Exception):  # noqa: N818 - fastai's name
     """Raised at an event of a batch, it ends the batch: what was left of it is not done."""
@@ -56,7 +71,7 @@ class Callback:
     Attributes
     ----------
     learn : Learner or None
-        During an event that takes no argument, the learner.
+        During an event, the learner.
 
     >>> class StopWhenGood(Callback):
     ...     def after_epoch(self, learner):
@@ -110,12 +125,10 @@ def tell(callback: Callback, event: str, learner: Any) -> None:
     """Call an event of a callback: with the learner, or as fastai does, without an argument."""
     method = getattr(callback, event)
     bound = 1 if inspect.ismethod(method) else 0
-    if _arguments_of(getattr(method, "__func__", method)) > bound:
-        method(learner)
-        return
+    takes_learner = _arguments_of(getattr(method, "__func__", method)) > bound
     before, callback.learn = callback.learn, learner
     try:
-        method()
+        method(*[learner] * takes_learner)
     finally:
         callback.learn = before
 
@@ -128,3 +141,9 @@ def _arguments_of(function: Callable[..., Any]) -> float:
         return math.inf
     named = kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return named + kinds.count(inspect.Parameter.POSITIONAL_ONLY)
+
+
+def overrides(callback: Callback, event: str) -> bool:
+    """Say whether a callback does something at an event."""
+    method = getattr(callback, event)
+    return getattr(method, "__func__", method) is not getattr(Callback, event)

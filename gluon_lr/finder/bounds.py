@@ -1,11 +1,26 @@
 """Between which rates a search goes: two numbers, or two for each parameter group."""
 
-from typing import Any, List, Tuple
+from typing import Any, Callable, List, Optional, Tuple
 
 import numpy as np
 
 from .. import _check
 from ..hyper.group_rates import Rate, group_rates
+from ..hyper.parameters import HyperParameters
+from ..training.iteration import IterationLearner
+
+
+def groups_of(learner: Any) -> List[Any]:
+    """Return the parameter groups of a Learner; none of another."""
+    return getattr(learner, "groups", []) if isinstance(learner, IterationLearner) else []
+
+
+def rates_of_groups(learner: Any) -> Optional[Callable[[float], List[float]]]:
+    """Return what gives all groups one rate, where by now they have their own; else None."""
+    groups = groups_of(learner)
+    if len(groups) < 2 or len(set(HyperParameters(learner.trainer, groups)["lr"])) == 1:
+        return None
+    return lambda lr: [lr] * len(groups)
 
 
 class Bounds:
@@ -40,7 +55,7 @@ class Bounds:
         TypeError, ValueError
             Where one is no rate above 0, or not one a group, or the end is not above the start.
         """
-        number = len(getattr(learner, "groups", [None]))
+        number = max(len(groups_of(learner)), 1)
         starts = np.atleast_1d(group_rates(owner, name_start, start, number))
         ends = np.atleast_1d(group_rates(owner, name_end, end, number))
         for one in starts:

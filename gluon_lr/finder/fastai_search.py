@@ -1,7 +1,7 @@
 """A search as fastai has it: a callback that makes one of a fit."""
 
 import math
-from typing import Any, List, Optional, Union
+from typing import Any, Dict, List, Optional, Union
 
 import numpy as np
 
@@ -51,6 +51,12 @@ class SearchCallback(Callback):
     stop_div : bool or float
         Whether to stop where the smoothed loss is above 4 times its best; or how many times that
         is, above 1.
+
+    Attributes
+    ----------
+    scheds : dict
+        Curves of a class of one's own in place of the exponential one: ``{"lr": curve}``, or a
+        list of curves, one a group.
     """
 
     def __init__(
@@ -65,8 +71,10 @@ class SearchCallback(Callback):
         self.num_it = _check.integer("LRFinder", "num_it", num_it, 2)
         self.stop_div = stop_div
         self._stop = fastai_stop("LRFinder", stop_div)
+        self.scheds: Dict[str, Any] = {}
         self._state = SearchState()
         self._curves: List[Any] = []
+        self._begun = 0  # batches
         self._hypers: Optional[HyperParameters] = None
         self.result: Any = None
 
@@ -75,21 +83,23 @@ class SearchCallback(Callback):
         learner = learner or self.learn
         bounds = Bounds.of("LRFinder", learner, "start_lr", self.start_lr, "end_lr", self.end_lr)
         self._hypers = HyperParameters(learner.trainer, learner.groups)
-        self._curves = [SchedExp(start, end) for start, end in bounds.pairs]
-        self._state = SearchState()
+        curves = self.scheds.get("lr", [SchedExp(*pair) for pair in bounds.pairs])
+        self._curves = list(curves) if isinstance(curves, (list, tuple)) else [curves]
+        self._state, self._begun = SearchState(), 0
 
     def before_batch(self, learner: Any = None) -> None:
         """Give the trainer the rate of this batch."""
         if self._hypers is None:
             raise RuntimeError("LRFinder: no fit yet; call super().before_fit() in yours.")
-        position = len(self._state.losses) / self.num_it
-        rates = [curve(position) for curve in self._curves]
+        rates = [curve(self._begun / self.num_it) for curve in self._curves]
+        self._begun += 1
         self._hypers["lr"] = rates if len(rates) > 1 else rates[0]
 
     def after_batch(self, learner: Any = None) -> None:
         """Note the rate and the loss of this batch, and end the fit where it is time."""
         learner = learner or self.learn
-        self._state.append(learner.trainer.learning_rate, learner.iteration_loss)
+        if learner.iteration_loss is not None:  # none where each batch was called off
+            self._state.append(learner.trainer.learning_rate, learner.iteration_loss)
         if self._reason is not None:
             raise CancelFitException
 
@@ -104,12 +114,13 @@ class SearchCallback(Callback):
         self.result = LRFinderResult(
             state.lrs,
             state.losses,
-            self._reason or StopReason.REACHED_END,
+            self._reason or StopReason.FIT_ENDED,
             self.num_it,
             passes=passes,
             usual=usual_rate(learner.trainer.optimizer, LENGTH, passes),
         )
-        learner.recorder.search = self.result
+        if state.losses:
+            learner.recorder.search = self.result
         self._hypers = None
 
     @property
@@ -122,4 +133,4 @@ class SearchCallback(Callback):
             return StopReason.NOT_FINITE
         if self._stop(state):
             return StopReason.DIVERGED
-        return StopReason.REACHED_END if len(state.losses) >= self.num_it else None
+        return StopReason.REACHED_END if self._begun >= self.num_it else None

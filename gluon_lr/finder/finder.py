@@ -31,7 +31,7 @@ from ..state.generators import GlobalState
 from ..state.memory import Memory
 from ..state.transaction import afterwards, backstop
 from ..training.iteration import IterationLearner
-from .bounds import Bounds
+from .bounds import Bounds, rates_of_groups
 from .fastai_search import SearchCallback
 from .policy import Policy
 from .result import LRFinderResult, StopReason
@@ -205,7 +205,9 @@ class LRFinder(SearchCallback):
         self._check_has_learner()
         bounds = Bounds.of(owner, self.learner, "lr_start", lr_start, "lr_end", lr_end)
         rates = _rates(owner, bounds, lr_multiplier, num_iter, mode)
-        by_group = partial(bounds.by_group, mode=mode) if bounds.are_by_group else None
+        by_group = rates_of_groups(self.learner)
+        if bounds.are_by_group:
+            by_group = partial(bounds.by_group, mode=mode)
         diverged = Diverged(smoothing)
         criterion = diverged if stop is None else read(owner, stop)
         repeats = _check.integer(owner, "repeats", repeats, 1)

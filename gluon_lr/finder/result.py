@@ -33,6 +33,7 @@ class StopReason(Enum):
     NOT_FINITE = "the loss was not finite"
     REACHED_END = "the search reached its last rate"
     STOPPED = "the caller's criterion stopped it"
+    FIT_ENDED = "the fit that it was made of ended"
 
     def __str__(self) -> str:
         return self.value

@@ -92,10 +92,14 @@ class GroupShares:
         share = self._shares.get(name, {}).get(index)
         return 1.0 if share is None else share.share
 
+    def keep(self, name: str) -> None:
+        """Note the shares that there are now, for :meth:`put_back`."""
+        self._before.setdefault(name, self._shares.get(name, {}))
+
     def give(self, name: str, shares: Sequence[float]) -> None:
         """Give each group its share, in place of what it has by now."""
+        self.keep(name)
         before = self._shares.get(name, {})
-        self._before.setdefault(name, before)
         parameters = parameters_of(self._trainer)
         given = {}
         for index, group in self._group_of.items():

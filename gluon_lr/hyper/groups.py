@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from .. import _check
 from .._mxnet import mx
@@ -107,6 +107,12 @@ class Freezer:
                     self._freeze(parameter)
                 else:
                     self._unfreeze(parameter)
+
+    def write(self, parameters: Iterable[mx.gluon.Parameter]) -> None:
+        """Have those that are frozen write their gradients afterwards, and add them up no more."""
+        for parameter in parameters:
+            if self._grad_reqs.get(id(parameter)) == "add":
+                self._grad_reqs[id(parameter)] = "write"
 
     def _freeze(self, parameter: mx.gluon.Parameter) -> None:
         if parameter.grad_req != "null":

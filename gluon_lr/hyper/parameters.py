@@ -126,7 +126,7 @@ class HyperParameters:
         optimizer = self.trainer.optimizer
         if name == "lr":
             self.check_no_lr_scheduler()
-        self._own.setdefault(attribute, getattr(optimizer, attribute))
+        self.keep(name)
         if attribute == "momentum" and optimizer.momentum == 0 and any(by_group):
             self._forget_states_without_momentum()
         if name not in GroupShares.names:
@@ -136,6 +136,13 @@ class HyperParameters:
         setattr(optimizer, attribute, highest)
         if len(by_group) > 1 and highest:
             self._shares.give(name, [value / highest for value in by_group])
+
+    def keep(self, name: str) -> None:
+        """Note what a hyper-parameter is now, for :meth:`put_back`, where that is not noted yet."""
+        attribute = self.attribute(name)
+        self._own.setdefault(attribute, getattr(self.trainer.optimizer, attribute))
+        if name in GroupShares.names:
+            self._shares.keep(name)
 
     def by_group(self, name: str, values: Any) -> List[float]:
         """Return a number, or one a group, as a checked list by group."""

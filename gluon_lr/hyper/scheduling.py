@@ -130,6 +130,8 @@ class ParamScheduler(Callback):
             hypers.check_no_lr_scheduler()
         if self._corrects:
             hypers.scale_momentum([1.0] * len(hypers.groups))
+        for name in self.scheds:
+            hypers.keep(name)
         self._hypers = hypers
         self._counter = self._rates = None
 
@@ -145,6 +147,8 @@ class ParamScheduler(Callback):
         self.hps = {name: [] for name in self.scheds}
         self._hypers = HyperParameters(learner.trainer, learner.groups)
         self.check(self._hypers)
+        for name in self.scheds:
+            self._hypers.keep(name)
         self._corrects = learner.momentum_correction and "lr" in self.scheds
         if len(learner.recorder):
             self.go_on_from(learner.recorder.last_hps)
@@ -171,8 +175,9 @@ class ParamScheduler(Callback):
     @property
     def acts_by_events(self) -> bool:
         """Whether a class of it overrides something, so that a fit goes by its events alone."""
-        overriding = type(self).__mro__[: type(self).__mro__.index(ParamScheduler)]
-        names = {name for one in overriding for name in vars(one) if not name.startswith("__")}
+        others = [one for one in type(self).__mro__ if one not in ParamScheduler.__mro__]
+        names = {name for one in others for name in vars(one) if not name.startswith("__")}
+        names |= {name for name, value in vars(self).items() if callable(value)} - {"learn"}
         return not names.isdisjoint(dir(ParamScheduler))
 
     @property

@@ -1,10 +1,12 @@
 """A Learner by fastai's names: its data, its model and its optimizer."""
 
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+from types import MappingProxyType
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from .. import _trainer
 from .._mxnet import mx
 from ..data.structure import Batch
+from ..finder.finder import LRFinder
 from ..hyper.annealing import position_of
 from ..hyper.groups import Group
 from ..hyper.parameters import HyperParameters
@@ -39,8 +41,14 @@ class DataLoaders:
         return self._learner.valid_loader
 
     def one_batch(self) -> Batch:
-        """Return a batch of another pass, on the learner's first context; nothing moves on."""
-        return self._learner.first_batch()
+        """Return a batch of another pass, on the learner's first context; nothing moves on.
+
+        One of an `mx.io.DataIter` is a tuple of its data and labels.
+        """
+        batch = self._learner.first_batch()
+        if isinstance(batch, mx.io.DataBatch):
+            return (*batch.data, *batch.label)
+        return batch
 
     def __repr__(self) -> str:
         return f"DataLoaders(train={self.train!r}, valid={self.valid!r})"
@@ -55,20 +63,28 @@ class OptimizerOfLearner:
         What makes the updates.
     groups : list of list of mx.gluon.Parameter
         The parameter groups.
+    moved : sequence of str
+        Hyper-parameters that a fit at work moves itself.
     """
 
-    def __init__(self, trainer: mx.gluon.Trainer, groups: List[Group]) -> None:
+    def __init__(
+        self, trainer: mx.gluon.Trainer, groups: List[Group], moved: Sequence[str] = ()
+    ) -> None:
         self._trainer = trainer
         self._groups = groups
+        self._moved = moved
 
     @property
-    def hypers(self) -> List[Dict[str, float]]:
-        """For each parameter group its lr, wd, mom, sqr_mom and eps, as far as there are such."""
+    def hypers(self) -> List[Mapping[str, float]]:
+        """For each parameter group its lr, wd, mom, sqr_mom and eps, as far as there are such.
+
+        They are read here, and set by :meth:`set_hyper`.
+        """
         hypers = self._hypers
         names = [name for name in ("lr", "wd", "mom", "sqr_mom", "eps") if hypers.has(name)]
         by_name = {name: hypers[name] for name in names}
         return [
-            {name: by_group[group] for name, by_group in by_name.items()}
+            MappingProxyType({name: by_group[group] for name, by_group in by_name.items()})
             for group in range(len(self._groups))
         ]
 
@@ -79,14 +95,21 @@ class OptimizerOfLearner:
         ------
         TypeError, ValueError
             As :class:`gluon_lr.HyperParameters`.
+        RuntimeError
+            Where a fit moves it, and would give it another value before the update.
         """
+        if key in self._moved:
+            raise RuntimeError(
+                f"Learner: the fit moves {key} itself, and what is set here would be lost. Give "
+                f"the fit no {key}, or cbs= a ParamScheduler of your own class."
+            )
         self._hypers[key] = value
 
     def clear_state(self) -> None:
         """Forget momentum, moments and counts of updates, as if no update had been made."""
         _trainer.forget_updates(self._trainer)
 
-    def state_dict(self) -> Dict[str, List[Dict[str, Any]]]:
+    def state_dict(self) -> Dict[str, List[Any]]:
         """Return what is remembered of each parameter, and the hyper-parameters of each group.
 
         Under 'state' there is a dict for each of the trainer's parameters, empty before its first
@@ -117,6 +140,19 @@ class OptimizerOfLearner:
         return f"OptimizerOfLearner({type(self._trainer.optimizer).__name__}, {self.hypers})"
 
 
+class _MeanLoss:
+    """The mean of what a loss returns."""
+
+    def __init__(self, loss: Callable[..., Any]) -> None:
+        self.loss = loss
+
+    def __call__(self, output: Any, *labels: Any) -> Any:
+        return self.loss(output, *labels).mean()
+
+    def __repr__(self) -> str:
+        return f"the mean of {self.loss!r}"
+
+
 class FastaiNames(IterationLearner):
     """The names by which fastai's pages read a Learner.
 
@@ -143,16 +179,34 @@ class FastaiNames(IterationLearner):
     @property
     def opt(self) -> OptimizerOfLearner:
         """The optimizer, with `hypers`, `set_hyper()`, `state_dict()` and `clear_state()`."""
-        return OptimizerOfLearner(self.trainer, self.groups)
+        moved = () if self._fitting is None else self._fitting.moved
+        return OptimizerOfLearner(self.trainer, self.groups, moved)
+
+    @property
+    def is_searching(self) -> bool:
+        """Whether the fit at work is a search, of an LRFinder among its callbacks."""
+        callbacks = () if self._fitting is None else self._fitting.callbacks
+        return any(isinstance(one, LRFinder) for one in callbacks)
 
     @property
     def loss_func(self) -> Callable[..., Any]:
-        """From (output, label) to the mean loss, an array of one; assigned, it is the `loss`."""
-        return lambda output, *labels: self.loss(output, *labels).mean()
+        """From (output, label) to the mean loss, an array of one; assigned, it is the `loss`.
+
+        Raises
+        ------
+        RuntimeError
+            Where `compute_loss` was given, which takes a batch.
+        """
+        if "compute_loss" in vars(self):
+            raise RuntimeError(
+                "Learner: compute_loss computes the losses, so there is no loss_func; call "
+                "learner.compute_loss(net, batch)."
+            )
+        return _MeanLoss(self.loss)
 
     @loss_func.setter
     def loss_func(self, loss: Callable[..., Any]) -> None:
-        self.loss_fn = loss
+        self.loss_fn = loss.loss if isinstance(loss, _MeanLoss) else loss
 
     @property
     def lr(self) -> float:

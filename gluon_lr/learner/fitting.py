@@ -7,9 +7,15 @@ from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 from tqdm.auto import tqdm
 
+from .. import _check
 from .._interrupts import uninterrupted
 from ..data.batches import Batches
-from ..events import CancelBatchException, CancelEpochException, CancelFitException
+from ..events import (
+    CancelBatchException,
+    CancelEpochException,
+    CancelFitException,
+    overrides,
+)
 from ..hyper import annealing
 from ..hyper.scheduling import Curves, ParamScheduler
 from ..state import schema
@@ -21,6 +27,7 @@ from ..training.losses import as_loss
 from .callbacks import Callback
 from .recorder import Recorder
 
+_OF_STEP = ("before_loss", "after_loss", "before_step", "after_step")
 _FIT = schema.Record(
     n_epoch=schema.POSITIVE,
     iterations_per_epoch=schema.POSITIVE,
@@ -182,6 +189,7 @@ class Fitting:
         self._lr_scheduler = learner.trainer.optimizer.lr_scheduler
         self.own_lr: float = learner.trainer.learning_rate
         self._at = 0  # the update whose values the trainer has
+        self._warned = False
 
     def run(self, progress: bool) -> None:
         """Train to the end, or to where a callback cancels, and put the hyper-parameters back."""
@@ -202,13 +210,27 @@ class Fitting:
         """Give the trainer the values of its next update."""
         fit = self._fit
         fit.batches_per_update = max(fit.batches_per_update, self._learner.batches_in_update)
-        self._at, self._scheduler.length = self.place
+        self._at, self._scheduler.length = fit.next_update, fit.length
         self._scheduler.assign(self._at)
 
     @property
     def place(self) -> Tuple[int, int]:
-        """The number of the next update, from 1, and how many the fit makes."""
-        return self._fit.next_update, self._fit.length
+        """The number of the next update, from 1, and how many the fit makes, before a batch."""
+        fit, learner = self._fit, self._learner
+        if are_added_up(learner.trainer):  # this batch is at least the next one of its update
+            batches = learner.batches_in_update + 1
+            fit.batches_per_update = max(fit.batches_per_update, batches)
+        return fit.next_update, fit.length
+
+    @property
+    def moved(self) -> Sequence[str]:
+        """The hyper-parameters that the fit moves itself."""
+        return list(self._fit.curves)
+
+    @property
+    def lr_scheduler(self) -> Any:
+        """The trainer's lr_scheduler, which may rest meanwhile."""
+        return self._lr_scheduler
 
     def at_update(self) -> None:
         """Have the momentum fit the rate of the update that is made now."""
@@ -320,9 +342,25 @@ class Fitting:
             or learner._batches_taken > taken
             or (learner.batches_in_update > 0 and not are_added_up(learner.trainer))
         )
+        if reads_itself or learner._batches_taken > taken:
+            self._warn_of_untold()
         if updates_itself and len(recorder) == updates:
             recorder.record(as_loss(loss))
             self.after_update()
+
+    def _warn_of_untold(self) -> None:
+        """Warn, once, of callbacks whose events within a step no iteration of ours tells."""
+        if self._warned:
+            return
+        self._warned = True
+        for callback in (*self._learner.cbs, *self.callbacks):
+            names = [one for one in _OF_STEP if overrides(callback, one)]
+            if names:
+                _check.warn_caller(
+                    f"Learner: `iteration` of {type(self._learner).__name__} reads and trains on "
+                    f"its batches itself, so {', '.join(names)} of {type(callback).__name__} are "
+                    "never called."
+                )
 
     def _end_epoch(self, start: float, validates: bool) -> None:
         """Validate and record; where that is interrupted, it is done again, from the same place."""

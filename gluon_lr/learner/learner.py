@@ -25,7 +25,7 @@ from .._trainer import forget_updates, parameters_of
 from ..data.batches import check_loader, empty
 from ..data.place import LoaderMemory
 from ..data.structure import Batch
-from ..events import Callback, CancelFitException
+from ..events import FASTAIS_OWN_EVENTS, Callback, CancelFitException
 from ..finder.finder import LRFinder
 from ..finder.start import trial_of
 from ..finder.tune_result import TuneResult
@@ -202,7 +202,7 @@ class Learner(FastaiNames):
                 constraint = "left out where compute_loss is given"
                 raise ValueError(_check.message("Learner", "loss", constraint, loss))
         if loss is None:
-            loss = DefaultLoss()
+            loss = self._loss_of_class() or DefaultLoss()
         _check.is_function("Learner", "loss", loss, "callable with (output, label)")
         batch_axis = _check.integer("Learner", "batch_axis", batch_axis, 0)
         _check_also(also)
@@ -246,6 +246,11 @@ class Learner(FastaiNames):
             statement_of(one)
         self._names = {*vars(self), "_names", "_hidden"} - own
         self._hidden = HiddenState(self.hidden_root, contexts)
+
+    def _loss_of_class(self) -> Any:
+        """Return the loss that a class has as `loss_fn`, or has assigned before it was made."""
+        is_ours = type(self).loss_fn is FastaiNames.loss_fn
+        return vars(self).get("loss") if is_ours else self.loss_fn
 
     @property
     def hidden_root(self) -> List[Any]:
@@ -859,11 +864,20 @@ class Learner(FastaiNames):
         if self._fitting is not None:
             raise RuntimeError(f"Learner: a fit is at work; {action} before or after it.")
 
+    def _before_other_data(self) -> None:
+        self._check_no_fit("assign data_loader")
+
     def tell(self, event: str) -> None:
         """Call that event of the callbacks: the Learner's own, then those of the fit at work."""
         of_fit = [] if self._fitting is None else self._fitting.callbacks
         for callback in (*self.cbs, *of_fit):
             events.tell(callback, event, self)
+
+    def write_gradients(self) -> None:
+        """Have backward passes write gradients anew, those of what is frozen by now too."""
+        added_up = self._added_up
+        super().write_gradients()
+        self._freezer.write(added_up)
 
     def _stepping(self) -> None:
         if self._fitting is not None:
@@ -904,7 +918,8 @@ class Learner(FastaiNames):
     @uninterrupted
     def _freeze_to(self, number: int) -> None:
         self._freezer.freeze_to(number)
-        if self.trainer.optimizer.lr_scheduler is None:
+        at_rest = self.trainer.optimizer if self._fitting is None else self._fitting
+        if at_rest.lr_scheduler is None:
             forget_updates(self.trainer)
 
     def _fit(
@@ -1182,4 +1197,9 @@ def _several(owner: str, cbs: Callbacks) -> List[Callback]:
                 f"Make one of this class: {one.__name__}(...)." if isinstance(one, type) else ""
             )
             raise TypeError(_check.message(owner, "cbs", constraint, one, remedy))
+        unknown = [name for name in FASTAIS_OWN_EVENTS if hasattr(one, name)]
+        if unknown:
+            constraint = f"of events that there are, which {', '.join(unknown)} is not"
+            remedy = "gluon_lr.Callback lists them: before_loss, after_loss and before_step, say."
+            raise ValueError(_check.message(owner, "cbs", constraint, one, remedy))
     return several

@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import _check
 from ..finder import suggest
-from ..finder.bounds import Bounds
+from ..finder.bounds import Bounds, groups_of
 from ..finder.fastai_search import fastai_stop
 from ..finder.finder import LRFinder
 from ..finder.result import LRFinderResult
@@ -52,25 +52,32 @@ class SuggestedLRs(Tuple[Optional[float], ...]):
     @property
     def lr_min(self) -> Optional[float]:
         """A tenth of the rate of the lowest loss; None on a curve too short."""
-        return self.result.suggestions["minimum"]
+        return self._named("lr_min", "minimum")
 
     @property
     def lr_steep(self) -> Optional[float]:
         """The rate at which the loss falls most steeply; None on a curve too short."""
-        return self.result.suggestions["steep"]
+        return self._named("lr_steep", "steep")
 
-    minimum = lr_min
-    steep = lr_steep
+    @property
+    def minimum(self) -> Optional[float]:
+        """A tenth of the rate of the lowest loss, by the newer name."""
+        return self._named("minimum")
+
+    @property
+    def steep(self) -> Optional[float]:
+        """The rate at which the loss falls most steeply, by the newer name."""
+        return self._named("steep")
 
     @property
     def valley(self) -> Optional[float]:
         """A rate in the middle of the longest decrease, fastai's newer default."""
-        return self.result.suggestions["valley"]
+        return self._named("valley")
 
     @property
     def slide(self) -> Optional[float]:
         """The last rate at which the slope still changes, before the loss rises."""
-        return self.result.suggestions["slide"]
+        return self._named("slide")
 
     @property
     def suggestion(self) -> Optional[float]:
@@ -87,6 +94,12 @@ class SuggestedLRs(Tuple[Optional[float], ...]):
         """The rate that the optimizer usually does best with; None where that is not known."""
         return self.result.usual
 
+    def _named(self, name: str, rule: Optional[str] = None) -> Optional[float]:
+        """Return what was asked for by this name, or else what fastai's rule gives."""
+        if name in self._names:
+            return self[self._names.index(name)]
+        return self.result.suggestions[rule or name]
+
     def __getattr__(self, name: str) -> Optional[float]:
         names: Tuple[str, ...] = self.__dict__.get("_names", ())
         if name in names:
@@ -99,6 +112,15 @@ class SuggestedLRs(Tuple[Optional[float], ...]):
             refused = f", {suggest.why_none(self.result.refusal, self.usual)}"
         values = [f"{name}={_short(value)}" for name, value in zip(self._names, self)]
         return f"SuggestedLRs({', '.join(values)}, suggestion={_short(self.suggestion)}{refused})"
+
+
+class SuggestionMethod:
+    """fastai's name for its rules, for `suggest_funcs`."""
+
+    Minimum = staticmethod(suggest.minimum)
+    Steep = staticmethod(suggest.steep)
+    Valley = staticmethod(suggest.valley)
+    Slide = staticmethod(suggest.slide)
 
 
 def named_functions(funcs: SuggestFuncs) -> Dict[str, Callable[..., Any]]:
@@ -159,7 +181,7 @@ def lr_find(
     finder = LRFinder(learn)
     num_it = _check.integer("lr_find", "num_it", num_it, 2)
     bounds = Bounds.of("lr_find", learn, "start_lr", start_lr, "end_lr", end_lr)
-    hypers = HyperParameters(trainers_of(learn)[0])
+    hypers = HyperParameters(trainers_of(learn)[0], groups_of(learn) or None)
     with afterwards(hypers.put_back) as again, again:
         if wd is not None:
             hypers["wd"] = _check.real("lr_find", "wd", wd, minimum=0)
@@ -182,8 +204,14 @@ def _suggested(
     if not len(losses):
         return None
     found = func(lrs, losses, num_it)
-    rate = found[0] if isinstance(found, tuple) else found
-    return None if rate is None else float(rate)
+    rate = found[0] if isinstance(found, (tuple, list)) else found
+    if rate is None:
+        return None
+    try:
+        return float(_check.single(rate))
+    except (TypeError, ValueError):
+        constraint = f"functions that return a rate, as {func!r} does not"
+        raise TypeError(_check.message("lr_find", "suggest_funcs", constraint, found)) from None
 
 
 def _short(rate: Optional[float]) -> str:

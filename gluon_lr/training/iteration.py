@@ -23,7 +23,7 @@ from .._interrupts import uninterrupted
 from .._mxnet import amp, mx
 from .._trainer import check_rates, loss_scaler_of, scale_of
 from ..data.batch_split import BatchSplit, Share
-from ..data.batches import Batches, one_pass
+from ..data.batches import Batches, check_loader, one_pass
 from ..data.held_out import HeldOut
 from ..data.structure import Batch, inputs_and_labels
 from ..distributed.workers import Workers
@@ -52,6 +52,7 @@ from .metrics import Measured
 from .misfit import misfit_of
 from .placement import Context
 
+_FIXED = ("net", "trainer", "ctx")
 Self = TypeVar("Self", bound="IterationLearner")
 ComputeLoss = Callable[[Any, Any], Any]
 
@@ -113,7 +114,7 @@ class IterationLearner:
         batch_axis: int = 0,
     ) -> None:
         self.net = net
-        self.data_loader = data_loader
+        self._data_loader = data_loader
         self.ctx: Context = contexts[0] if len(contexts) == 1 else contexts
         self.loss = loss
         self.trainer = trainer
@@ -203,11 +204,47 @@ class IterationLearner:
         anew at its end, and has a ``shutdown()``, which is :meth:`close`. An iterator of one's own
         may be assigned.
         """
-        return vars(self).get("_own_data_loader_iter") or _NextBatches(self)
+        own: Optional[Iterator[Batch]] = vars(self).get("_own_data_loader_iter")
+        return _NextBatches(self) if own is None else own
 
     @data_loader_iter.setter
     def data_loader_iter(self, batches: Iterator[Batch]) -> None:
+        if not self.has_own_iteration:
+            constraint = "assigned where a class overrides `iteration`, which reads it, alone"
+            remedy = "Assign learner.data_loader = batches."
+            value = type(batches).__name__
+            raise ValueError(
+                _check.message("Learner", "data_loader_iter", constraint, value, remedy)
+            )
         self._own_data_loader_iter = batches
+
+    @property
+    def data_loader(self) -> Iterable[Batch]:
+        """The batches; another one that is assigned is begun at its start.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Where that yields no batches.
+        """
+        return self._data_loader
+
+    @data_loader.setter
+    def data_loader(self, data_loader: Iterable[Batch]) -> None:
+        check_loader("Learner", "data_loader", data_loader)
+        if "_batches" not in vars(self):  # of a class of one's own, before it is made
+            return
+        self._before_other_data()
+        self._batches.close()
+        self._batches = Batches(data_loader, self.workers, self._batches.split, self._batch_split)
+        self._data_loader = data_loader
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _FIXED and "_prepared" in vars(self) and value is not getattr(self, name):
+            constraint = "left as it was made"
+            remedy = "Make another Learner, of the same data."
+            raise AttributeError(_check.message("Learner", name, constraint, value, remedy))
+        super().__setattr__(name, value)
 
     @property
     def batches_in_update(self) -> int:
@@ -560,6 +597,9 @@ class IterationLearner:
     def _check_open(self) -> None:
         if self._closed:
             raise RuntimeError("Learner: closed; build a new one to go on training.")
+
+    def _before_other_data(self) -> None:
+        """Check that the data loader may be exchanged now."""
 
     def _next_share(self) -> Share:
         self._check_open()

@@ -10,6 +10,9 @@ from test_no_trace import after_training, assert_the_same, make, train, without
 
 from gluon_lr import (
     Callback,
+    CancelBatchException,
+    CosineScheduler,
+    EarlyStoppingCallback,
     GradientAccumulation,
     LRFinder,
     ParamScheduler,
@@ -402,7 +405,7 @@ def test_events_are_written_with_the_learner_or_without():
 
     learner = make_learner()
     learner.fit(1, cbs=[Ours(), Fastais(), Any()])
-    assert heard == [(learner, None), (None, learner), (learner, None)]
+    assert heard == [(learner, learner), (None, learner), (learner, learner)]
 
 
 def test_a_search_at_an_event_of_the_same_callback_is_told_apart():
@@ -418,3 +421,137 @@ def test_a_search_at_an_event_of_the_same_callback_is_told_apart():
     learner, callback = make_learner(), Searching()
     learner.fit(1, cbs=callback)
     assert callback.events == (learner, learner)
+
+
+# -- what others move, or call off -------------------------------------------------------------
+
+
+def test_a_rate_that_the_fit_moves_is_not_set_in_silence():
+    class Sets(Callback):
+        def before_batch(self):
+            self.learn.opt.set_hyper("lr", 0.5)
+
+    learner = make_learner()
+    with pytest.raises(RuntimeError, match="the fit moves lr itself"):
+        learner.fit(1, 0.1, cbs=Sets())
+    assert learner.trainer.learning_rate == 0.01
+    learner.fit(1, cbs=Sets())
+    assert set(learner.recorder.lrs) == {0.5}
+
+
+@pytest.mark.parametrize("event", ["before_fit", "before_epoch", "before_batch"])
+def test_the_own_rate_is_that_of_before_the_fit(event):
+    class Sets(Callback):
+        pass
+
+    setattr(Sets, event, lambda self, learner: learner.trainer.set_learning_rate(0.5))
+    learner = make_learner()
+    learner.fit(1, 0.1, cbs=Sets())
+    assert learner.trainer.learning_rate == 0.01
+
+
+def test_unfreezing_in_a_fit_keeps_the_count_of_a_scheduler_that_rests():
+    class Unfreezes(Callback):
+        def before_epoch(self):
+            self.learn.unfreeze()
+
+    learner = make_learner()
+    learner.trainer.optimizer.lr_scheduler = CosineScheduler(100, base_lr=0.1)
+    learner.fit(2)
+    learner.fit(1, 0.1, cbs=Unfreezes())
+    assert learner.trainer.optimizer.num_update == 3 * BATCHES
+
+
+@pytest.mark.parametrize("searches", [False, True])
+def test_what_is_frozen_while_gradients_are_added_up_writes_them_again(searches):
+    class Freezes(Callback):
+        def before_epoch(self):
+            if len(self.learn.recorder.epochs) == 1:
+                self.learn.freeze()
+
+    learner = make_learner()
+    own = [one.grad_req for one in learner.trainer._params]
+    search = [LRFinder(num_it=10)] if searches else []
+    learner.fit(3, cbs=[*search, Freezes(), GradientAccumulation(2)])
+    learner.unfreeze()
+    assert [one.grad_req for one in learner.trainer._params] == own
+
+
+def test_a_search_that_notes_no_loss_rises_and_ends_all_the_same():
+    class Blind(LRFinder):
+        rates = ()
+
+        def after_batch(self):
+            self.rates += (self.learn.trainer.learning_rate,)
+
+    learner, blind = make_learner(), Blind(1e-4, 1e-2, 20)
+    learner.fit(3, cbs=blind)
+    np.testing.assert_allclose(blind.rates, [SchedExp(1e-4, 1e-2)(i / 20) for i in range(12)])
+    np.testing.assert_allclose(learner.recorder.lrs, blind.rates)
+
+
+def test_a_search_whose_batches_are_called_off_ends():
+    class Skips(Callback):
+        def before_batch(self):
+            raise CancelBatchException
+
+    learner, finder = make_learner(), LRFinder(num_it=5)
+    learner.fit(3, cbs=[finder, Skips()])
+    assert len(finder.result) == 0
+
+
+def test_curves_of_ones_own_make_the_search():
+    class Linear(LRFinder):
+        def __init__(self):
+            super().__init__(1e-3, 1, 10, False)
+            self.scheds = {"lr": SchedLin(1e-3, 1)}
+
+    learner = make_learner()
+    learner.fit(9, cbs=Linear())
+    expected = [SchedLin(1e-3, 1)(i / 10) for i in range(10)]
+    np.testing.assert_allclose(learner.recorder.lrs, expected)
+
+
+def test_a_search_is_not_ended_early_and_tells_who_ended_it():
+    stop = EarlyStoppingCallback(patience=1)
+    learner = make_learner(cbs=stop)
+    learner.fit(9, cbs=LRFinder(1e-9, 1e-8, 30))
+    assert len(learner.recorder.lrs) == 30
+    finder = LRFinder(1e-9, 1e-8, 30)
+    learner.fit(2, cbs=finder)
+    assert str(finder.result.reason) == "the fit that it was made of ended"
+
+
+class Noting(Callback):
+    def after_epoch(self, learner):
+        learner.noted = getattr(learner, "noted", 0) + 1
+
+
+class Both(ParamScheduler, Noting):
+    """Has an event of another base."""
+
+
+def test_events_of_other_bases_and_of_the_object_itself_are_called():
+    learner = make_learner()
+    learner.fit(2, cbs=Both(CURVES))
+    own = ParamScheduler(CURVES)
+    own.after_epoch = lambda learner: Noting.after_epoch(None, learner)
+    learner.fit(1, cbs=own)
+    assert learner.noted == 3
+
+
+@pytest.mark.parametrize("event", ["before_train", "after_pred", "after_cancel_fit"])
+def test_events_that_are_none_here_are_refused(event):
+    mine = type("Mine", (Callback,), {event: lambda self: None})
+    with pytest.raises(ValueError, match=f"of events that there are, which {event} is not"):
+        make_learner().fit(1, cbs=mine())
+
+
+@pytest.mark.parametrize("batches", [2, 4])
+def test_a_curve_begins_at_its_start_where_batches_are_added_up(batches):
+    for scheduler in (ParamScheduler, Passing):
+        learner = make_learner()
+        curves = scheduler({"lr": SchedLin(1, 0)})
+        learner.fit(2, cbs=[curves, GradientAccumulation(batches)])
+        updates = 2 * BATCHES // batches
+        np.testing.assert_allclose(learner.recorder.lrs, 1 - np.arange(updates) / updates)

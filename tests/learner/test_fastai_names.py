@@ -491,3 +491,124 @@ def test_a_fit_with_an_optimizer_anew_is_one_of_a_new_learner():
     straight = make_learner()
     straight.fit(1)
     assert_same_state(ended, state(straight))
+
+
+# -- what is assigned --------------------------------------------------------------------------
+
+
+def test_a_loss_that_was_read_may_be_wrapped_and_put_back():
+    learner = make_learner()
+    own, mean = learner.loss, learner.loss_func
+    learner.loss_func = mean
+    assert learner.loss is own
+    learner.loss_func = lambda output, label: mean(output, label) + 1
+    wrapped = learner.iteration(take_step=False)
+    assert wrapped == pytest.approx(make_learner().iteration(take_step=False) + 1, rel=1e-5)
+    with pytest.raises(RuntimeError, match="compute_loss computes the losses"):
+        one_group(compute_loss=lambda net, batch: net(batch[0])).loss_func  # noqa: B018
+
+
+def test_other_data_that_are_assigned_are_trained_on():
+    learner = make_learner()
+    learner.fit(1)
+    learner.data_loader = [(nd.ones((3, 5)), nd.ones(3))] * 5
+    learner.fit(1)
+    assert learner.batch[0].shape == (3, 5)
+    assert len(learner.recorder) == len(learner.dls.train) == 5
+    with pytest.raises(TypeError, match="`data_loader` must be"):
+        learner.data_loader = 3
+    assert len(learner.data_loader) == 5
+
+
+@pytest.mark.parametrize("name", ["net", "trainer", "ctx"])
+def test_what_cannot_be_exchanged_is_refused(name):
+    learner, other = one_group(), make_learner(TWO)
+    with pytest.raises(AttributeError, match=f"`{name}` must be left as it was made"):
+        setattr(learner, name, getattr(other, name))
+    setattr(learner, name, getattr(learner, name))
+
+
+def test_an_iterator_is_assigned_where_it_is_read():
+    with pytest.raises(ValueError, match=r"Assign learner\.data_loader = batches"):
+        make_learner().data_loader_iter = iter([])
+
+
+def test_the_loss_of_a_class_is_the_loss():
+    class WithLoss(Learner):
+        loss_fn = mx.gluon.loss.L2Loss()
+
+    class WithMethod(Learner):
+        def loss_fn(self, output, label):
+            return (output.sum(axis=1) - label) ** 2
+
+    class Assigns(Learner):
+        def __init__(self, *args, **kwargs):
+            self.loss_fn = mx.gluon.loss.L1Loss()
+            super().__init__(*args, **kwargs)
+
+    batches = [(nd.ones((2, 5)), nd.ones(2))]
+    for cls, kind in ((WithLoss, mx.gluon.loss.L2Loss), (Assigns, mx.gluon.loss.L1Loss)):
+        assert isinstance(cls(mx.gluon.nn.Dense(1), batches).loss, kind)
+    learner = WithMethod(mx.gluon.nn.Dense(1, weight_initializer="zeros"), batches)
+    assert learner.iteration(take_step=False) == 1
+
+
+def test_callbacks_that_an_iteration_of_ones_own_never_tells_are_named():
+    learner = of_tutorial(OfTutorial)
+    with pytest.warns(UserWarning, match="before_step of GradientClip are never called"):
+        learner.fit(1, 0.1, cbs=gluon_lr.GradientClip(1))
+
+
+# -- names of rules, and groups in a search ----------------------------------------------------
+
+
+def test_a_name_is_that_of_the_function_that_was_given():
+    near = functools.partial(slide, lr_diff=3, thresh=0.5)
+    found = make_learner().lr_find(num_it=60, show_plot=False, suggest_funcs=near)
+    assert found.slide == found[0] != found.result.suggestions["slide"]
+    method = gluon_lr.SuggestionMethod
+    functions = (method.Minimum, method.Steep, method.Valley, method.Slide)
+    found = make_learner().lr_find(num_it=60, show_plot=False, suggest_funcs=functions)
+    assert found._names == ("minimum", "steep", "valley", "slide")
+    with pytest.raises(TypeError, match=r"functions that return a rate, as .*nothing.* does not"):
+        make_learner().lr_find(num_it=60, show_plot=False, suggest_funcs=nothing_useful)
+
+
+def nothing_useful(lrs, losses, num_it):
+    return "high"
+
+
+def test_one_rate_and_one_decay_are_those_of_all_groups():
+    seen = []
+
+    class Notes(gluon_lr.Callback):
+        def before_step(self):
+            seen.append([(one["lr"], one["wd"]) for one in self.learn.opt.hypers])
+
+    learner = make_learner(cbs=Notes())
+    learner.opt.set_hyper("wd", [0.1, 0.2])
+    learner.opt.set_hyper("lr", [0.01, 0.1])
+    for search in (
+        lambda: learner.lr_find(1e-7, 1, wd=0.5, num_it=20, show_plot=False),
+        lambda: LRFinder(learner).find(lr_start=1e-7, num_iter=20, progress=False),
+        lambda: learner.fit(9, cbs=LRFinder(1e-7, 1, 20)),
+    ):
+        seen.clear()
+        search()
+        assert {lr for lr, _ in seen[0]} == {1e-7}
+    assert [one["wd"] for one in learner.opt.hypers] == [0.1, 0.2]
+    seen.clear()
+    learner.lr_find(wd=0.5, num_it=20, show_plot=False)
+    assert {wd for _, wd in seen[0]} == {0.5}
+
+
+def test_what_is_only_read_cannot_be_set():
+    with pytest.raises(TypeError, match="does not support item assignment"):
+        make_learner().opt.hypers[-1]["lr"] = 0.7
+
+
+def test_a_batch_of_a_data_iter_unpacks():
+    batches = mx.io.NDArrayIter(np.ones((8, 5), "float32"), np.zeros(8), 4)
+    learner = Learner(mx.gluon.nn.Dense(2), batches)
+    data, label = learner.dls.one_batch()
+    assert (data.shape, label.shape) == ((4, 5), (4,))

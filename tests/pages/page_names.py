@@ -72,7 +72,10 @@ FASTAI_2 = [
     Name(
         "LRFinder(start_lr=1e-07, end_lr=10, num_it=100, stop_div=True)",
         "LRFinder",
-        {"start_lr": "its place is that of the tutorial's `learner` too: its type tells which"},
+        {
+            "start_lr": "its place is that of the tutorial's `learner` too: its type tells which",
+            "name": "a Callback, no ParamScheduler",
+        },
         "result",
     ),
     Name("LRFinder.before_fit()", "LRFinder.before_fit"),

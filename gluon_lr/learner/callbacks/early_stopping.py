@@ -50,10 +50,13 @@ class EarlyStoppingCallback(Callback):
         self.after_epoch(learner)
 
     def after_epoch(self, learner: Any) -> None:
-        """End the fit where the last `patience` epochs brought no improvement."""
+        """End the fit where the last `patience` epochs brought no improvement; no search."""
+        if getattr(learner, "is_searching", False):
+            return
         best, waited = math.inf, 0
         for epoch in learner.recorder.epochs:
-            was_called_off = learner.valid_loader is not None and "valid_loss" not in epoch
+            validates = getattr(learner, "valid_loader", None) is not None
+            was_called_off = validates and not {"valid_loss", self.monitor} & epoch.keys()
             value = math.inf if was_called_off else self._value(epoch)
             if value < best - self.min_delta:
                 best, waited = value, 0
