@@ -1,10 +1,12 @@
 """Between which rates a search goes: two numbers, or two for each parameter group."""
 
-from typing import Any, Callable, List, Optional, Tuple
+import math
+from typing import Any, Callable, List, Optional, Tuple, Type
 
 import numpy as np
 
 from .. import _check
+from ..hyper.annealing import Annealer, SchedExp, SchedLin
 from ..hyper.group_rates import Rate, group_rates
 from ..hyper.parameters import HyperParameters
 from ..training.iteration import IterationLearner
@@ -87,13 +89,13 @@ class Bounds:
     def by_group(self, lr: float, mode: str = "geometric") -> List[float]:
         """Return the rates of all groups where that of the last is `lr`."""
         if mode == "linear":
-            share = (lr - self.start) / (self.end - self.start)
-            return (self._start + (self._end - self._start) * share).tolist()
-        share = np.log(lr / self.start) / np.log(self.end / self.start)
-        return (self._start * (self._end / self._start) ** share).tolist()
+            return self._at(SchedLin, (lr - self.start) / (self.end - self.start))
+        return self._at(SchedExp, math.log(lr / self.start) / math.log(self.end / self.start))
 
     def before_end(self, num_it: int) -> Rate:
         """Return the last rates of `num_it` that go on as if they ended one later, as fastai's."""
-        share = (num_it - 1) / num_it
-        last = np.exp(np.log(self._start) + np.log(self._end / self._start) * share)
-        return last.tolist() if self.are_by_group else float(last[0])
+        last = self._at(SchedExp, (num_it - 1) / num_it)
+        return last if self.are_by_group else last[0]
+
+    def _at(self, curve: Type[Annealer], position: float) -> List[float]:
+        return [curve(*pair)(position) for pair in self.pairs]

@@ -145,11 +145,9 @@ class ParamScheduler(Callback):
         """Take the fit's trainer and groups, and begin a record of the values."""
         learner = learner or self.learn
         self.hps = {name: [] for name in self.scheds}
-        self._hypers = HyperParameters(learner.trainer, learner.groups)
-        self.check(self._hypers)
-        for name in self.scheds:
-            self._hypers.keep(name)
+        self.groups = learner.groups
         self._corrects = learner.momentum_correction and "lr" in self.scheds
+        self.bind(learner.trainer)
         if len(learner.recorder):
             self.go_on_from(learner.recorder.last_hps)
 
@@ -169,7 +167,7 @@ class ParamScheduler(Callback):
     def leave_fit(self) -> None:
         """Give the trainer its own values again, and belong to no fit any more."""
         self.put_back()
-        self._hypers = self._rates = self.length = None
+        self._hypers = self._rates = self.length = self.groups = None
         self._corrects = self.momentum_correction
 
     @property

@@ -6,14 +6,20 @@ from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Seque
 from .. import _trainer
 from .._mxnet import mx
 from ..data.structure import Batch
+from ..events import Callback
 from ..finder.finder import LRFinder
 from ..hyper.annealing import position_of
 from ..hyper.groups import Group
-from ..hyper.parameters import HyperParameters
+from ..hyper.parameters import FASTAI_NAMES, HyperParameters
 from ..training.iteration import IterationLearner
 from .fitting import Fitting
 
 _MOMENTS = {mx.optimizer.Adam: ("grad_avg", "sqr_avg")}
+
+
+def make_a_search(callbacks: Iterable[Callback]) -> bool:
+    """Say whether callbacks make a search of their fit."""
+    return any(isinstance(one, LRFinder) for one in callbacks)
 
 
 class DataLoaders:
@@ -81,7 +87,7 @@ class OptimizerOfLearner:
         They are read here, and set by :meth:`set_hyper`.
         """
         hypers = self._hypers
-        names = [name for name in ("lr", "wd", "mom", "sqr_mom", "eps") if hypers.has(name)]
+        names = [name for name in FASTAI_NAMES if hypers.has(name)]
         by_name = {name: hypers[name] for name in names}
         return [
             MappingProxyType({name: by_group[group] for name, by_group in by_name.items()})
@@ -185,8 +191,7 @@ class FastaiNames(IterationLearner):
     @property
     def is_searching(self) -> bool:
         """Whether the fit at work is a search, of an LRFinder among its callbacks."""
-        callbacks = () if self._fitting is None else self._fitting.callbacks
-        return any(isinstance(one, LRFinder) for one in callbacks)
+        return self._fitting is not None and make_a_search(self._fitting.callbacks)
 
     @property
     def loss_func(self) -> Callable[..., Any]:

@@ -166,6 +166,8 @@ class Fitting:
 
     Attributes
     ----------
+    lr_scheduler : object
+        The trainer's lr_scheduler, which may rest meanwhile.
     own_lr : float
         The trainer's rate before the fit.
     """
@@ -184,9 +186,10 @@ class Fitting:
         self._fit = fit
         self.callbacks = callbacks
         self._scheduler = scheduler
-        self._acting = [one for one in callbacks if isinstance(one, ParamScheduler)]
+        acting = [one for one in callbacks if isinstance(one, ParamScheduler)]
+        self._schedulers = [scheduler, *acting]
         self._recorder = recorder
-        self._lr_scheduler = learner.trainer.optimizer.lr_scheduler
+        self.lr_scheduler = learner.trainer.optimizer.lr_scheduler
         self.own_lr: float = learner.trainer.learning_rate
         self._at = 0  # the update whose values the trainer has
         self._warned = False
@@ -227,14 +230,9 @@ class Fitting:
         """The hyper-parameters that the fit moves itself."""
         return list(self._fit.curves)
 
-    @property
-    def lr_scheduler(self) -> Any:
-        """The trainer's lr_scheduler, which may rest meanwhile."""
-        return self._lr_scheduler
-
     def at_update(self) -> None:
         """Have the momentum fit the rate of the update that is made now."""
-        for scheduler in (self._scheduler, *self._acting):
+        for scheduler in self._schedulers:
             scheduler.correct_momentum(self._at)
 
     def after_update(self) -> None:
@@ -248,7 +246,7 @@ class Fitting:
     def _go_on(self) -> None:
         self._take_lr_scheduler()
         if len(self._recorder):
-            for scheduler in (self._scheduler, *self._acting):
+            for scheduler in self._schedulers:
                 scheduler.go_on_from(self._recorder.last_hps)
 
     def _train(self, bar: tqdm) -> None:
@@ -330,6 +328,7 @@ class Fitting:
         self.at_update()
         loss = learner.iteration()
         reads_itself = fit.in_epoch == batches
+        trains_itself = reads_itself or learner._batches_taken > taken
         if reads_itself and fit.by_passes:
             raise RuntimeError(
                 "Learner: `iteration` must call super().iteration(), which reads the data_loader, "
@@ -337,12 +336,10 @@ class Fitting:
             )
         if reads_itself:
             self.after_batch()
-        updates_itself = (
-            reads_itself
-            or learner._batches_taken > taken
-            or (learner.batches_in_update > 0 and not are_added_up(learner.trainer))
+        updates_itself = trains_itself or (
+            learner.batches_in_update > 0 and not are_added_up(learner.trainer)
         )
-        if reads_itself or learner._batches_taken > taken:
+        if trains_itself:
             self._warn_of_untold()
         if updates_itself and len(recorder) == updates:
             recorder.record(as_loss(loss))
@@ -396,13 +393,13 @@ class Fitting:
 
     def _leave(self) -> None:
         self._put_back()
-        for scheduler in self._acting:
+        for scheduler in self._schedulers:
             scheduler.leave_fit()
 
     def _put_back(self) -> None:
-        for scheduler in (self._scheduler, *self._acting):
+        for scheduler in self._schedulers:
             scheduler.put_back()
-        self._learner.trainer.optimizer.lr_scheduler = self._lr_scheduler
+        self._learner.trainer.optimizer.lr_scheduler = self.lr_scheduler
 
 
 class _AtRest(Transaction):

@@ -66,7 +66,7 @@ from ..training.losses import PendingLoss
 from ..training.metrics import metric_of
 from ..training.placement import Context, contexts_for, initialize
 from .callbacks import CheckpointCallback
-from .fastai_names import FastaiNames
+from .fastai_names import FastaiNames, make_a_search
 from .fitting import Fit, Fitting
 from .lr_find import SuggestedLRs, SuggestFuncs, lr_find, named_functions
 from .recorder import Recorder
@@ -535,7 +535,7 @@ class Learner(FastaiNames):
         if not self._fits:
             raise RuntimeError("Learner: no fit was interrupted, so there is none to resume.")
         callbacks, given = self._curves_among("resume", cbs)
-        if any(isinstance(one, LRFinder) for one in callbacks):
+        if make_a_search(callbacks):
             constraint = "callbacks of a fit, and no LRFinder, which makes a search of one"
             raise ValueError(_check.message("resume", "cbs", constraint, cbs))
         scheds = [item for fit in self._fits for item in fit.scheds.items()]
@@ -1039,26 +1039,22 @@ class Learner(FastaiNames):
 
     def _start(self, fits: List[Fit], cbs: Callbacks, reset_opt: bool = False) -> None:
         callbacks = self._curves_among("fit", cbs)[0]
-        if any(isinstance(one, LRFinder) for one in callbacks):
-            self._search(fits, callbacks, reset_opt)
+        if not make_a_search(callbacks):
+            self._train(fits, callbacks, reset_opt)
             return
-        if reset_opt:
-            forget_updates(self.trainer)
-        self._fits = fits
-        self._run(callbacks)
-
-    def _search(self, fits: List[Fit], callbacks: List[Callback], reset_opt: bool) -> None:
-        """Make the fits a trial, of which the record alone stays."""
         with trial_of(self) as again, again:
-            if reset_opt:
-                forget_updates(self.trainer)
-            self._fits = fits
-            self._run(callbacks)
-            recorder = self.recorder
+            self._train(fits, callbacks, reset_opt)
+            recorder = self.recorder  # which alone stays
         if self._fits:  # one was interrupted before, and goes on with its own record
             self.recorder.search = recorder.search
         else:
             self.recorder = recorder
+
+    def _train(self, fits: List[Fit], callbacks: List[Callback], reset_opt: bool) -> None:
+        if reset_opt:
+            forget_updates(self.trainer)
+        self._fits = fits
+        self._run(callbacks)
 
     def _run(self, callbacks: List[Callback]) -> None:
         while self._fits:
@@ -1187,9 +1183,9 @@ def _check_also(also: Any) -> None:
 
 def _several(owner: str, cbs: Callbacks) -> List[Callback]:
     """Return callbacks as a list."""
-    several: List[Any] = list(cbs) if isinstance(cbs, (list, tuple)) else [cbs]
     if cbs is None:
-        several = []
+        return []
+    several: List[Any] = list(cbs) if isinstance(cbs, (list, tuple)) else [cbs]
     for one in several:
         if not isinstance(one, Callback):
             constraint = "a Callback, a ParamScheduler, or a list of them"
