@@ -232,11 +232,11 @@ class IterationLearner:
     @data_loader.setter
     def data_loader(self, data_loader: Iterable[Batch]) -> None:
         check_loader("Learner", "data_loader", data_loader)
-        if "_batches" not in vars(self):  # of a class of one's own, before it is made
-            return
-        self._before_other_data()
-        self._batches.close()
-        self._batches = Batches(data_loader, self.workers, self._batches.split, self._batch_split)
+        if "_batches" in vars(self):  # not where a class of one's own assigns it beforehand
+            self._before_other_data()
+            self._batches.close()
+            split = self._batches.split
+            self._batches = Batches(data_loader, self.workers, split, self._batch_split)
         self._data_loader = data_loader
 
     def __setattr__(self, name: str, value: Any) -> None:

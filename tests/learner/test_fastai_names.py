@@ -520,6 +520,19 @@ def test_other_data_that_are_assigned_are_trained_on():
     assert len(learner.data_loader) == 5
 
 
+def test_a_class_may_assign_its_parts_before_it_is_made():
+    class Assigns(Learner):
+        def __init__(self):
+            self.net = mx.gluon.nn.Dense(2)
+            self.ctx = mx.cpu()
+            self.data_loader = [(nd.ones((3, 5)), nd.ones(3))]
+            super().__init__(self.net, self.data_loader, self.ctx)
+
+    learner = Assigns()
+    learner.iteration()
+    assert learner.batch[0].shape == (3, 5)
+
+
 @pytest.mark.parametrize("name", ["net", "trainer", "ctx"])
 def test_what_cannot_be_exchanged_is_refused(name):
     learner, other = one_group(), make_learner(TWO)
