@@ -1,5 +1,6 @@
 """Every schedule there is, with any arguments, and nested."""
 
+import numpy as np
 from hypothesis import strategies as st
 
 from gluon_lr import (
@@ -33,6 +34,11 @@ lengths_or_none = st.just(0) | lengths
 shares = st.floats(0, 1)
 bounds = st.tuples(rates, rates)
 modes = st.sampled_from(["linear", "constant"])
+
+
+def assert_same_rates(actual, expected):
+    """Compare 12 digits, of which floats below the smallest normal one have fewer."""
+    np.testing.assert_allclose(actual, expected, rtol=1e-12, atol=np.finfo(float).tiny)
 
 
 @st.composite
