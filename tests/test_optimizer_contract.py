@@ -160,7 +160,7 @@ def test_an_optimizers_default_rate_does_not_move_stated_bounds():
     assert schedule(5) == 2
 
 
-@pytest.mark.parametrize(("ctx", "updates"), [(mx.cpu(), [1, 2, 5, 8]), (TWO, [1, 4, 8])])
+@pytest.mark.parametrize(("ctx", "updates"), [(mx.cpu(), [2, 8]), (TWO, [1, 4])])
 @every
 def test_training_resumed_from_saved_states_is_the_uninterrupted_one(
     schedule, ctx, updates, tmp_path
