@@ -267,7 +267,6 @@ def train(learner, cbs=None):
 
 
 @functools.lru_cache(maxsize=None)
-@functools.lru_cache(maxsize=None)
 def straight(name):
     """Return the state after a fit that nothing has stopped."""
     learner = make(name)

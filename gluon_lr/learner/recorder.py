@@ -293,8 +293,7 @@ class Recorder:
         """
         text = io.StringIO()
         if _check.one_of("Recorder.to_csv", "of", of, ["updates", "epochs"]) == "epochs":
-            names = list(dict.fromkeys(name for epoch in self.epochs for name in epoch))
-            writer = csv.DictWriter(text, names, lineterminator="\n")
+            writer = csv.DictWriter(text, self._names, lineterminator="\n")
             writer.writeheader()
             writer.writerows(self.epochs)
             return text.getvalue()
@@ -361,9 +360,14 @@ class Recorder:
     def _table(self) -> List[List[str]]:
         if not self.epochs:
             return []
-        names = list(dict.fromkeys(name for epoch in self.epochs for name in epoch))
+        names = self._names
         rows = [[_cell(name, epoch.get(name)) for name in names] for epoch in self.epochs]
         return [names, *rows]
+
+    @property
+    def _names(self) -> List[str]:
+        """The names of the values that one epoch or another has, in their order."""
+        return list(dict.fromkeys(name for epoch in self.epochs for name in epoch))
 
     def _read(self, count: int) -> None:
         """Read the first `count` losses, as far as they have not been: where they are."""
