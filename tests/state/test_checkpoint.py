@@ -91,7 +91,7 @@ def test_a_file_with_any_byte_flipped_is_refused(monkeypatch):
     monkeypatch.setattr(Path, "read_bytes", lambda self: bytes(content))
     learner = trained()
     before = everything(learner)
-    for place in {*range(2000), *range(0, len(whole), 7)}:
+    for place in range(len(whole)):
         content[place] ^= 1 << place % 8
         with pytest.raises(ValueError, match="load: `path` must be a checkpoint"):
             learner.load("run")
