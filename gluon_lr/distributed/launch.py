@@ -39,7 +39,7 @@ class _End(NamedTuple):
 
 
 _Event = Union[_End, int]  # a process has ended, or a signal has come
-_Started = List[Tuple["subprocess.Popen[bytes]", threading.Thread]]  # and who tells its end
+_Started = List[Tuple[str, "subprocess.Popen[bytes]", threading.Thread]]  # and who tells its end
 
 
 def launch(
@@ -111,8 +111,9 @@ def launch(
                     preexec_fn=announce,
                 )
                 telling = (role, number, popen.pid, events)
-                started.append((popen, threading.Thread(target=_tell, args=telling, daemon=True)))
-                started[-1][1].start()
+                thread = threading.Thread(target=_tell, args=telling, daemon=True)
+                started.append((role, popen, thread))
+                thread.start()
         return _wait(workers, events)
 
 
@@ -147,6 +148,7 @@ def _tell(role: str, number: int, pid: int, events: "queue.SimpleQueue[_Event]")
 def _all_ended(started: _Started) -> Iterator[Callable[[], None]]:
     """End, after the block, what is still running, with the processes it has started in turn.
 
+    The workers end first: what they do before that, save their work say, may need the others.
     The block has a function that a new process calls, as the first of its session. Only then is
     it safe from being left behind.
     """
@@ -155,9 +157,10 @@ def _all_ended(started: _Started) -> Iterator[Callable[[], None]]:
     try:
         yield lambda: _announce(pipe)
     finally:
-        watcher.end({popen.pid for popen, _ in started}, _GRACE)
+        watcher.end({popen.pid for role, popen, _ in started if role == "worker"}, _GRACE)
+        watcher.end({popen.pid for _, popen, _ in started}, _GRACE)
         watching.communicate(watcher.NO_MORE)
-        for popen, telling in started:
+        for _, popen, telling in started:
             telling.join()
             popen.wait()
 

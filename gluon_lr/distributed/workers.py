@@ -7,7 +7,7 @@ import sys
 import threading
 from concurrent.futures import Future, TimeoutError
 from queue import SimpleQueue
-from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Sequence, Tuple
 from weakref import proxy
 
 import numpy as np
@@ -20,6 +20,7 @@ _FIRST_KEY = 200_000  # in the KVStore, above all parameters' numbers; MXNet mul
 _PIECE = 4096  # numbers that are sent at once
 _LOSS, _LEAVING = 0, _PIECE + 1  # what has a buffer of its own, beside sums by their sizes
 _ON_TRAINER = "_gluon_lr_workers"  # where a trainer has its own
+_stores: List[Any] = []  # the KVStores that this process has to free
 
 
 class WorkersLostError(RuntimeError):
@@ -94,6 +95,9 @@ class Workers:
         self._store = self._patiently(lambda: _trainer.make_store(self._trainer))
         self.rank, self.count = self._store.rank, self._store.num_workers
         self._joined = True
+        if not _stores:
+            atexit.register(_free_stores)  # which so comes after all have left
+        _stores.append(self._store)
         atexit.register(self._leave)
 
     def take_first_weights(self) -> None:
@@ -160,6 +164,23 @@ class Workers:
         length = int(self.sum(np.array([len(text)]))[0])
         numbers = np.frombuffer(text.ljust(length, b"\0"), dtype=np.uint8)
         return json.loads(self.sum(numbers).astype(np.uint8).tobytes())
+
+    def give_mean(self, arrays: Iterable[Any]) -> None:
+        """Write the mean of all workers' values into each of some arrays, as :meth:`sum`."""
+        if self.count > 1:
+            for array in arrays:
+                array[:] = self.mean(self.read(array))
+
+    def wait_for_others(self) -> None:
+        """Wait for what the others have to send for updates that are made; no time alone.
+
+        Raises
+        ------
+        WorkersLostError
+            Where that has not come in time.
+        """
+        if self.count > 1:
+            self._patiently(mx.nd.waitall)
 
     def read(self, array: Any) -> np.ndarray:
         """Return an array's values, which the others have to send theirs for."""
@@ -234,6 +255,13 @@ def _answer(calls: "SimpleQueue[Tuple[Future[Any], Callable[[], Any]]]") -> None
         except BaseException as error:  # noqa: BLE001 - raised where the outcome is asked for
             outcome.set_exception(error)
         del outcome, action  # MXNet aborts at the end of a process that still holds its KVStore
+
+
+def _free_stores() -> None:
+    """Free the KVStores, as MXNet aborts where Python ends without having done so."""
+    for store in _stores:
+        store.__del__()
+        store.handle = None  # so that it does nothing when it is called again
 
 
 def _exit_at_once() -> None:
