@@ -89,6 +89,14 @@ def serve() -> None:
         mx.kvstore.kvstore_server._init_kvstore_server_module()
 
 
+def save_arrays(path: str, arrays: dict[str, Any]) -> None:
+    """Write arrays by their names, as ``net.save_parameters`` does."""
+    if MXNET_2:
+        mx.npx.savez(path, **arrays)
+    else:
+        mx.nd.save(path, arrays)
+
+
 def named_parameters(net: mx.gluon.Block) -> dict[str, mx.gluon.Parameter]:
     """Return a net's parameters by the names they have in files: by their place in the net."""
     if hasattr(net, "_collect_params_with_prefix"):
@@ -230,6 +238,7 @@ __all__ = [
     "named_parameters",
     "nd",
     "number_without_gaps",
+    "save_arrays",
     "scalar",
     "serve",
     "threads_of",

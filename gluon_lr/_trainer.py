@@ -6,8 +6,10 @@
 import os
 from typing import Any, Iterable, Iterator, List, Optional, Tuple
 
+import numpy as np
+
 from . import _check
-from ._mxnet import lay_out_plainly, mx
+from ._mxnet import as_mx_nd, lay_out_plainly, mx
 
 # FTML and Ftrl divide by the rate; SGLD draws noise of that variance
 _NOT_AT_RATE_0 = (mx.optimizer.FTML, mx.optimizer.Ftrl, mx.optimizer.SGLD)
@@ -171,6 +173,29 @@ def write_to_store(store: Any, weights: Iterable[Tuple[int, mx.nd.NDArray]], upd
                 raise KeyboardInterrupt
     finally:
         store._set_updater(updater)
+
+
+def copy_to_states(trainer: mx.gluon.Trainer) -> None:
+    """Write weights in half precision to the copies in full precision that are trained."""
+    optimizer = trainer.optimizer
+    for number, updater in enumerate(updaters_of(trainer)):
+        for index, state in updater.states.items():
+            weight = as_mx_nd(trainer._params[index].list_data()[number])
+            if not (optimizer.multi_precision and weight.dtype == np.float16):
+                continue
+            of_ones = optimizer.create_state_multi_precision(index, weight.ones_like())
+            for array, ones in zip(_flat(state), _flat(of_ones)):
+                if array.shape == weight.shape and (ones.asnumpy() == 1).all():
+                    array[:] = weight.astype(array.dtype)
+
+
+def _flat(state: Any) -> Iterator[Any]:
+    """Yield the arrays of an optimizer's state."""
+    if isinstance(state, (tuple, list)):
+        for one in state:
+            yield from _flat(one)
+    elif state is not None:
+        yield state
 
 
 def parameters_of(trainer: mx.gluon.Trainer) -> List[mx.gluon.Parameter]:

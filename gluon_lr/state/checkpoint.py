@@ -1,11 +1,13 @@
 """Net and trainer in a file: written at once or not at all, checked before anything is touched."""
 
 import os
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Mapping
+
+import numpy as np
 
 from .. import _check, _trainer
 from .._interrupts import uninterrupted
-from .._mxnet import mx, nd
+from .._mxnet import mx, nd, save_arrays
 from ..distributed.workers import Workers
 from . import net as nets
 from . import schema
@@ -233,6 +235,16 @@ def save_params(path: PathLike, net: mx.gluon.Block, trainer: mx.gluon.Trainer) 
     """Write the parameters to a file as ``net.save_parameters`` does, at once or not at all."""
     if Workers.of(trainer).is_first:
         write_whole(path, net.save_parameters)
+
+
+def write_params(path: PathLike, parameters: Mapping[str, Any]) -> None:
+    """Write values that `state.net` has read from a net to a file, as :func:`save_params` does."""
+    arrays = {
+        name: nd.array(np.mean(values, axis=0), dtype=values[0].dtype)
+        for name, values in parameters.items()
+        if values is not None
+    }
+    write_whole(path, lambda partial: save_arrays(partial, arrays))
 
 
 def load_params(path: PathLike, net: mx.gluon.Block, trainer: mx.gluon.Trainer) -> None:

@@ -96,7 +96,7 @@ def apply(
 def apply_parameters(
     parameters: Dict[str, Any], net: mx.gluon.Block, trainer: mx.gluon.Trainer
 ) -> None:
-    """Write values that were checked into a net, and into the KVStore that has them too."""
+    """Write values that were checked into a net, and to where the trainer has them too."""
     for name, parameter in named_parameters(net).items():
         if parameters[name] is not None:
             values = _for_each(parameter._data, parameters[name])
@@ -109,6 +109,7 @@ def apply_parameters(
             [(i, one._data[0]) for i, one in enumerate(_trainer.parameters_of(trainer))],
             store._updater,
         )
+    _trainer.copy_to_states(trainer)
 
 
 def unlike(own: Iterable[str], saved: Iterable[str]) -> str:
