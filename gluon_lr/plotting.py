@@ -236,6 +236,13 @@ def plot_curves(
     return _named(ax, xlabel, ylabel, {"fontsize": None})
 
 
+def close(figure: Any) -> None:
+    """Forget a figure that somebody else shows."""
+    import matplotlib.pyplot as plt
+
+    plt.close(figure)
+
+
 def shown(axes: Drawn, show: bool) -> Drawn:
     """Show the pictures drawn so far where `show` is true, in a script too; return `axes`."""
     if show:

@@ -14,7 +14,9 @@ BATCHES = 4
 
 
 class StopAfter(Callback):
-    """Press Ctrl-C at the n-th call of an event, in all fits together."""
+    """Press Ctrl-C at the n-th call of an event, in all fits together, when others were told."""
+
+    order = 100
 
     def __init__(self, calls, event="after_batch"):
         self.left = calls

@@ -19,6 +19,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # from the ground up; a file imports from its own floor and from those below it
 GROUND = [
     "_check",
+    "_extras",
     "_html",
     "_interrupts",
     "_memo",

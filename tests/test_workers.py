@@ -4,6 +4,7 @@ Where something fails, all of them hold the output that the test reads to its en
 goes on only when none of them is left.
 """
 
+import importlib.util
 import json
 import os
 import sys
@@ -42,12 +43,16 @@ def workers_of(scenario, directory, *options):
 
 
 TRAININGS = ["fit", "fit_by_iterations", "fit_convolutions", "fit_own_batches", "steps"]
+TRAININGS += ["finish_and_extend", "fit_for_hours"]
+STATISTICS = ["fit_with_running_statistics", "average_running_statistics"]
 
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory):
     """What came of many scenarios, one after the other in the same two workers."""
-    scenarios = [*TRAININGS, "fit_with_running_statistics", "tune", "stop_and_go_on"]
+    scenarios = [*TRAININGS, *STATISTICS, "tune", "stop_and_go_on", "fit_for_a_time", "predict"]
+    if importlib.util.find_spec("optuna"):
+        scenarios.append("prune")
     return outcomes_of(scenarios, tmp_path_factory.mktemp("outcomes"))
 
 
@@ -95,8 +100,9 @@ def test_one_worker_alone_trains_as_without_a_kvstore(tmp_path):
     assert outcome["fit"]["weights"] == together.alone("fit")["weights"]
 
 
-def test_running_statistics_are_the_mean_of_all_workers(outcomes):
-    alike(in_order("fit_with_running_statistics", outcomes))
+@pytest.mark.parametrize("scenario", STATISTICS)
+def test_running_statistics_are_the_mean_of_all_workers(scenario, outcomes):
+    alike(in_order(scenario, outcomes))
 
 
 def test_a_search_is_the_same_on_all_workers_and_leaves_no_trace(tmp_path):
@@ -138,6 +144,55 @@ def test_one_worker_writes_and_all_stop_and_go_on_together(outcomes):
     assert_close(outcome, alone)
 
 
+def test_finish_and_extend_change_the_fit_of_all_workers(outcomes):
+    outcome = alike(in_order("finish_and_extend", outcomes))
+    assert (len(outcome["extended"]), len(outcome["lrs"])) == (3 * 7, 9 + 3)
+    assert outcome["extended"] == together.alone("finish_and_extend")["extended"]
+
+
+def test_a_fit_takes_the_seconds_of_the_first_worker(outcomes):
+    outcome = alike(in_order("fit_for_a_time", outcomes))
+    lrs = outcome["lrs"]
+    assert len(lrs) > 10
+    assert max(lrs) > 0.4
+    assert lrs[-1] < 0.05
+
+
+def test_each_worker_predicts_all_samples_and_needs_no_other_for_it(outcomes):
+    outcome, alone = alike(in_order("predict", outcomes)), together.alone("predict")
+    assert_close(outcome, alone)
+    assert outcome["labels"] == list(range(together.SAMPLES))
+    np.testing.assert_allclose(outcome["outputs"], alone["outputs"], rtol=1e-4, atol=1e-5)
+
+
+def test_a_trial_that_is_pruned_ends_the_fit_of_all_workers(outcomes):
+    pytest.importorskip("optuna")
+    outcome = alike(in_order("prune", outcomes))
+    assert outcome["pruned"]
+    assert [epoch["epoch"] for epoch in outcome["epochs"]] == [0, 1]
+    assert "`trial` must be of a study that is to maximize accuracy" in outcome["error"]
+
+
+def test_a_sigterm_to_one_worker_ends_all_and_they_go_on_bit_for_bit(outcomes):
+    outcome = alike(in_order("fit_for_hours", outcomes))
+    assert outcome["stopped"] == {"status": 143, "updates": 10, "loaded": 10}
+    assert outcome["resumed"] == {name: outcome[name] for name in outcome["resumed"]}
+
+
+def test_the_first_worker_alone_writes_and_each_epoch_once(outcomes):
+    outcome = alike(in_order("fit_for_hours", outcomes))
+    board = ["stopped-0.board"] * bool(importlib.util.find_spec("tensorboardX"))
+    assert outcome["files"] == [*board, "stopped-0.checkpoint", "stopped-0.csv", "stopped-0.params"]
+    epochs = outcome["epochs"]
+    written = [{name: row[name] for name in epochs[0]} for row in outcome["rows"]]
+    assert written == [{name: str(value) for name, value in one.items()} for one in epochs]
+    straight, stopped = outcome["points"]
+    assert straight == stopped
+    if board:
+        assert len(stopped["loss"]) == len(outcome["lrs"])
+        assert len(stopped["valid_loss"]) == len(epochs)
+
+
 @pytest.mark.parametrize("serve", ["import mxnet", "import gluon_lr"])
 def test_where_servers_update_a_schedule_works_and_all_else_says_so(serve, tmp_path, monkeypatch):
     if serve == "import mxnet" and sys.version_info >= (3, 12):
@@ -173,6 +228,15 @@ def without_help(scenario, directory):
 
 def statuses(directory):
     return sorted(path.read_text().strip() for path in directory.glob("*.status"))
+
+
+def test_a_sigterm_to_the_launcher_has_the_workers_save(tmp_path):
+    status, output = run([*LAUNCH, sys.executable, str(SCRIPT), "terminated", str(tmp_path)])
+    assert status == 143, output
+    first, second = (json.loads(path.read_text()) for path in tmp_path.glob("*.json"))
+    assert first == second
+    assert first["terminated"]["status"] == 143
+    assert (tmp_path / "terminated.checkpoint").exists()
 
 
 @pytest.mark.parametrize("scenario", ["die", "die_after_training"])

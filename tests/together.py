@@ -4,16 +4,25 @@ Each writes what came of them to a file. A scenario can be run alone too, on the
 """
 
 import faulthandler
+import importlib.util
 import itertools
 import json
 import os
+import signal
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
+from logs import points, rows
 
 from gluon_lr import (
+    EMA,
+    SWA,
+    Callback,
     CheckpointCallback,
+    CSVLogger,
     EarlyStoppingCallback,
     GradientAccumulation,
     GradientClip,
@@ -22,10 +31,15 @@ from gluon_lr import (
     LRFinder,
     LRScheduleHandler,
     OneCycleSchedule,
+    OptunaPruningCallback,
     ParamScheduler,
+    ReduceLROnPlateau,
+    SaveModelCallback,
     SchedLin,
+    TensorBoardCallback,
 )
 from gluon_lr._mxnet import MXNET_2, mx, nd
+from gluon_lr.learner import stopwatch
 
 LONGEST = 150  # seconds, after which a worker ends itself, and all others with it
 SAMPLES, BATCH_SIZE = 49, 8  # so that the last batch, of one sample, does not reach two workers
@@ -62,7 +76,7 @@ def make_learner(loader=None, ctx=None, net=None, **more):
         net.collect_params(),
         "sgd",
         {"learning_rate": 0.1, "momentum": 0.9},
-        kvstore=KVSTORE,
+        kvstore=Shared(KVSTORE) if isinstance(KVSTORE, mx.kv.KVStore) else KVSTORE,
         update_on_kvstore=False,
     )
     learner = Learner(net, loader or make_loader(), ctx=ctx, trainer=trainer, **more)
@@ -264,10 +278,156 @@ def stop_and_go_on():
     return what_came_of(learner, end=end, written=written)
 
 
-def raised(action):
+class Call(Callback):
+    """Call a function with the learner, once, at an event after the n-th update of the fit."""
+
+    order = -99
+
+    def __init__(self, n, function, event="after_step"):
+        self.n, self.function = n, function
+        setattr(self, event, self._call)
+
+    def _call(self, learner):
+        if len(learner.recorder) == self.n:
+            self.n = None
+            self.function(learner)
+
+
+def finish_and_extend():
+    """Lengthen a fit while it is at work, and cut another one short."""
+    learner = make_learner(valid_loader=make_loader())
+    learner.fit_one_cycle(2, 0.5, cbs=Call(3, lambda learner: learner.extend(1)))
+    extended = learner.recorder.lrs.tolist()
+    learner.fit_one_cycle(4, 0.5, cbs=Call(9, lambda learner: learner.finish(3)))
+    return what_came_of(learner, extended=extended)
+
+
+def fit_for_a_time():
+    """Train for a second of the first worker's watch; that of the other runs far ahead."""
+    learner = make_learner(valid_loader=make_loader())
+    ahead = SimpleNamespace(perf_counter=itertools.count(0, 1000).__next__)
+    with mock.patch.object(stopwatch, "time", ahead if RANK else stopwatch.time):
+        learner.fit_one_cycle(lr_max=0.5, seconds=1)
+    return what_came_of(learner)
+
+
+def average_running_statistics():
+    """Train nets whose running statistics are averaged, each worker's being of its own samples."""
+    averaged = []
+    for average in (EMA(0.9), SWA(1)):
+        learner = make_learner(net=make_net(norm=True), valid_loader=make_loader())
+        learner.fit_one_cycle(3, 0.5, cbs=average)
+        averaged += arrays(learner.net)
+    return what_came_of(learner, averaged=averaged)
+
+
+def predict():
+    """Predict all samples in each worker, and in the last one alone."""
+    random = np.random.RandomState(7)
+    data = nd.array(random.randn(SAMPLES, 5).astype(np.float32))
+    dataset = mx.gluon.data.ArrayDataset(data, nd.arange(SAMPLES))
+    in_order = mx.gluon.data.DataLoader(dataset, BATCH_SIZE)
+    learner = make_learner(valid_loader=in_order)
+    learner.fit(1, 0.1)
+    if learner.workers.rank == learner.workers.count - 1:
+        learner.predict(in_order)
+    outputs, labels = learner.get_preds()
+    learner.fit(1, 0.1)
+    return what_came_of(
+        learner, outputs=outputs.asnumpy().tolist(), labels=labels.asnumpy().tolist()
+    )
+
+
+def prune():
+    """Train for a study of Optuna, which the first worker alone knows, to where it is pruned."""
+    import optuna  # here alone: it need not be installed
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    pruner = optuna.pruners.ThresholdPruner(upper=1e-9, n_warmup_steps=1)
+    learner = make_learner(valid_loader=make_loader(), metrics="acc")
+
+    def fit(direction, monitor):
+        study = optuna.create_study(direction=direction, pruner=pruner)
+        trial = study.ask() if learner.workers.is_first else None
+        learner.fit(4, 0.1, cbs=OptunaPruningCallback(trial, monitor))
+
+    error = raised(lambda: fit("minimize", "accuracy"))
+    pruned = raised(lambda: fit("minimize", "valid_loss"), optuna.TrialPruned)
+    return what_came_of(learner, error=error, pruned=pruned is not None)
+
+
+def callbacks_of_hours(name):
+    """Return what one gives a fit that takes hours; each worker names files of its own."""
+    callbacks = [
+        SaveModelCallback("valid_loss", path=f"{name}-{RANK}.params"),
+        EMA(0.8),
+        SWA(0.5),
+        GradientAccumulation(batches=2),
+        GradientClip(0.2),
+        ReduceLROnPlateau("valid_loss", patience=1, factor=0.5, min_delta=10),
+        CSVLogger(f"{name}-{RANK}.csv"),
+    ]
+    if importlib.util.find_spec("tensorboardX"):  # it need not be installed
+        callbacks.append(TensorBoardCallback(f"{name}-{RANK}.board", iterations=1))
+    return callbacks
+
+
+def fit_for_hours():
+    """Train with all of these; and again, to where the last worker gets a SIGTERM, and go on."""
+
+    def make():
+        seed()
+        return make_learner(valid_loader=make_loader(), metrics="acc")
+
+    def terminate(learner):
+        if learner.workers.rank == learner.workers.count - 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    straight = make()
+    straight.fit_one_cycle(6, 0.5, cbs=callbacks_of_hours("straight"))
+    stopped, status = make(), None
+    save = CheckpointCallback(f"stopped-{RANK}.checkpoint", on_sigterm=True)
+    try:
+        more = [save, Call(10, terminate)]
+        stopped.fit_one_cycle(6, 0.5, cbs=[*callbacks_of_hours("stopped"), *more])
+    except SystemExit as ended:
+        status = ended.code
+    stopped.workers.sum(np.zeros(1))  # the first has written by now
+    (written,) = Path().glob("stopped-*.checkpoint")
+    resumed = make()
+    resumed.load(written)
+    loaded = len(resumed.recorder)
+    resumed.resume(cbs=callbacks_of_hours("stopped"))
+    resumed.workers.sum(np.zeros(1))
+    return what_came_of(
+        straight,
+        stopped={"status": status, "updates": len(stopped.recorder), "loaded": loaded},
+        resumed=what_came_of(resumed, rank=None),
+        files=sorted(file.name for file in Path().glob("stopped-*")),
+        rows=rows("stopped-0.csv"),
+        points=[points(f"{name}-0.board") for name in ("straight", "stopped")],
+    )
+
+
+def terminated():
+    """Have what has launched all get a SIGTERM, in the middle of a fit that listens for it."""
+    learner = make_learner()
+
+    def terminate(learner):
+        if learner.workers.is_first:
+            os.kill(os.getppid(), signal.SIGTERM)
+
+    save = CheckpointCallback("terminated.checkpoint", on_sigterm=True)
+    try:
+        learner.fit(10**6, 0.1, cbs=[save, Call(3, terminate)])
+    except SystemExit as ended:
+        return {"status": ended.code, "updates": len(learner.recorder)}
+
+
+def raised(action, kind=ValueError):
     try:
         action()
-    except ValueError as error:
+    except kind as error:
         return str(error)
     return None
 
@@ -306,12 +466,14 @@ def updates_on_server():
 
 def die():
     """One is killed in the middle; the other has to find that out by itself."""
-    learner = make_learner()
-    learner.prepare()
-    for n in range(20):
-        if n == 7 and learner.workers.rank == 1:
+
+    def die(learner):
+        if learner.workers.rank == 1:
             os.kill(os.getpid(), 9)
-        learner.iteration(0.1)
+
+    # when the averages of the other are to be of an update that will never come
+    learner = make_learner()
+    learner.fit(lr=0.1, seconds=1000, cbs=[EMA(), Call(1, die, "before_step")])
 
 
 def fail():
@@ -347,7 +509,7 @@ def factory():
 
 
 class Shared(mx.kv.KVStore):
-    """A KVStore with keys of its own in one that several scenarios use, one after the other.
+    """A KVStore with keys of its own in one that several learners use, one after the other.
 
     All workers ask for new keys in the same order, so they get the same ones.
     """
@@ -359,7 +521,9 @@ class Shared(mx.kv.KVStore):
         self.store, self.keys = store, {}
 
     def __del__(self):
-        """Leave the handle to the KVStore that it is of."""
+        """Free the one that it is of; none of them is deleted before all workers have left."""
+        self.store.__del__()
+        self.store.handle = None
 
     def key(self, number):
         if number not in self.keys:
@@ -383,20 +547,20 @@ def main(scenarios, directory, kvstore="dist_sync", known="known"):
     os.chdir(directory)
     KVSTORE = kvstore
     if known == "known":
-        store = mx.kv.create(kvstore)
-        RANK = store.rank
-    outcomes = {}
-    for scenario in scenarios.split(","):
-        if known == "known":
-            KVSTORE = Shared(store)
-        outcomes[scenario] = run(scenario)
+        KVSTORE = mx.kv.create(kvstore)
+        RANK = KVSTORE.rank
+    outcomes = {scenario: run(scenario) for scenario in scenarios.split(",")}
     Path(f"{os.getpid()}.json").write_text(json.dumps(outcomes))
 
 
 def run(scenario):
+    seed()
+    return globals()[scenario]()
+
+
+def seed():
     mx.random.seed(RANK)
     np.random.seed(RANK)
-    return globals()[scenario]()
 
 
 def alone(scenario):

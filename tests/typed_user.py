@@ -1,13 +1,19 @@
 """What a user writes, with the types that `mypy --strict` sees: `.ci/run` checks this file."""
 
-from typing import List, Optional
+from typing import Any, List, Optional
 
 from gluon_lr import (
+    EMA,
+    Callback,
+    CheckpointCallback,
     CosineScheduler,
+    CSVLogger,
     Learner,
     LRFinder,
     LRFinderResult,
     ParamScheduler,
+    ReduceLROnPlateau,
+    SaveModelCallback,
     SchedLin,
     SuggestedLRs,
     valley,
@@ -43,3 +49,20 @@ def train(learner: Learner) -> float:
     learner.fit(2, cbs=[Halving({"lr": SchedLin(0.1, 0.2)})])
     learner.fit_one_cycle(1, learner.lr_find().valley)
     return float(learner.recorder.lrs[-1])
+
+
+class Finishes(Callback):
+    """Finishes a fit whose loss is low enough."""
+
+    def after_epoch(self, learner: Learner) -> None:
+        if learner.recorder.epochs[-1]["valid_loss"] < 0.1:
+            learner.finish(iterations=10)
+
+
+def train_for_hours(learner: Learner, loader: Any) -> int:
+    cbs: List[Callback] = [SaveModelCallback("accuracy", path="best.params"), EMA(0.99)]
+    cbs += [ReduceLROnPlateau(patience=2), CSVLogger("epochs.csv"), Finishes()]
+    learner.fit_one_cycle(seconds=60, lr_max=0.1, cbs=cbs)
+    learner.fit(2, 0.1, cbs=CheckpointCallback("run", on_sigterm=True))
+    outputs, labels = learner.get_preds(loader)
+    return learner.summary().parameters + len(learner.predict(loader)) + len(outputs) + len(labels)

@@ -76,7 +76,7 @@ class BatchSplit:
     """
 
     def __init__(self, batch_axis: int = 0) -> None:
-        self._axis = batch_axis
+        self.axis = batch_axis
         self._by_sample: Dict[Path, bool] = {}  # what each list within a batch was found to be
 
     def samples(self, batch: Batch) -> int:
@@ -138,7 +138,7 @@ class BatchSplit:
         return parts, own
 
     def _length(self, array: Any) -> int:
-        return int(array.shape[min(self._axis, array.ndim - 1)])
+        return int(array.shape[min(self.axis, array.ndim - 1)])
 
     def _lengths_of(self, lists: Dict[Path, List[Any]]) -> "set[int]":
         """Return how many samples there are by lists alone: by their arrays, or by themselves."""
@@ -170,7 +170,7 @@ class BatchSplit:
     def _slice(self, array: Any, samples: slice) -> Any:
         if not array.ndim:
             return array
-        axis = min(self._axis, array.ndim - 1)
+        axis = min(self.axis, array.ndim - 1)
         return array[(slice(None),) * axis + (samples,)] if axis else array[samples]
 
 

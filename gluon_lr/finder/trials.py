@@ -193,7 +193,7 @@ class Trials:
     def _judged(self, losses: List[float]) -> float:
         if self._validation is None:
             return float(np.mean(losses[-max(len(losses) // _LAST, 1) :]))
-        epochs = self._learner.recorder.epochs if self._has_fits else []
+        epochs = self._learner.recorder.fit_epochs if self._has_fits else []
         if epochs and self._validation is self._learner.valid_loader:
             return float(epochs[-1].get("valid_loss", math.nan))  # where a fit has computed it
         return self._validated()

@@ -1,6 +1,6 @@
 """Curves for the hyper-parameters of a Trainer, update by update."""
 
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, Union
 
 import numpy as np
 
@@ -111,6 +111,7 @@ class ParamScheduler(Callback):
         self._hypers: Optional[HyperParameters] = None
         self._counter: Optional[_trainer.UpdateCounter] = None
         self._rates: Optional[List[float]] = None
+        self._of_fit: Optional[Callable[[int], Sequence[Sequence[float]]]] = None
         if trainer is not None:
             self.bind(trainer)
 
@@ -147,6 +148,7 @@ class ParamScheduler(Callback):
         self.hps = {name: [] for name in self.scheds}
         self.groups = learner.groups
         self._corrects = learner.momentum_correction and "lr" in self.scheds
+        self.follow(learner.positions_of)
         self.bind(learner.trainer)
         if len(learner.recorder):
             self.go_on_from(learner.recorder.last_hps)
@@ -164,10 +166,20 @@ class ParamScheduler(Callback):
     def after_fit(self, learner: Any = None) -> None:
         """Do nothing: the learner's recorder has the values of each update by then."""
 
+    def follow(self, positions_of: Callable[[int], Sequence[Sequence[float]]]) -> None:
+        """Be, at an update, where a fit is on its curves.
+
+        Parameters
+        ----------
+        positions_of : callable
+            From the update's number to positions with weights, whose values are mixed by them.
+        """
+        self._of_fit = positions_of
+
     def leave_fit(self) -> None:
         """Give the trainer its own values again, and belong to no fit any more."""
         self.put_back()
-        self._hypers = self._rates = self.length = self.groups = None
+        self._hypers = self._rates = self.length = self.groups = self._of_fit = None
         self._corrects = self.momentum_correction
 
     @property
@@ -199,8 +211,11 @@ class ParamScheduler(Callback):
         """
         if self.length is None:
             raise RuntimeError("ParamScheduler: no `length` yet; pass it, in updates.")
-        position = position_of(n, self.length)
-        return {name: _values(curves, position) for name, curves in self.scheds.items()}
+        if self._of_fit is None:
+            positions: Sequence[Sequence[float]] = [(position_of(n, self.length), 1.0)]
+        else:
+            positions = self._of_fit(n)
+        return {name: _mixed(curves, positions) for name, curves in self.scheds.items()}
 
     def step(self, n: Optional[int] = None) -> None:
         """Give the trainer the values of its next update.
@@ -297,6 +312,14 @@ class ParamScheduler(Callback):
     def __repr__(self) -> str:
         length = "" if self.length is None else f", length={self.length}"
         return f"ParamScheduler({self.scheds!r}{length})"
+
+
+def _mixed(curves: Curves, positions: Sequence[Sequence[float]]) -> Any:
+    """Return the values at several positions, mixed by the weights that stand beside them."""
+    if len(positions) == 1:
+        return _values(curves, positions[0][0])
+    mixed = sum(weight * np.asarray(_values(curves, position)) for position, weight in positions)
+    return np.asarray(mixed).tolist()
 
 
 def _values(curves: Curves, position: float) -> Any:

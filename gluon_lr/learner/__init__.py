@@ -1,15 +1,27 @@
 """MANY steps: the Learner, its fits, their callbacks and their record."""
 
 from .callbacks import (
+    EMA,
+    SWA,
     Callback,
     CancelBatchException,
     CancelEpochException,
     CancelFitException,
     CancelValidateException,
     CheckpointCallback,
+    CSVLogger,
     EarlyStoppingCallback,
+    FinishOnInterrupt,
     GradientAccumulation,
     GradientClip,
+    OptunaPruningCallback,
+    ProgressCallback,
+    ReduceLROnPlateau,
+    SaveModelCallback,
+    ShowGraphCallback,
+    TensorBoardCallback,
+    TerminateOnNaN,
+    TrackerCallback,
 )
 from .estimator import EstimatorLearner, LRScheduleHandler, OneCycleHandler, ParamSchedulerHandler
 from .learner import Learner
@@ -17,6 +29,9 @@ from .lr_find import SuggestedLRs
 from .recorder import Recorder
 
 __all__ = [
+    "EMA",
+    "SWA",
+    "CSVLogger",
     "Callback",
     "CancelBatchException",
     "CancelEpochException",
@@ -25,12 +40,21 @@ __all__ = [
     "CheckpointCallback",
     "EarlyStoppingCallback",
     "EstimatorLearner",
+    "FinishOnInterrupt",
     "GradientAccumulation",
     "GradientClip",
     "LRScheduleHandler",
     "Learner",
     "OneCycleHandler",
+    "OptunaPruningCallback",
     "ParamSchedulerHandler",
+    "ProgressCallback",
     "Recorder",
+    "ReduceLROnPlateau",
+    "SaveModelCallback",
+    "ShowGraphCallback",
     "SuggestedLRs",
+    "TensorBoardCallback",
+    "TerminateOnNaN",
+    "TrackerCallback",
 ]

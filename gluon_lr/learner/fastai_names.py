@@ -8,7 +8,6 @@ from .._mxnet import mx
 from ..data.structure import Batch
 from ..events import Callback
 from ..finder.finder import LRFinder
-from ..hyper.annealing import position_of
 from ..hyper.groups import Group
 from ..hyper.parameters import FASTAI_NAMES, HyperParameters
 from ..training.iteration import IterationLearner
@@ -189,6 +188,11 @@ class FastaiNames(IterationLearner):
         return OptimizerOfLearner(self.trainer, self.groups, moved)
 
     @property
+    def is_fitting(self) -> bool:
+        """Whether a fit is at work, and no search."""
+        return self._fitting is not None and not self.is_searching
+
+    @property
     def is_searching(self) -> bool:
         """Whether the fit at work is a search, of an LRFinder among its callbacks."""
         return self._fitting is not None and make_a_search(self._fitting.callbacks)
@@ -227,9 +231,51 @@ class FastaiNames(IterationLearner):
         RuntimeError
             Where no fit is at work.
         """
-        if self._fitting is None:
-            raise RuntimeError("Learner: no fit is at work; ask for its place at its events.")
-        return self._fitting.place
+        return self._fit_at_work.place
+
+    @property
+    def epoch(self) -> int:
+        """The number of the epoch of the fit at work, from 0; at ``after_epoch`` of the next one.
+
+        Raises
+        ------
+        RuntimeError
+            Where no fit is at work.
+        """
+        return self._fit_at_work.epoch
+
+    def position_of(self, n: int) -> float:
+        """Return where the fit's update `n`, from 1, is on its curves, from 0 to 1.
+
+        Raises
+        ------
+        RuntimeError
+            Where no fit is at work.
+        """
+        return self._fit_at_work.position_of(n)
+
+    def positions_of(self, n: int) -> List[List[float]]:
+        """Return the positions whose values the fit mixes at update `n`, from 1, and their weights.
+
+        That is one, :meth:`position_of`, but for some updates after ``extend``.
+
+        Raises
+        ------
+        RuntimeError
+            Where no fit is at work.
+        """
+        return self._fit_at_work.positions_of(n)
+
+    @property
+    def work_of_fit(self) -> Tuple[float, float, str]:
+        """How much of the fit is done, how much there is, and the unit, 'batch' or 's'.
+
+        Raises
+        ------
+        RuntimeError
+            Where no fit is at work.
+        """
+        return self._fit_at_work.work
 
     @property
     def pct_train(self) -> float:
@@ -240,4 +286,10 @@ class FastaiNames(IterationLearner):
         RuntimeError
             Where no fit is at work.
         """
-        return position_of(*self.place_in_fit)
+        return self.position_of(self.place_in_fit[0])
+
+    @property
+    def _fit_at_work(self) -> Fitting:
+        if self._fitting is None:
+            raise RuntimeError("Learner: no fit is at work; ask for its place at its events.")
+        return self._fitting

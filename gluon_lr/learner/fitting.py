@@ -1,11 +1,8 @@
 """Epochs of updates, along curves, with callbacks: what all of the Learner's fits run."""
 
 import contextlib
-import math
 import time
-from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
-
-from tqdm.auto import tqdm
+from typing import Any, Callable, Iterator, List, Sequence, Tuple
 
 from .. import _check
 from .._interrupts import uninterrupted
@@ -16,134 +13,19 @@ from ..events import (
     CancelFitException,
     overrides,
 )
-from ..hyper import annealing
-from ..hyper.scheduling import Curves, ParamScheduler
-from ..state import schema
+from ..hyper.scheduling import ParamScheduler
 from ..state.generators import GlobalState
 from ..state.memory import Memory
 from ..state.transaction import Transaction, afterwards
 from ..training.gradients import are_added_up
 from ..training.losses import as_loss
+from .callback_states import hand_out, states_of
 from .callbacks import Callback
+from .fit import Fit
 from .recorder import Recorder
+from .stopwatch import Stopwatch
 
 _OF_STEP = ("before_loss", "after_loss", "before_step", "after_step")
-_FIT = schema.Record(
-    n_epoch=schema.POSITIVE,
-    iterations_per_epoch=schema.POSITIVE,
-    by_passes=schema.FLAG,
-    scheds=schema.ByName(schema.ANYTHING),
-    frozen_to=schema.Maybe(schema.COUNT),
-    epochs_ended=schema.COUNT,
-    in_epoch=schema.COUNT,
-    batches_per_update=schema.POSITIVE,
-    in_pass=schema.FLAG,
-    skipped=schema.COUNT,
-    begun=schema.FLAG,
-)
-
-
-class Fit:
-    """A number of epochs along curves, and how far it has come.
-
-    Parameters
-    ----------
-    n_epoch : int
-        Epochs.
-    iterations_per_epoch : int
-        Batches in each.
-    by_passes : bool
-        Whether an epoch is a pass through the data, however long that is. Then
-        `iterations_per_epoch` is the length of the pass that is expected now.
-    scheds : dict
-        Curves by hyper-parameter, over all of it; None where a callback moves it, or no file can
-        hold them.
-    frozen_to : int, optional
-        The first group that is trained, where the fit decides on that.
-    start_epoch : int
-        Where to start.
-    """
-
-    def __init__(
-        self,
-        n_epoch: int,
-        iterations_per_epoch: int,
-        by_passes: bool,
-        scheds: Mapping[str, Optional[Curves]],
-        frozen_to: Optional[int] = None,
-        start_epoch: int = 0,
-    ) -> None:
-        self.n_epoch = n_epoch
-        self.iterations_per_epoch = iterations_per_epoch
-        self.by_passes = by_passes
-        self.scheds = dict(scheds)
-        self.frozen_to = frozen_to
-        self.epochs_ended = start_epoch
-        self.in_epoch = 0  # batches since then
-        self.batches_per_update = 1  # as far as it is known
-        self.in_pass = False  # whether the pass of this epoch has begun
-        self.skipped = 0  # updates that AMP did not make
-        self.begun = False
-
-    @property
-    def in_the_data(self) -> bool:
-        """Whether it goes on in the middle of the data, and not with a new pass."""
-        return self.begun and (self.in_pass or not self.by_passes)
-
-    @property
-    def batches(self) -> int:
-        """Batches in all epochs, if all are as long as the present one."""
-        return self.n_epoch * self.iterations_per_epoch
-
-    @property
-    def done(self) -> int:
-        """Batches trained on, if all epochs were as long as the present one."""
-        in_epoch = min(self.in_epoch, self.iterations_per_epoch)
-        return self.epochs_ended * self.iterations_per_epoch + in_epoch
-
-    @property
-    def length(self) -> int:
-        """Updates in all epochs, if all are as long as the present one."""
-        return self.n_epoch * self._updates_per_epoch
-
-    @property
-    def next_update(self) -> int:
-        """The number of the next update on curves of this :attr:`length`, from 1.
-
-        Where a batch is called off, or has an update of its own, the curves go on all the same.
-        """
-        per_epoch = self._updates_per_epoch
-        in_epoch = min(self.in_epoch // self.batches_per_update, per_epoch - 1)
-        return max(self.epochs_ended * per_epoch + in_epoch + 1 - self.skipped, 1)
-
-    @property
-    def curves(self) -> Dict[str, Curves]:
-        """The curves that it knows."""
-        return {name: curves for name, curves in self.scheds.items() if curves is not None}
-
-    @property
-    def _updates_per_epoch(self) -> int:
-        return math.ceil(self.iterations_per_epoch / self.batches_per_update)
-
-    def as_data(self) -> Dict[str, Any]:
-        """Return it as what `json` can write; a user's own curves become None."""
-        scheds = {name: _as_data(curves) for name, curves in self.scheds.items()}
-        return {**vars(self), "scheds": scheds}
-
-    @classmethod
-    def from_data(cls, data: Any, place: str) -> "Fit":
-        """Return the fit that :meth:`as_data` wrote, or raise a ValueError that names the place."""
-        _FIT.check(data, place)
-        if data["epochs_ended"] > data["n_epoch"]:
-            expected = f"at most n_epoch, {data['n_epoch']}"
-            raise schema.astray(f"{place}.epochs_ended", expected, data["epochs_ended"])
-        fit = cls(1, 1, False, {})
-        vars(fit).update(data)
-        fit.scheds = {
-            name: _from_data(curves, f"{place}.scheds[{name!r}]")
-            for name, curves in data["scheds"].items()
-        }
-        return fit
 
 
 class Fitting:
@@ -158,7 +40,7 @@ class Fitting:
     fit : Fit
         What to do; it is brought up to date after each update.
     callbacks : list of Callback
-        What to call at the events.
+        What to call at the events, beside the Learner's own.
     scheduler : ParamScheduler
         The fit's curves.
     recorder : Recorder
@@ -192,18 +74,22 @@ class Fitting:
         self.lr_scheduler = learner.trainer.optimizer.lr_scheduler
         self.own_lr: float = learner.trainer.learning_rate
         self._at = 0  # the update whose values the trainer has
+        self._is_stepping = False  # whether an update has its last batch already
+        self.has_ended = False
+        self._stopwatch = Stopwatch(fit, learner.workers)
         self._warned = False
 
-    def run(self, progress: bool) -> None:
+    def run(self) -> None:
         """Train to the end, or to where a callback cancels, and put the hyper-parameters back."""
-        fit = self._fit
-        hidden = not (progress and self._learner.workers.is_first)
-        bar = tqdm(total=fit.batches, initial=fit.done, disable=hidden)
-        with bar, afterwards(self._leave) as again, again:
+        with contextlib.ExitStack() as blocks, afterwards(self._leave) as again, again:
             self._take_lr_scheduler()
+            self._scheduler.follow(self._fit.positions_of)
             self._scheduler.bind(self._learner.trainer)
             self._go_on()
-            self._train(bar)
+            hand_out(self._fit.callbacks, self._learner.all_callbacks)
+            for callback in self._learner.all_callbacks:
+                blocks.enter_context(callback.during_fit(self._learner))
+            self._train()
 
     def at_rest(self) -> Transaction:
         """Return a block in which the trainer has its own hyper-parameters."""
@@ -212,18 +98,41 @@ class Fitting:
     def before_update(self) -> None:
         """Give the trainer the values of its next update."""
         fit = self._fit
+        self._is_stepping = True
         fit.batches_per_update = max(fit.batches_per_update, self._learner.batches_in_update)
-        self._at, self._scheduler.length = fit.next_update, fit.length
+        self._at, self._scheduler.length = fit.place()
         self._scheduler.assign(self._at)
 
     @property
+    def batches_of_update(self) -> int:
+        """The batches that the next update is of, at least."""
+        learner = self._learner
+        if not are_added_up(learner.trainer):
+            return 1
+        return int(learner.batches_in_update + (not self._is_stepping))
+
+    @property
     def place(self) -> Tuple[int, int]:
-        """The number of the next update, from 1, and how many the fit makes, before a batch."""
-        fit, learner = self._fit, self._learner
-        if are_added_up(learner.trainer):  # this batch is at least the next one of its update
-            batches = learner.batches_in_update + 1
-            fit.batches_per_update = max(fit.batches_per_update, batches)
-        return fit.next_update, fit.length
+        """The number of the next update, from 1, and how many the fit makes."""
+        return self._fit.place(self.batches_of_update)
+
+    def position_of(self, n: int) -> float:
+        """Return where update `n`, from 1, is on the curves."""
+        return self._fit.position_of(n)
+
+    def positions_of(self, n: int) -> List[List[float]]:
+        """Return the positions whose values are mixed at update `n`, from 1, and their weights."""
+        return self._fit.positions_of(n)
+
+    @property
+    def epoch(self) -> int:
+        """The number of the present epoch, from 0."""
+        return self._fit.epochs_ended
+
+    @property
+    def work(self) -> Tuple[float, float, str]:
+        """How much is done, of how much, and of what."""
+        return self._fit.work
 
     @property
     def moved(self) -> Sequence[str]:
@@ -236,12 +145,15 @@ class Fitting:
             scheduler.correct_momentum(self._at)
 
     def after_update(self) -> None:
-        """Count an update that AMP has skipped."""
-        self._fit.skipped += self._scheduler.position < self._at
+        """Count an update, which AMP may have skipped."""
+        self._is_stepping = False
+        self._fit.count_update(self._scheduler.position >= self._at)
 
     def after_batch(self) -> None:
         """Count a batch, whether it made an update or not."""
+        self._is_stepping = False
         self._fit.in_epoch += 1
+        self._stopwatch.count_batch()
 
     def _go_on(self) -> None:
         self._take_lr_scheduler()
@@ -249,32 +161,42 @@ class Fitting:
             for scheduler in self._schedulers:
                 scheduler.go_on_from(self._recorder.last_hps)
 
-    def _train(self, bar: tqdm) -> None:
-        with contextlib.suppress(CancelFitException):
+    def _train(self) -> None:
+        with self._until_cancelled():
             self._learner.tell("before_fit")
-            while self._fit.epochs_ended < self._fit.n_epoch:
-                self._train_epoch(bar)
-        with contextlib.suppress(CancelFitException):
+            while not self._is_over():
+                self._train_epoch()
+        self.has_ended = True
+        with self._until_cancelled():
             self._learner.tell("after_fit")
 
-    def _train_epoch(self, bar: tqdm) -> None:
-        fit = self._fit
+    def _is_over(self) -> bool:
+        self._stopwatch.read()
+        return self._fit.is_over
+
+    @contextlib.contextmanager
+    def _until_cancelled(self) -> Iterator[None]:
+        """End a part of the fit where a callback does so before its time, and tell the reason."""
+        try:
+            yield
+        except CancelFitException as reason:
+            if str(reason) and not self._fit.is_over:
+                self._learner.say(str(reason))
+
+    def _train_epoch(self) -> None:
         start = time.perf_counter()
-        self._expect_a_pass(bar)
-        trained = _comes_to_its_end(lambda: self._train_batches(bar))
+        self._expect_a_pass()
+        trained = _comes_to_its_end(self._train_batches)
         trained &= _comes_to_its_end(lambda: self._learner.tell("after_train"))
         self._end_epoch(start, validates=trained)
-        bar.update(fit.done - bar.n)
-        self._show(bar)
         with contextlib.suppress(CancelEpochException):
             self._learner.tell("after_epoch")
 
-    def _train_batches(self, bar: tqdm) -> None:
+    def _train_batches(self) -> None:
         if self._fit.in_epoch == 0:
             self._learner.tell("before_epoch")
         while self._expects_more and self._train_batch():
-            if bar.update(self._fit.done - bar.n):
-                self._show(bar)
+            pass
 
     def _train_batch(self) -> bool:
         """Train on the next batch, if there is one in this epoch."""
@@ -289,19 +211,22 @@ class Fitting:
                 self._learner.tell("after_batch")
         return had_one
 
-    def _expect_a_pass(self, bar: tqdm) -> None:
+    def _expect_a_pass(self) -> None:
         """Ask the loader how long the pass will be that this epoch is."""
         fit = self._fit
         if fit.by_passes and not fit.in_pass:
             self._batches.start_pass()
             fit.iterations_per_epoch = self._learner.iterations_per_epoch
             fit.in_pass = True
-            bar.total, bar.n = fit.batches, fit.done
+        fit.expect_epochs()
+        self._learner.n_epoch = fit.n_epoch
         self._scheduler.length = fit.length
 
     @property
     def _expects_more(self) -> bool:
         fit = self._fit
+        if fit.ends_within_an_epoch and fit.is_over:
+            return False
         ends = fit.in_epoch >= fit.iterations_per_epoch
         return not ends or (fit.by_passes and self._batches.has_more())
 
@@ -373,25 +298,19 @@ class Fitting:
     @uninterrupted
     def _epoch_ended(self, **values: Any) -> None:
         self._recorder.end_epoch(**values)
-        self._fit.epochs_ended += 1
-        self._fit.in_epoch = 0
-        self._fit.in_pass = False
-
-    def _show(self, bar: tqdm) -> None:
-        recorder = self._recorder
-        shown = {"epochs": f"{self._fit.epochs_ended}/{self._fit.n_epoch}"}
-        if recorder.last_loss is not None:
-            shown["loss"] = f"{recorder.last_loss:.3g}"
-        shown["lr"] = f"{self._learner.trainer.learning_rate:.2g}"
-        ended = recorder.epochs[-1] if recorder.epochs else {}
-        others = {k: v for k, v in ended.items() if k not in ("epoch", "train_loss", "time")}
-        bar.set_postfix({**shown, **{name: f"{value:.3g}" for name, value in others.items()}})
+        self._fit.end_epoch()
 
     def _take_lr_scheduler(self) -> None:
         if "lr" in self._fit.scheds:
             self._learner.trainer.optimizer.lr_scheduler = None
 
+    def note_callbacks(self) -> None:
+        """Note what the callbacks have to know to go on from here."""
+        self._learner.workers.wait_for_others()
+        self._fit.callbacks = states_of(self._learner.all_callbacks)
+
     def _leave(self) -> None:
+        self.note_callbacks()
         self._put_back()
         for scheduler in self._schedulers:
             scheduler.leave_fit()
@@ -439,26 +358,3 @@ def _comes_to_its_end(part_of_epoch: Callable[[], None]) -> bool:
         part_of_epoch()
         return True
     return False
-
-
-def _as_data(curves: Optional[Curves]) -> Any:
-    if curves is None:
-        return None
-    try:
-        if isinstance(curves, (list, tuple)):
-            return [annealing.to_config(curve) for curve in curves]
-        return annealing.to_config(curves)  # type: ignore[arg-type]
-    except ValueError:
-        return None
-
-
-def _from_data(data: Any, place: str) -> Any:
-    if isinstance(data, list):
-        return [_from_data(one, f"{place}[{number}]") for number, one in enumerate(data)]
-    if data is None:
-        return None
-    schema.PLAIN.check(data, place)
-    try:
-        return annealing.from_config(data)
-    except (TypeError, ValueError) as error:
-        raise schema.astray(place, "the config of a curve", error) from None

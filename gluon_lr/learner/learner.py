@@ -1,9 +1,11 @@
 """The Learner: a net, its data and its trainer, run by iterations or by fastai's policies."""
 
+import contextlib
 from functools import partial
 from typing import (
     Any,
     Callable,
+    ContextManager,
     Dict,
     Iterable,
     List,
@@ -17,6 +19,7 @@ from typing import (
 )
 
 import numpy as np
+from tqdm.auto import tqdm
 
 from .. import _check, events
 from .._interrupts import uninterrupted
@@ -61,16 +64,20 @@ from ..state.walk import OwnNames
 from ..training.default_loss import DefaultLoss
 from ..training.gradients import written_of
 from ..training.hidden_state import HiddenState
-from ..training.iteration import ComputeLoss
+from ..training.iteration import ComputeLoss, IterationLearner
 from ..training.losses import PendingLoss
-from ..training.metrics import metric_of
+from ..training.metrics import Measured, metric_of
 from ..training.placement import Context, contexts_for, initialize
-from .callbacks import CheckpointCallback
+from .audience import Audience, in_order
+from .callback_states import hand_out, states_of, without_taker
+from .callbacks import ProgressCallback, TerminateOnNaN
 from .fastai_names import FastaiNames, make_a_search
-from .fitting import Fit, Fitting
+from .fit import Fit, Span
+from .fitting import Fitting
 from .lr_find import SuggestedLRs, SuggestFuncs, lr_find, named_functions
 from .recorder import Recorder
 from .run import Run, data_of
+from .summary import Summary
 
 Callbacks = Union[Callback, Sequence[Callback], None]
 
@@ -241,6 +248,8 @@ class Learner(FastaiNames):
         self._freezer = Freezer(self.groups)
         self._fits: List[Fit] = []  # still to be done
         self._fitting: Optional[Fitting] = None
+        self._fit_waits = False  # for the end of a search that one of its callbacks makes
+        self._audience = Audience()
         self._valid = LoaderMemory(valid_loader)
         for one in (self.trainer, *(other for _, other in self.also)):
             statement_of(one)
@@ -257,6 +266,15 @@ class Learner(FastaiNames):
         """From where a hidden state can be reached, for a search to put it back."""
         given = vars(self).get("compute_loss")
         return [self.net, given, self.loss, OwnNames(self, self._names)]
+
+    @property
+    def names_of_epochs(self) -> Optional[List[str]]:
+        """The values that epochs will have; None where a class validates in a way of its own."""
+        if self.valid_loader is None:
+            return ["train_loss"]
+        if getattr(self.validate, "__func__", None) is not IterationLearner.validate:
+            return None
+        return ["train_loss", "valid_loss", *Measured(self.metrics).values()]
 
     @property
     def iterations_per_epoch(self) -> int:
@@ -282,18 +300,20 @@ class Learner(FastaiNames):
 
     def fit(
         self,
-        n_epoch: int,
+        n_epoch: Optional[int] = None,
         lr: Union[Rate, str, None] = None,
         wd: Optional[float] = None,
         cbs: Callbacks = None,
         reset_opt: bool = False,
         start_epoch: int = 0,
+        *,
+        seconds: Optional[float] = None,
     ) -> None:
         """Train at one rate, or along the curves of a :class:`gluon_lr.ParamScheduler`.
 
         Parameters
         ----------
-        n_epoch : int
+        n_epoch : int, optional
             Epochs, at least 1.
         lr : float or slice, optional
             Rate. By default the trainer's own, or that of its lr_scheduler.
@@ -306,6 +326,10 @@ class Learner(FastaiNames):
             Whether the optimizer begins anew, without momentum, moments or counts of updates.
         start_epoch : int
             The epoch to start from, at its place on the curves; below `n_epoch`.
+        seconds : float, optional
+            How long to train, above 0, in place of `n_epoch`: the curves go by the time that is
+            used. The first two batches, in which MXNet compiles, and the validation after the
+            last do not count. Of several workers the first has the watch.
 
         Raises
         ------
@@ -316,11 +340,12 @@ class Learner(FastaiNames):
         def constant(rate: Any) -> Dict[str, Curves]:
             return {} if lr is None else {"lr": SchedNo(rate, rate)}
 
-        self._fit("fit", "lr", lr, constant, n_epoch, wd, cbs, reset_opt, start_epoch)
+        span = Span.checked("fit", n_epoch, seconds, start_epoch)
+        self._fit("fit", "lr", lr, constant, span, wd, cbs, reset_opt)
 
     def fit_one_cycle(
         self,
-        n_epoch: int,
+        n_epoch: Optional[int] = None,
         lr_max: Union[Rate, str, None] = None,
         div: float = 25.0,
         div_final: float = 1e5,
@@ -330,12 +355,14 @@ class Learner(FastaiNames):
         cbs: Callbacks = None,
         reset_opt: bool = False,
         start_epoch: int = 0,
+        *,
+        seconds: Optional[float] = None,
     ) -> None:
         """Train by the 1-cycle policy: :func:`gluon_lr.one_cycle`.
 
         Parameters
         ----------
-        n_epoch, wd, cbs, reset_opt, start_epoch
+        n_epoch, wd, cbs, reset_opt, start_epoch, seconds
             As :meth:`fit` takes them.
         lr_max : float or slice, optional
             The highest rate; by default the trainer's own.
@@ -354,11 +381,12 @@ class Learner(FastaiNames):
             one_cycle, div=div, div_final=div_final, pct_start=pct_start, moms=self._moms(moms)
         )
         owner = "fit_one_cycle"
-        self._fit(owner, "lr_max", lr_max, curves, n_epoch, wd, cbs, reset_opt, start_epoch)
+        span = Span.checked(owner, n_epoch, seconds, start_epoch)
+        self._fit(owner, "lr_max", lr_max, curves, span, wd, cbs, reset_opt)
 
     def fit_flat_cos(
         self,
-        n_epoch: int,
+        n_epoch: Optional[int] = None,
         lr: Union[Rate, str, None] = None,
         div_final: float = 1e5,
         pct_start: float = 0.75,
@@ -366,12 +394,14 @@ class Learner(FastaiNames):
         cbs: Callbacks = None,
         reset_opt: bool = False,
         start_epoch: int = 0,
+        *,
+        seconds: Optional[float] = None,
     ) -> None:
         """Train at one rate, then down along a cosine: :func:`gluon_lr.flat_cos`.
 
         Parameters
         ----------
-        n_epoch, wd, cbs, reset_opt, start_epoch
+        n_epoch, wd, cbs, reset_opt, start_epoch, seconds
             As :meth:`fit` takes them.
         lr : float or slice, optional
             The rate at the start; by default the trainer's own.
@@ -384,7 +414,8 @@ class Learner(FastaiNames):
             On an argument outside its bounds.
         """
         curves = partial(flat_cos, div_final=div_final, pct_start=pct_start)
-        self._fit("fit_flat_cos", "lr", lr, curves, n_epoch, wd, cbs, reset_opt, start_epoch)
+        span = Span.checked("fit_flat_cos", n_epoch, seconds, start_epoch)
+        self._fit("fit_flat_cos", "lr", lr, curves, span, wd, cbs, reset_opt)
 
     def fit_sgdr(
         self,
@@ -396,16 +427,18 @@ class Learner(FastaiNames):
         reset_opt: bool = False,
         wd: Optional[float] = None,
         start_epoch: int = 0,
+        *,
+        seconds: Optional[float] = None,
     ) -> None:
         """Train in cycles, each down along a cosine from `lr_max` to 0: :func:`gluon_lr.sgdr`.
 
         Parameters
         ----------
         n_cycles, cycle_len, cycle_mult
-            As :func:`gluon_lr.sgdr` takes them; lengths in epochs.
+            As :func:`gluon_lr.sgdr` takes them; lengths in epochs, or as shares of `seconds`.
         lr_max : float or slice, optional
             The highest rate; by default the trainer's own.
-        cbs, reset_opt, wd, start_epoch
+        cbs, reset_opt, wd, start_epoch, seconds
             As :meth:`fit` takes them.
 
         Raises
@@ -415,11 +448,13 @@ class Learner(FastaiNames):
         """
         n_epoch = sum(cycle_lengths(n_cycles, cycle_len, cycle_mult))
         curves = partial(sgdr, n_cycles=n_cycles, cycle_len=cycle_len, cycle_mult=cycle_mult)
-        self._fit("fit_sgdr", "lr_max", lr_max, curves, n_epoch, wd, cbs, reset_opt, start_epoch)
+        of_epochs = None if seconds is not None else n_epoch
+        span = Span.checked("fit_sgdr", of_epochs, seconds, start_epoch)
+        self._fit("fit_sgdr", "lr_max", lr_max, curves, span, wd, cbs, reset_opt)
 
     def fine_tune(
         self,
-        epochs: int,
+        epochs: Optional[int] = None,
         base_lr: float = 2e-3,
         freeze_epochs: int = 1,
         lr_mult: float = 100,
@@ -431,6 +466,8 @@ class Learner(FastaiNames):
         moms: Optional[Sequence[float]] = None,
         cbs: Callbacks = None,
         reset_opt: bool = False,
+        *,
+        seconds: Optional[float] = None,
     ) -> None:
         """Train the last group, then all of them: two 1-cycles, as fastai tunes a trained net.
 
@@ -441,7 +478,7 @@ class Learner(FastaiNames):
 
         Parameters
         ----------
-        epochs : int
+        epochs : int, optional
             Epochs with all groups, at least 1.
         base_lr : float
             The highest rate, above 0.
@@ -453,6 +490,8 @@ class Learner(FastaiNames):
             The highest rate with all groups, where it is to be another.
         pct_start, div, div_final, wd, moms, cbs, reset_opt
             As :meth:`fit_one_cycle` takes them.
+        seconds : float, optional
+            How long to train with all groups, in place of `epochs`, as :meth:`fit` takes it.
 
         Raises
         ------
@@ -471,18 +510,21 @@ class Learner(FastaiNames):
         both = group_rates(owner, "lr_max", lr_max, groups)
         first = one_cycle(head, div_final=div_final, pct_start=0.99, moms=moms)
         second = one_cycle(both, div, div_final, pct_start, moms)
-        fits = [self._planned(owner, epochs, second, wd, cbs, frozen_to=0)]
+        span = Span.checked(owner, epochs, seconds, name="epochs")
+        fits = [self._planned(owner, span, second, wd, cbs, frozen_to=0)]
         if freeze_epochs:
-            last = self._group_number(-1)
-            fits.insert(0, self._planned(owner, freeze_epochs, first, wd, cbs, frozen_to=last))
+            frozen, last = Span(freeze_epochs), self._group_number(-1)
+            fits.insert(0, self._planned(owner, frozen, first, wd, cbs, frozen_to=last))
         self._start(fits, cbs, reset_opt)
 
     def fit_curves(
         self,
         scheds: Mapping[str, Curves],
-        length: int,
+        length: Optional[int] = None,
         cbs: Callbacks = None,
         until: Optional[Callable[[Recorder], bool]] = None,
+        *,
+        seconds: Optional[float] = None,
     ) -> None:
         """Train on `length` batches, along curves over all of them.
 
@@ -492,12 +534,14 @@ class Learner(FastaiNames):
         ----------
         scheds : dict
             Curves by hyper-parameter, as :class:`gluon_lr.ParamScheduler` takes them.
-        length : int
+        length : int, optional
             Batches, at least 1.
         cbs : Callback or list, optional
             As :meth:`fit` takes them.
         until : callable, optional
             From the recorder to whether to end, after each batch.
+        seconds : float, optional
+            How long to train, in place of `length`, as :meth:`fit` takes it.
 
         Raises
         ------
@@ -505,15 +549,23 @@ class Learner(FastaiNames):
             On an argument outside its bounds.
         """
         owner = "fit_curves"
-        length = _check.integer(owner, "length", length, 1)
+        ends = [] if until is None else [_Until(until)]
+        span = Span.checked(owner, length, seconds, name="length")
+        if seconds is not None:
+            fit = self._planned(owner, span, scheds, None, cbs)
+        else:
+            fit = self._planned_of_batches(owner, span.n_epoch, scheds, cbs)
+        self._start([fit], [*_several(owner, cbs), *ends])
+
+    def _planned_of_batches(
+        self, owner: str, length: int, scheds: Mapping[str, Curves], cbs: Callbacks
+    ) -> Fit:
         self._check_no_fit(owner)
         all_scheds = self._checked_scheds(owner, scheds, None, cbs)
         self.prepare()
         whole = self.workers.of_first(self._whole_epoch(length))
         per_epoch, by_passes = (whole, self._fits_by_passes) if whole else (length, False)
-        ends = [] if until is None else [_Until(until)]
-        fit = Fit(length // per_epoch, per_epoch, by_passes, all_scheds)
-        self._start([fit], [*_several(owner, cbs), *ends])
+        return Fit(length // per_epoch, per_epoch, by_passes, all_scheds)
 
     def resume(self, cbs: Callbacks = None) -> None:
         """Go on with the fit that was interrupted, in this process or before ``load``.
@@ -551,12 +603,89 @@ class Learner(FastaiNames):
         if twice:
             constraint = f"ParamSchedulers without {', '.join(twice)}, which the fit remembers"
             raise ValueError(_check.message("resume", "cbs", constraint, cbs))
+        at_work = [*self.cbs, *callbacks]
+        without = [name for fit in self._fits for name in without_taker(fit.callbacks, at_work)]
+        if without:
+            constraint = f"with the {', '.join(without)} that the fit had"
+            raise ValueError(_check.message("resume", "cbs", constraint, cbs))
+        self.prepare()
+        self._check_callbacks(callbacks)
         for fit in self._fits:
             fit.scheds.update({name: given[name] for name in fit.scheds.keys() - fit.curves})
-        self.prepare()
         if self._fits[0].in_the_data:
             self._batches.catch_up()
         self._run(callbacks)
+
+    def finish(self, iterations: int) -> None:
+        """Have the fit end after so many more updates, and its curves be at their end there.
+
+        What is left of the curves is gone through in these updates, from where they are now, so
+        no value jumps. Where no more are left, the fit ends as it would have. It is for the fit at
+        work, to be called by a callback, or for one that was interrupted and will be resumed. What
+        :meth:`fine_tune` would do after it is left out.
+
+        Parameters
+        ----------
+        iterations : int
+            Updates, at least 0: with 0 the fit ends where it is on its curves.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Where it is not an integer of at least 0.
+        RuntimeError
+            Where there is no such fit, and in a trial or a search.
+        """
+        iterations = _check.integer("finish", "iterations", iterations, 0)
+        fit = self._fit_to_change("finish")
+        fit.finish(iterations, self._batches_of_update)
+        self.n_epoch = fit.n_epoch
+        del self._fits[1:]
+
+    def extend(self, n_epoch: int) -> None:
+        """Have the fit end so many epochs later, and its curves be at their end there.
+
+        It goes on as if it had been planned so: late in a fit, its rate rises again. No value
+        jumps there, but goes along a line in a tenth of what is left. It is for the fit at work,
+        to be called by a callback, or for one that was interrupted and will be resumed.
+
+        Parameters
+        ----------
+        n_epoch : int
+            Epochs, at least 1.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Where it is not an integer of at least 1, or the fit has `seconds`.
+        RuntimeError
+            Where there is no such fit, and in a trial or a search.
+        """
+        n_epoch = _check.integer("extend", "n_epoch", n_epoch, 1)
+        fit = self._fit_to_change("extend")
+        if fit.seconds is not None:
+            constraint = "for a fit of epochs, and this is one of `seconds`"
+            raise ValueError(_check.message("extend", "n_epoch", constraint, n_epoch))
+        fit.extend(n_epoch, self._batches_of_update)
+        self.n_epoch = fit.n_epoch
+
+    @property
+    def _batches_of_update(self) -> int:
+        at_work = self._fitting
+        return self.batches_in_update + 1 if at_work is None else at_work.batches_of_update
+
+    def _fit_to_change(self, action: str) -> Fit:
+        if self.in_trial:
+            raise RuntimeError(
+                f"Learner: a trial, or a search, does not {action} its training, which is compared "
+                "with others of its length; ask for learner.in_trial before."
+            )
+        if not self._fits or (self._fitting is not None and self._fitting.has_ended):
+            raise RuntimeError(
+                f"Learner: no fit to {action} is at work, or was interrupted; call a fit anew, "
+                "learner.fit_one_cycle(n_epoch, lr_max) say."
+            )
+        return self._fits[0]
 
     def freeze_to(self, n: int) -> None:
         """Train the groups from `n` on, and those before it not at all; below 0 from the end.
@@ -682,6 +811,8 @@ class Learner(FastaiNames):
         ------
         ValueError, OSError
             As :func:`gluon_lr.save_checkpoint`.
+        RuntimeError
+            During a validation of averages of the weights.
         """
         with self._at_rest() as again, again:
             save_checkpoint(path, self.net, self.trainer, self._run_data())
@@ -750,6 +881,9 @@ class Learner(FastaiNames):
         return Together() if self._fitting is None else self._fitting.at_rest()
 
     def _run_data(self) -> Dict[str, Any]:
+        self._check_own_weights()
+        if self._fitting is not None:
+            self._fitting.note_callbacks()
         run = data_of(
             self._fits,
             self._group_names,
@@ -825,6 +959,10 @@ class Learner(FastaiNames):
         self._check_no_fit("load_states")
         load_states(path, self.net, self.trainer)
 
+    def summary(self) -> Summary:
+        """Return the net's layers with their parameters, groups, and whether they are trained."""
+        return Summary(self.net, self.groups)
+
     def no_bar(self) -> Transaction:
         """Show no progress bars within the block."""
         return _NoBar(self)
@@ -861,17 +999,36 @@ class Learner(FastaiNames):
         return self._valid
 
     def _check_no_fit(self, action: str) -> None:
-        if self._fitting is not None:
+        if self._fitting is not None or self._fit_waits:
             raise RuntimeError(f"Learner: a fit is at work; {action} before or after it.")
 
     def _before_other_data(self) -> None:
         self._check_no_fit("assign data_loader")
 
+    @property
+    def all_callbacks(self) -> List[Callback]:
+        """The Learner's own callbacks and those of the fit at work, in the order of their calls."""
+        return self._audience.all(self.cbs, self._fitting)
+
     def tell(self, event: str) -> None:
-        """Call that event of the callbacks: the Learner's own, then those of the fit at work."""
-        of_fit = [] if self._fitting is None else self._fitting.callbacks
-        for callback in (*self.cbs, *of_fit):
-            events.tell(callback, event, self)
+        """Call that event of all callbacks."""
+        events.tell_all(self._audience.of(event, self.cbs, self._fitting), event, self)
+
+    def _blocks_of_validation(self) -> List[ContextManager[Any]]:
+        blocks = [callback.during_validation(self) for callback in self.all_callbacks]
+        return [one for one in blocks if not isinstance(one, contextlib.nullcontext)]
+
+    def _check_own_weights(self) -> None:
+        if self._has_others_weights:
+            raise RuntimeError(
+                "Learner: the net has averages of its weights while these are validated with; save "
+                "it at after_epoch."
+            )
+
+    def say(self, text: str) -> None:
+        """Show a line, above a progress bar if there is one, where progress is shown."""
+        if self.progress and self.workers.is_first:
+            tqdm.write(text)
 
     def write_gradients(self) -> None:
         """Have backward passes write gradients anew, those of what is frozen by now too."""
@@ -928,24 +1085,26 @@ class Learner(FastaiNames):
         argument: str,
         lr: Union[Rate, str, None],
         curves: Callable[[Any], Mapping[str, Curves]],
-        n_epoch: int,
+        span: Span,
         wd: Optional[float],
         cbs: Callbacks,
         reset_opt: bool,
-        start_epoch: int,
     ) -> None:
         """Train along the curves from a rate, or from the best of those that are tried."""
         reset_opt = _check.flag(owner, "reset_opt", reset_opt)
         if not isinstance(lr, str):
             scheds = curves(self._rates(owner, argument, lr))
-            fit = self._planned(owner, n_epoch, scheds, wd, cbs, start_epoch)
+            fit = self._planned(owner, span, scheds, wd, cbs)
             self._start([fit], cbs, reset_opt)
             return
         _check.one_of(owner, argument, lr, ["tune"])
-        length = self._planned(owner, n_epoch, curves(1.0), wd, cbs, start_epoch).batches
-        if start_epoch:
+        if span.start_epoch:
             constraint = f"0 where `{argument}` is 'tune', which is of the whole training"
-            raise ValueError(_check.message(owner, "start_epoch", constraint, start_epoch))
+            raise ValueError(_check.message(owner, "start_epoch", constraint, span.start_epoch))
+        if span.seconds is not None:
+            constraint = f"left out where `{argument}` is 'tune', whose trainings have one length"
+            raise ValueError(_check.message(owner, "seconds", constraint, span.seconds))
+        _, length, _ = self._planned(owner, span, curves(1.0), wd, cbs).work
         own_wd = {} if wd is None else {"wd": SchedNo(wd, wd)}
 
         def policy(rate: float) -> Dict[str, Curves]:
@@ -955,36 +1114,37 @@ class Learner(FastaiNames):
         if reset_opt:
             forget_updates(self.trainer)
         finder = LRFinder(self)
-        tuned = finder.tune(length, policy=policy, keep=True, progress=self.progress, cbs=cbs)
+        tuned = finder.tune(int(length), policy=policy, keep=True, progress=self.progress, cbs=cbs)
         if tuned.suggestion is None:
             raise RuntimeError(f"{owner}: no rate was found: {tuned.refusal}.")
         self.tuned = tuned
-        for callback in (*self.cbs, *_several(owner, cbs)):
-            if isinstance(callback, CheckpointCallback):
-                self.save(callback.path)
+        callbacks = in_order([*self.cbs, *_several(owner, cbs)])
+        events.tell_all(callbacks, "after_tune", self)
 
     def _planned(
         self,
         owner: str,
-        n_epoch: int,
+        span: Span,
         scheds: Mapping[str, Curves],
         wd: Optional[float],
         cbs: Callbacks,
-        start_epoch: int = 0,
         frozen_to: Optional[int] = None,
     ) -> Fit:
         self._check_no_fit(owner)
-        n_epoch = _check.integer(owner, "n_epoch", n_epoch, 1)
-        start_epoch = _check.integer(owner, "start_epoch", start_epoch, 0)
-        if start_epoch >= n_epoch:
-            constraint = f"below n_epoch, {n_epoch}"
-            raise ValueError(_check.message(owner, "start_epoch", constraint, start_epoch))
         all_scheds = self._checked_scheds(owner, scheds, wd, cbs)
         iterations = self.iterations_per_epoch
         self.prepare()
         iterations = self.workers.of_first(iterations)
         by_passes = self._fits_by_passes
-        return Fit(n_epoch, iterations, by_passes, all_scheds, frozen_to, start_epoch)
+        return Fit(
+            span.n_epoch,
+            iterations,
+            by_passes,
+            all_scheds,
+            frozen_to,
+            span.start_epoch,
+            span.seconds,
+        )
 
     def _checked_scheds(
         self, owner: str, scheds: Mapping[str, Curves], wd: Optional[float], cbs: Callbacks
@@ -998,8 +1158,26 @@ class Learner(FastaiNames):
         if twice:
             constraint = f"callbacks without {', '.join(sorted(twice))}, which {owner} sets"
             raise ValueError(_check.message(owner, "cbs", constraint, cbs))
-        ParamScheduler(scheds).check(HyperParameters(self.trainer, self.groups))
-        return {**scheds, **given}
+        hypers = HyperParameters(self.trainer, self.groups)
+        ParamScheduler(scheds).check(hypers)
+        moved = {**scheds, **given}
+        return {**moved, **self._scaled_besides(moved, cbs, hypers)}
+
+    def _scaled_besides(
+        self, moved: Mapping[str, Any], cbs: Callbacks, hypers: HyperParameters
+    ) -> Dict[str, Curves]:
+        """Return as curves what callbacks scale of the trainer's own, which the fit leaves."""
+        callbacks = (*self.cbs, *_several("fit", cbs))
+        scaled = [(one, name) for one in callbacks for name in one.scales if name not in moved]
+        for one, name in scaled:
+            if name == "lr" and self.trainer.optimizer.lr_scheduler is not None:
+                owner = type(one).__name__
+                constraint = "without an lr_scheduler where the fit has no rate"
+                kind = type(self.trainer.optimizer.lr_scheduler).__name__
+                remedy = "Give the fit a rate, lr=0.1 say: the lr_scheduler rests meanwhile."
+                value = f"one with {kind}"
+                raise ValueError(_check.message(owner, "trainer", constraint, value, remedy))
+        return {name: SchedNo(hypers[name], hypers[name]) for _, name in scaled}
 
     def _curves_among(
         self, owner: str, cbs: Callbacks
@@ -1051,22 +1229,34 @@ class Learner(FastaiNames):
             self.recorder = recorder
 
     def _train(self, fits: List[Fit], callbacks: List[Callback], reset_opt: bool) -> None:
+        self._check_callbacks(callbacks)
         if reset_opt:
             forget_updates(self.trainer)
         self._fits = fits
         self._run(callbacks)
+
+    def _check_callbacks(self, of_fit: List[Callback]) -> None:
+        for callback in in_order([*self.cbs, *of_fit]):
+            callback.check_fit(self)
 
     def _run(self, callbacks: List[Callback]) -> None:
         while self._fits:
             fit = self._fits[0]
             self._begin(fit)
             scheduler = self._scheduler_of(fit)
-            fitting = Fitting(self, self._batches, fit, callbacks, scheduler, self.recorder)
+            of_fit = [*self._usual_callbacks(callbacks), *callbacks]
+            fitting = Fitting(self, self._batches, fit, of_fit, scheduler, self.recorder)
             with Kept(self, "_fitting") as again, again:
                 self._fitting = fitting
-                fitting.run(self.progress)
+                fitting.run()
             self.write_gradients()
             self._fits.pop(0)
+
+    def _usual_callbacks(self, given: List[Callback]) -> List[Callback]:
+        """Return those of every fit, where it has none of the kind."""
+        usual = ProgressCallback(), TerminateOnNaN("warn")
+        all_given = [*self.cbs, *given]
+        return [one for one in usual if not any(isinstance(own, type(one)) for own in all_given)]
 
     @property
     def _fits_by_passes(self) -> bool:
@@ -1090,7 +1280,8 @@ class Learner(FastaiNames):
         if not fit.begun:
             fit.begun = True
             search = self.recorder.search
-            self.recorder = Recorder(self.trainer, self.groups, list(fit.scheds))
+            history = self.recorder.epochs
+            self.recorder = Recorder(self.trainer, self.groups, list(fit.scheds), history)
             self.recorder.search = search
             self._batches.start_pass()
             self.forget_gradients()
@@ -1103,20 +1294,25 @@ class _RunKept(Kept):
     """
 
     def __init__(self, learner: Learner) -> None:
-        super().__init__(learner, "recorder", "_fits", "_fitting", "in_trial")
+        super().__init__(learner, "recorder", "_fits", "_fitting", "_fit_waits", "in_trial")
 
     def take(self) -> None:
         super().take()
         self._put_back_memory = Memory(self._owner.valid_loader).keep()
+        self._callbacks = self._owner.all_callbacks
+        self._states = states_of(self._callbacks)
 
     def put_back(self) -> None:
         super().put_back()
+        hand_out(self._states, self._callbacks)
         self._put_back_memory()
 
     def begin(self) -> None:
         learner = self._owner
-        learner.recorder = Recorder(learner.trainer, learner.groups)
+        history = learner.recorder.epochs
+        learner.recorder = Recorder(learner.trainer, learner.groups, history=history)
         learner._fits = []
+        learner._fit_waits = learner._fit_waits or learner._fitting is not None
         learner._fitting = None
         learner.in_trial = True
 

@@ -16,6 +16,7 @@ from ..finder.suggest import exponential_mean
 from ..hyper.parameters import FASTAI_NAMES, HyperParameters
 from ..state import schema
 from ..training.losses import LATE
+from .epoch_table import cell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,11 +42,14 @@ class Recorder:
         Parameter groups, as :class:`HyperParameters` takes them.
     keys : sequence of str, optional
         Hyper-parameters to record beside lr, wd, mom, sqr_mom and eps.
+    history : sequence of dict
+        The epochs of the fits before this one.
 
     Attributes
     ----------
     epochs : list of dict
-        The values of each epoch: 'epoch', 'train_loss', 'valid_loss', metrics, 'time' in seconds.
+        The values of each epoch: 'fit' and 'epoch', both from 0, 'train_loss', 'valid_loss',
+        metrics, 'time' in seconds. The epochs of earlier fits are kept, all else is of one fit.
 
     Raises
     ------
@@ -67,6 +71,7 @@ class Recorder:
         trainer: mx.gluon.Trainer,
         groups: Optional[Sequence[Any]] = None,
         keys: Sequence[str] = (),
+        history: Sequence[Dict[str, Value]] = (),
     ) -> None:
         self._hypers = HyperParameters(trainer, groups)
         known = [name for name in self._hypers.names if name in FASTAI_NAMES]
@@ -77,7 +82,8 @@ class Recorder:
         self._losses: List[Any] = []
         self._known = 0  # the losses that have been read
         self._ends: List[int] = []  # updates at the end of each epoch
-        self.epochs: List[Dict[str, Value]] = []
+        self.epochs: List[Dict[str, Value]] = list(history)
+        self._fit = _number_after(self.epochs)
         self._search: Optional[LRFinderResult] = None
         self._searched_at = 0  # the updates before it
 
@@ -97,11 +103,21 @@ class Recorder:
 
     def end_epoch(self, **values: Value) -> None:
         """Note the values of an epoch."""
-        self.epochs.append({"epoch": len(self.epochs), **values})
+        self.epochs.append({"fit": self._fit, "epoch": len(self._ends), **values})
         self._ends.append(len(self))
 
     def __len__(self) -> int:
         return len(self._losses)
+
+    @property
+    def fit_epochs(self) -> List[Dict[str, Value]]:
+        """Those of ``epochs`` that are of the last fit."""
+        return self.epochs[len(self.epochs) - len(self._ends) :]
+
+    @property
+    def ends(self) -> List[int]:
+        """The updates of the last fit until the end of each of :attr:`fit_epochs`."""
+        return list(self._ends)
 
     @property
     def search(self) -> Optional[LRFinderResult]:
@@ -124,6 +140,10 @@ class Recorder:
         self._read(len(self._losses))
         return self._losses[max(len(self._losses) - count, 0) :]
 
+    def known_losses(self, start: int) -> List[float]:
+        """Return the losses from update `start` on, from 0, that are known without waiting."""
+        return self._losses[start : self._known]
+
     @property
     def train_loss(self) -> float:
         """The mean loss of the updates since the last epoch ended; nan where there are none."""
@@ -145,8 +165,8 @@ class Recorder:
     @property
     def values(self) -> List[List[Value]]:
         """For each epoch its training loss, validation loss and metrics, as far as there are."""
-        others = ("epoch", "time")
-        return [[v for name, v in epoch.items() if name not in others] for epoch in self.epochs]
+        others = ("fit", "epoch", "time")
+        return [[v for name, v in one.items() if name not in others] for one in self.fit_epochs]
 
     @property
     def hps(self) -> Dict[str, np.ndarray]:
@@ -158,6 +178,12 @@ class Recorder:
         """For each hyper-parameter its values at each update in each group, (n, groups)."""
         groups = len(self._hypers.groups)
         return {key: np.array(values).reshape(-1, groups) for key, values in self._values.items()}
+
+    def hps_at(self, n: int) -> Dict[str, List[float]]:
+        """Return for each hyper-parameter its values at update `n`, from 1, by group."""
+        groups = len(self._hypers.groups)
+        part = slice((n - 1) * groups, n * groups)
+        return {key: values[part].tolist() for key, values in self._values.items()}
 
     @property
     def last_hps(self) -> Dict[str, List[float]]:
@@ -187,7 +213,7 @@ class Recorder:
         self._check_begun()
         valid = [
             (end, epoch["valid_loss"])
-            for end, epoch in zip(self._ends, self.epochs)
+            for end, epoch in zip(self._ends, self.fit_epochs)
             if with_valid and "valid_loss" in epoch
         ]
         losses = self._own_losses
@@ -336,8 +362,10 @@ class Recorder:
         schema.arrays_of((updates,), np.float64).check(data["losses"], f"{place}.losses")
         for key, rows in data["hps"].items():
             schema.arrays_of((updates, groups), np.float64).check(rows, f"{place}.hps[{key!r}]")
-        if len(data["ends"]) != len(data["epochs"]):
-            expected = f"{len(data['epochs'])} numbers, one for each of the epochs"
+        for number, epoch in enumerate(data["epochs"]):
+            schema.COUNT.check(epoch.get("fit", 0), f"{place}.epochs[{number}]['fit']")
+        if len(data["ends"]) > len(data["epochs"]):
+            expected = f"at most {len(data['epochs'])} numbers, one for each of the epochs"
             raise schema.astray(f"{place}.ends", expected, data["ends"])
         unknown = np.full((updates, groups), np.nan)  # to another MXNet's optimizer, say
         self.keys = list(dict.fromkeys([*self.keys, *filter(self._hypers.has, data["hps"])]))
@@ -346,8 +374,9 @@ class Recorder:
         }
         self._losses = np.asarray(data["losses"]).tolist()
         self._known = len(self._losses)
-        self.epochs = [dict(epoch) for epoch in data["epochs"]]
+        self.epochs = [{"fit": 0, **epoch} for epoch in data["epochs"]]  # of old files too
         self._ends = list(data["ends"])
+        self._fit = _number_after(self.epochs[: len(self.epochs) - len(self._ends)])
 
     def __repr__(self) -> str:
         lines = [f"Recorder({len(self)} updates, {len(self.epochs)} epochs)"]
@@ -360,8 +389,8 @@ class Recorder:
     def _table(self) -> List[List[str]]:
         if not self.epochs:
             return []
-        names = self._names
-        rows = [[_cell(name, epoch.get(name)) for name in names] for epoch in self.epochs]
+        names = [name for name in self._names if name != "fit" or self._fit]
+        rows = [[cell(name, epoch.get(name)) for name in names] for epoch in self.epochs]
         return [names, *rows]
 
     @property
@@ -396,6 +425,11 @@ class Recorder:
         return self.search
 
 
+def _number_after(epochs: Sequence[Dict[str, Value]]) -> int:
+    """Return the number of the fit that comes after these epochs."""
+    return int(epochs[-1]["fit"]) + 1 if epochs else 0
+
+
 def _written(value: Any) -> Any:
     """Return data as what JSON has: lists for arrays, texts for numbers that are not finite."""
     if isinstance(value, dict):
@@ -405,11 +439,3 @@ def _written(value: Any) -> Any:
     if isinstance(value, list):
         return [_written(one) for one in value]
     return written_number(value) if isinstance(value, float) else value
-
-
-def _cell(name: str, value: Optional[Value]) -> str:
-    if value is None:
-        return ""
-    if name == "time":
-        return f"{int(value) // 60:02d}:{int(value) % 60:02d}"
-    return f"{value:.6f}" if isinstance(value, float) else str(value)

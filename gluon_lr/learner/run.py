@@ -13,7 +13,7 @@ from ..state import schema
 from ..state.checkpoint import Reading
 from ..training.hidden_state import HiddenState, Saved
 from ..training.losses import PendingUpdate
-from .fitting import Fit
+from .fit import Fit
 from .recorder import Recorder
 
 Names = List[List[str]]

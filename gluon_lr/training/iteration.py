@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import (
     Any,
     Callable,
+    ContextManager,
     Dict,
     Iterable,
     Iterator,
@@ -25,7 +26,7 @@ from .._trainer import check_rates, loss_scaler_of, scale_of
 from ..data.batch_split import BatchSplit, Share
 from ..data.batches import Batches, check_loader, one_pass
 from ..data.held_out import HeldOut
-from ..data.structure import Batch, inputs_and_labels
+from ..data.structure import Batch, arrays_in, inputs_and_labels
 from ..distributed.workers import Workers
 from ..events import CancelBatchException, CancelValidateException
 from ..state.generators import GlobalState
@@ -48,9 +49,10 @@ from .losses import (
     losses_of,
     mean_of,
 )
-from .metrics import Measured
+from .metrics import ListeningNet, Measured
 from .misfit import misfit_of
 from .placement import Context
+from .prediction import Collected, inputs_of, output_of
 
 _FIXED = ("net", "trainer", "ctx")
 Self = TypeVar("Self", bound="IterationLearner")
@@ -132,6 +134,7 @@ class IterationLearner:
         self._is_put_off = False  # whether the last batch waits for more of its update
         self._added_up: Tuple[mx.gluon.Parameter, ...] = ()  # those that were not before
         self._batches_taken = 0  # by what trains on its own
+        self._has_others_weights = False
         self._closed = False
         self._prepared = False
 
@@ -444,18 +447,95 @@ class IterationLearner:
             raise ValueError(_check.message("validate", "data_loader", constraint, None))
         measured = Measured(self.metrics if metrics is None else metrics)
         losses: List[Losses] = []
-        with contextlib.suppress(CancelValidateException):
-            self.tell("before_validate")
-            for batch in one_pass(data_loader, self._batch_split):
-                parts, own = self._batch_split.over_contexts(batch, self._contexts)
-                net = measured.listening_to(self.net)
-                losses += self._losses_of(net, parts[:own])
-                measured.update(net, parts[:own])
-        seen = {"valid_loss": float(mean_of(losses)), **measured.values()}
-        self.validation = seen if losses else {}
-        with contextlib.suppress(CancelValidateException):
-            self.tell("after_validate")
+        with contextlib.ExitStack() as blocks:
+            self._enter(self._blocks_of_validation(), blocks)
+            with contextlib.suppress(CancelValidateException):
+                self.tell("before_validate")
+                for batch in one_pass(data_loader, self._batch_split):
+                    parts, own = self._batch_split.over_contexts(batch, self._contexts)
+                    net = measured.listening_to(self.net)
+                    losses += self._losses_of(net, parts[:own])
+                    measured.update(net, parts[:own])
+            seen = {"valid_loss": float(mean_of(losses)), **measured.values()}
+            self.validation = seen if losses else {}
+            with contextlib.suppress(CancelValidateException):
+                self.tell("after_validate")
         return self.validation
+
+    def predict(self, data_loader: Iterable[Batch]) -> Any:
+        """Return what the net returns for all samples of one pass, as in use, not training.
+
+        Parameters
+        ----------
+        data_loader : iterable
+            Batches like those of the training, whose labels are not looked at; or of data alone,
+            each an array. With a `compute_loss` of one's own they need all that it takes.
+
+        Returns
+        -------
+        array
+            Of all samples, in the loader's order, on the CPU; in lists and tuples where the net
+            returns them.
+
+        Raises
+        ------
+        ValueError
+            Where the loader yields nothing, or the net returns nothing for each sample.
+        """
+        check_loader("predict", "data_loader", data_loader)
+        outputs = Collected(self._batch_split.axis)
+        for part in self._parts_of_pass(data_loader):
+            outputs.add(self._output_of(part), self._batch_split.samples(part))
+        return outputs.joined()
+
+    def get_preds(self, dl: Optional[Iterable[Batch]] = None) -> Tuple[Any, Any]:
+        """Return what the net returns for all samples of a pass, and their labels.
+
+        Parameters
+        ----------
+        dl : iterable, optional
+            Batches like those of the training; by default the learner's `valid_loader`.
+
+        Returns
+        -------
+        (array, array)
+            As :meth:`predict` returns them; labels in a list where there are several.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`predict`; where there is no loader.
+        """
+        loader = self.valid_loader if dl is None else dl
+        if loader is None:
+            constraint = "given where the Learner has no `valid_loader`"
+            raise ValueError(_check.message("get_preds", "dl", constraint, None))
+        check_loader("get_preds", "dl", loader)
+        outputs, labels = (Collected(self._batch_split.axis) for _ in range(2))
+        for part in self._parts_of_pass(loader):
+            samples = self._batch_split.samples(part)
+            outputs.add(self._output_of(part), samples)
+            of_part = inputs_and_labels(part)[1]
+            labels.add(of_part[0] if len(of_part) == 1 else of_part, samples)
+        return outputs.joined(), labels.joined()
+
+    def _parts_of_pass(self, data_loader: Iterable[Batch]) -> Iterator[Batch]:
+        """Yield the parts of each batch of a pass, on the contexts."""
+        for batch in one_pass(data_loader, self._batch_split):
+            parts, own = self._batch_split.over_contexts(batch, self._contexts)
+            yield from parts[:own]
+
+    def _output_of(self, part: Batch) -> Any:
+        with next(arrays_in(part)).context:
+            if getattr(self.compute_loss, "__func__", None) is IterationLearner.compute_loss:
+                return output_of(self.net, inputs_of(part))
+            net = ListeningNet(self.net)
+            self.compute_loss(net, part)
+        if len(net.outputs) != 1:
+            constraint = "a function that calls the net it is given once, to predict"
+            value = f"one that calls it {len(net.outputs)} times"
+            raise ValueError(_check.message("predict", "compute_loss", constraint, value))
+        return net.outputs[0]
 
     def average_running_statistics(self) -> None:
         """Give all workers the mean of their running statistics, which the KVStore does not share.
@@ -471,8 +551,7 @@ class IterationLearner:
             return
         for parameter in self.net.collect_params().values():
             if not parameter._differentiable:
-                for array in parameter.list_data():
-                    array[:] = self.workers.mean(self.workers.read(array))
+                self.workers.give_mean(parameter.list_data())
 
     def place_kept(self) -> Transaction:
         """Go on, after the block, with the batch that would have come without it."""
@@ -534,6 +613,19 @@ class IterationLearner:
         with afterwards(GlobalState.get().put_back), self.place_kept():
             batch = self._next_share().batch
         return self._batch_split.over_contexts(batch, self._contexts[:1])[0][0]
+
+    def _enter(self, validating: List[ContextManager[Any]], blocks: contextlib.ExitStack) -> None:
+        """Be in the blocks of a validation, in which the net may have other weights."""
+        if not validating:
+            return
+        for block in validating:
+            blocks.enter_context(block)
+        self._has_others_weights = True
+        blocks.callback(setattr, self, "_has_others_weights", False)
+
+    def _blocks_of_validation(self) -> List[ContextManager[Any]]:
+        """Return the blocks that a validation is to be in."""
+        return []
 
     def tell(self, event: str) -> None:
         """Tell callbacks of an event, where there are some."""

@@ -1,10 +1,15 @@
 """Metrics of what a net returns, whoever calls it."""
 
-from typing import Any, Dict, List, Sequence
+import re
+from typing import Any, Dict, List, Optional, Sequence
 
 from .. import _check
 from .._mxnet import for_metrics, metric
 from ..data.structure import Batch, inputs_and_labels
+
+# of what mx.metric calls its own, and of what is called an error or a loss
+_UP = "accuracy|acc|f1|fbeta|mcc|pcc|pearsonr|pearsoncorrelation|cos_sim"
+_DOWN = "loss|error|mse|rmse|mae|mpd|cross-entropy|crossentropy|perplexity|nll"
 
 
 class ListeningNet:
@@ -81,6 +86,19 @@ def metric_of(metrics: Any) -> Any:
     except (AssertionError, TypeError, ValueError) as error:
         constraint = "what mx.metric.create takes, 'acc' say, or a list of it"
         raise ValueError(_check.message("Learner", "metrics", constraint, metrics)) from error
+
+
+def direction_of(name: str) -> Optional[str]:
+    """Return 'min' or 'max' for what is better of a value of that name, None where it is unknown.
+
+    >>> [direction_of(name) for name in ("rmse", "top_k_accuracy_5", "valid_loss", "iou")]
+    ['min', 'max', 'min', None]
+    """
+    words = f"_{name.lower()}_"
+    up, down = (re.search(rf"(?<![a-z0-9])({names})(?![a-z0-9])", words) for names in (_UP, _DOWN))
+    if bool(up) == bool(down) or re.search("(?<![a-z])(neg|negative)(?![a-z])", words):
+        return None
+    return "max" if up else "min"
 
 
 def _several(output: Any) -> List[Any]:

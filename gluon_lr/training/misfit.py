@@ -25,7 +25,7 @@ def misfit_of(net: Any, batch: Batch, error: Exception) -> Optional[ValueError]:
     inputs, labels = inputs_and_labels(batch)
     for found in (_no_array(inputs), _of_another_type(net, inputs), _several(inputs, labels)):
         for constraint, value, remedy in found:
-            remedy = f"{remedy} MXNet says: {_first_line(error)}"
+            remedy = f"{remedy} MXNet says: {first_line(error)}"
             return ValueError(_check.message("Learner", "data_loader", constraint, value, remedy))
     return None
 
@@ -58,7 +58,8 @@ def _names(letter: str, several: List[Any]) -> str:
     return ", ".join(f"{letter}{n}" for n in range(1, len(several) + 1)) or "nothing"
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return the line of MXNet's many that tells most."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     telling = [line for line in lines if "Check failed" in line]
     return (telling or lines or [type(error).__name__])[0]

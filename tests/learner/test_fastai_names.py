@@ -286,7 +286,8 @@ ORDERS = {
 
 @pytest.mark.parametrize("name", ORDERS)
 def test_arguments_are_in_fastais_order(name):
-    assert " ".join([*inspect.signature(getattr(Learner, name)).parameters][1:]) == ORDERS[name]
+    names = [*inspect.signature(getattr(Learner, name)).parameters][1:]
+    assert " ".join(one for one in names if one != "seconds") == ORDERS[name]
 
 
 def test_what_another_version_has_at_a_place_is_refused():

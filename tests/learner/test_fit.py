@@ -271,17 +271,17 @@ def test_a_callback_may_end_the_fit():
 
 
 def test_a_fit_stops_early_when_nothing_improves():
-    def constant(label, output):
+    def constant_error(label, output):
         return 1.0
 
     learner = make_learner()
-    learner.metrics = constant
-    learner.fit(20, 0.1, cbs=EarlyStoppingCallback("constant", patience=3))
+    learner.metrics = constant_error
+    learner.fit(20, 0.1, cbs=EarlyStoppingCallback("constant_error", patience=3))
     assert len(learner.recorder.epochs) == 4
     improving = make_learner()
     improving.fit(4, 0.05, cbs=EarlyStoppingCallback(patience=4))
     assert len(improving.recorder.epochs) == 4
-    with pytest.raises(ValueError, match="`monitor` must be one of 'epoch', 'train_loss', 'valid"):
+    with pytest.raises(ValueError, match="`monitor` must be one of 'train_loss', 'valid"):
         make_learner().fit(2, 0.1, cbs=EarlyStoppingCallback("f1"))
 
 
@@ -326,7 +326,7 @@ def test_epochs_have_the_losses_and_metrics_of_their_time():
     learner = make_learner()
     learner.fit(2, 0.1)
     first, second = learner.recorder.epochs
-    assert list(first) == ["epoch", "train_loss", "valid_loss", "accuracy", "time"]
+    assert list(first) == ["fit", "epoch", "train_loss", "valid_loss", "accuracy", "time"]
     assert first["train_loss"] == learner.recorder.losses[:BATCHES].mean()
     assert second["train_loss"] == learner.recorder.losses[BATCHES:].mean()
     now = learner.validate()
@@ -449,20 +449,6 @@ def test_a_fit_of_curves_that_are_functions_resumes_here_and_not_from_a_file():
     loaded.load("run")
     with pytest.raises(RuntimeError, match="the curves for lr are in no checkpoint"):
         loaded.resume()
-
-
-def test_the_bar_shows_epochs_loss_rate_and_validation(capsys):
-    learner = make_learner()
-    learner.progress = True
-    learner.fit(2, 0.125)
-    shown = capsys.readouterr().err
-    for text in ("8/8", "epochs=2/2", "loss=", "lr=0.12", "valid_loss=", "accuracy="):
-        assert text in shown
-    with learner.no_bar():
-        learner.fit(1, 0.1)
-        learner.lr_find(show_plot=False)
-    assert capsys.readouterr().err == ""
-    assert learner.progress
 
 
 def test_what_fastai_calls_lr_find():

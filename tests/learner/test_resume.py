@@ -325,7 +325,7 @@ def test_a_fit_on_trial_takes_nothing_from_one_that_was_stopped(name):
     learner = stopped(name, "in pass 3")
     with preserved(learner.net, learner.trainer), learner.place_kept():
         learner.fit_flat_cos(2, 0.2)
-        assert len(learner.recorder.epochs) == 2
+        assert len(learner.recorder.fit_epochs) == 2
     learner.resume()
     assert_same_state(ended(learner), straight(name))
 

@@ -7,11 +7,25 @@ from ...events import (
     CancelFitException,
     CancelValidateException,
 )
+from .averages import EMA, SWA
 from .checkpoint import CheckpointCallback
+from .csv_logger import CSVLogger
 from .early_stopping import EarlyStoppingCallback
+from .finish_on_interrupt import FinishOnInterrupt
 from .gradients import GradientAccumulation, GradientClip
+from .not_a_number import TerminateOnNaN
+from .optuna_pruning import OptunaPruningCallback
+from .progress import ProgressCallback
+from .reduce_lr import ReduceLROnPlateau
+from .save_model import SaveModelCallback
+from .show_graph import ShowGraphCallback
+from .tensorboard import TensorBoardCallback
+from .tracker import TrackerCallback
 
 __all__ = [
+    "EMA",
+    "SWA",
+    "CSVLogger",
     "Callback",
     "CancelBatchException",
     "CancelEpochException",
@@ -19,6 +33,15 @@ __all__ = [
     "CancelValidateException",
     "CheckpointCallback",
     "EarlyStoppingCallback",
+    "FinishOnInterrupt",
     "GradientAccumulation",
     "GradientClip",
+    "OptunaPruningCallback",
+    "ProgressCallback",
+    "ReduceLROnPlateau",
+    "SaveModelCallback",
+    "ShowGraphCallback",
+    "TensorBoardCallback",
+    "TerminateOnNaN",
+    "TrackerCallback",
 ]

@@ -1,10 +1,16 @@
 """Saving during a fit."""
 
+import signal
+import sys
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, ContextManager, Optional
 
 from ... import _check
 from ...events import Callback
+from .paths import check_directory
+from .signals import Hearing, check_thread
+
+_ENDED_BY_SIGTERM = 128 + signal.SIGTERM
 
 
 class CheckpointCallback(Callback):
@@ -19,28 +25,74 @@ class CheckpointCallback(Callback):
         The file; a relative one counts from the directory of now, whatever comes.
     iterations : int, optional
         Save after so many updates, at least 1. By default after each epoch.
+    on_sigterm : bool
+        Whether to answer SIGTERM, which Slurm, Kubernetes and `kill` send before they end a
+        process: the batch of now is trained on, the learner saved, and the process exits with
+        status 143. A validation that has begun is ended first. Where it comes to one of several
+        workers, all do so.
 
     Raises
     ------
     TypeError, ValueError
-        When `iterations` is not an integer of at least 1.
+        When `iterations` is not an integer of at least 1, or `on_sigterm` not True or False.
+    RuntimeError
+        During a fit that listens for SIGTERM in another thread than the main one.
     """
 
-    def __init__(self, path: Any, iterations: Optional[int] = None) -> None:
+    order = 80  # after those that take note of what is saved
+
+    def __init__(
+        self, path: Any, iterations: Optional[int] = None, on_sigterm: bool = False
+    ) -> None:
+        name = type(self).__name__
         self.path = Path(path).absolute()
         self.iterations = iterations
         if iterations is not None:
-            _check.integer(type(self).__name__, "iterations", iterations, 1)
+            _check.integer(name, "iterations", iterations, 1)
+        self.on_sigterm = _check.flag(name, "on_sigterm", on_sigterm)
+        self._hearing: Optional[Hearing] = None
+
+    def check_fit(self, learner: Any) -> None:
+        """Check that the file can be written, and that signals come here."""
+        check_directory(self, learner)
+        if self.on_sigterm:
+            check_thread(type(self).__name__)
+
+    def during_fit(self, learner: Any) -> ContextManager[Any]:
+        """Return a block in which SIGTERM is noted, where that is asked."""
+        if not self.on_sigterm:
+            return super().during_fit(learner)
+        self._hearing = Hearing(signal.SIGTERM)
+        return self._hearing
 
     def after_batch(self, learner: Any) -> None:
-        """Save after each `iterations` updates."""
+        """Save after each `iterations` updates, and at SIGTERM."""
         if self.iterations is not None and len(learner.recorder) % self.iterations == 0:
             self._save(learner)
+        self._answer(learner)
+
+    def after_train(self, learner: Any) -> None:
+        """Save at SIGTERM, before a validation that may be long."""
+        self._answer(learner)
 
     def after_epoch(self, learner: Any) -> None:
-        """Save after each epoch, where `iterations` was not given."""
+        """Save after each epoch, where `iterations` was not given, and at SIGTERM."""
         if self.iterations is None:
             self._save(learner)
+        self._answer(learner)
+
+    def after_fit(self, learner: Any) -> None:
+        """Save at SIGTERM, which came after the last epoch."""
+        self._answer(learner)
+
+    def after_tune(self, learner: Any) -> None:
+        """Save the training that is kept."""
+        self._save(learner)
+
+    def _answer(self, learner: Any) -> None:
+        if self._hearing is not None and self._hearing.was_heard(learner.workers):
+            self._save(learner)
+            sys.exit(_ENDED_BY_SIGTERM)
 
     def _save(self, learner: Any) -> None:
         if not learner.in_trial:

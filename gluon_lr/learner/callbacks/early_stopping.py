@@ -1,34 +1,29 @@
 """The end of a fit that has stopped improving."""
 
-import math
-from typing import Any, Dict, Optional
+from typing import Any, Optional
 
 from ... import _check
-from ...events import Callback, CancelFitException
+from ...events import CancelFitException
+from .tracker import TrackerCallback
 
 
-class EarlyStoppingCallback(Callback):
-    """End the fit when a value of the epochs has stopped improving.
-
-    It remembers nothing but what the recorder does, so a fit that was resumed ends where it
-    would have ended.
+class EarlyStoppingCallback(TrackerCallback):
+    """End the fit when a value of the epochs has stopped improving, and say so.
 
     Parameters
     ----------
-    monitor : str
-        A key of ``recorder.epochs``: 'valid_loss', 'train_loss' or the name of a metric.
-    min_delta : float
-        What an improvement has to exceed, at least 0.
+    monitor, min_delta, mode
+        As :class:`TrackerCallback` takes them.
     patience : int
-        Epochs without one that end the fit, at least 1.
-    mode : {'min', 'max'}, optional
-        Whether lower is better. By default it is for a name with 'loss' or 'error' in it.
+        Epochs without an improvement that end the fit, at least 1.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds; during the fit, where an epoch has no such value.
+        On an argument outside its bounds; at the start of a fit whose epochs have no such value.
     """
+
+    order = 90  # after those that take note of the epoch
 
     def __init__(
         self,
@@ -37,13 +32,8 @@ class EarlyStoppingCallback(Callback):
         patience: int = 1,
         mode: Optional[str] = None,
     ) -> None:
-        name = type(self).__name__
-        if mode is None:
-            mode = "min" if "loss" in monitor or "error" in monitor else "max"
-        self.monitor = monitor
-        self.min_delta = _check.real(name, "min_delta", min_delta, minimum=0)
-        self.patience = _check.integer(name, "patience", patience, 1)
-        self.mode = _check.one_of(name, "mode", mode, ["min", "max"])
+        super().__init__(monitor, mode, min_delta)
+        self.patience = _check.integer(type(self).__name__, "patience", patience, 1)
 
     def before_fit(self, learner: Any) -> None:
         """End a fit at once that was interrupted between its last epoch and its end."""
@@ -51,24 +41,14 @@ class EarlyStoppingCallback(Callback):
 
     def after_epoch(self, learner: Any) -> None:
         """End the fit where the last `patience` epochs brought no improvement; no search."""
-        if getattr(learner, "is_searching", False):
+        if learner.is_searching:
             return
-        best, waited = math.inf, 0
-        for epoch in learner.recorder.epochs:
-            validates = getattr(learner, "valid_loader", None) is not None
-            was_called_off = validates and not {"valid_loss", self.monitor} & epoch.keys()
-            value = math.inf if was_called_off else self._value(epoch)
-            if value < best - self.min_delta:
-                best, waited = value, 0
-            else:
-                waited += 1
-        if waited >= self.patience:
-            raise CancelFitException
-
-    def _value(self, epoch: Dict[str, Any]) -> float:
-        if self.monitor not in epoch:
-            constraint = "one of " + ", ".join(map(repr, epoch))
-            remedy = "valid_loss and metrics need a Learner with a `valid_loader`."
-            name = type(self).__name__
-            raise ValueError(_check.message(name, "monitor", constraint, self.monitor, remedy))
-        return float(epoch[self.monitor]) * (1 if self.mode == "min" else -1)
+        values = self.values(learner)
+        improved = self.improved(values.values())
+        if len(values) < self.patience or any(improved[-self.patience :]):
+            return
+        best = [epoch for epoch, is_better in zip(values, improved) if is_better]
+        told = "never improved"
+        if best:
+            told = f"was best in epoch {best[-1]}: {values[best[-1]]:.4g}"
+        raise CancelFitException(f"{type(self).__name__}: the fit ends; {self.monitor} {told}.")

@@ -47,7 +47,7 @@ class GradientAccumulation(Callback):
     """Make one update of several batches, as of one large batch.
 
     Schedules, curves and the recorder count updates. What is left at the end of an epoch makes
-    an update too. Give it before :class:`GradientClip`, which then reads one norm an update.
+    an update too. It comes before :class:`GradientClip`, which so reads one norm an update.
 
     Parameters
     ----------
@@ -61,6 +61,8 @@ class GradientAccumulation(Callback):
     TypeError, ValueError
         Where it is not one of the two, an integer of at least 1.
     """
+
+    order = -10
 
     def __init__(self, batches: Optional[int] = None, n_acc: Optional[int] = None) -> None:
         owner = type(self).__name__

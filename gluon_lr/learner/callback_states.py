@@ -1,0 +1,40 @@
+"""What callbacks have to know to go on, in a file and after it."""
+
+from typing import Any, Dict, Iterable, List, Tuple
+
+from ..events import Callback
+from ..state import schema
+
+STATES = schema.Several(schema.Record(name=schema.TEXT, data=schema.ANYTHING))
+States = List[Dict[str, Any]]
+
+
+def states_of(callbacks: Iterable[Callback]) -> States:
+    """Return what each of the callbacks has to know to go on, where it is something."""
+    named = ((type(one).__name__, one.as_data()) for one in callbacks)
+    return [{"name": name, "data": data} for name, data in named if data is not None]
+
+
+def hand_out(states: States, callbacks: Iterable[Callback]) -> None:
+    """Have callbacks go on from :func:`states_of` others like them, or begin."""
+    for callback, data in _matched(states, callbacks)[0]:
+        callback.take_data(data)
+
+
+def without_taker(states: States, callbacks: Iterable[Callback]) -> List[str]:
+    """Return the classes of states that none of the callbacks is there to take."""
+    return [state["name"] for state in _matched(states, callbacks)[1]]
+
+
+def _matched(
+    states: States, callbacks: Iterable[Callback]
+) -> Tuple[List[Tuple[Callback, Any]], States]:
+    """Return the callbacks with their data, None where there is none, and the states left."""
+    left, pairs = list(states), []
+    for callback in callbacks:
+        name = type(callback).__name__
+        state = next((one for one in left if one["name"] == name), None)
+        if state is not None:
+            left.remove(state)
+        pairs.append((callback, None if state is None else state["data"]))
+    return pairs, left

@@ -1,0 +1,221 @@
+"""Averages of the weights, which are validated with and stay at the end of a fit."""
+
+import contextlib
+from typing import Any, ContextManager, Dict, List, Union
+
+import numpy as np
+
+from ... import _check
+from ..._interrupts import uninterrupted
+from ..._mxnet import mx, named_parameters, nd
+from ...events import Callback
+from ...state import net as nets
+from ...state.transaction import Transaction
+
+Arrays = Dict[str, List[Any]]  # of each parameter, on each context
+
+
+class WeightAverage(Callback):
+    """What all averages of weights have in common.
+
+    A validation is made with the averages, and the weights that are trained are back after it. At
+    the end of the fit the net has the averages. Running statistics are averaged as weights are.
+    What is float16 is averaged in float32.
+    """
+
+    order = 50
+
+    def __init__(self) -> None:
+        self._averages: Arrays = {}
+        self._count = 0  # of the weights that they are of
+        self._epochs = 0  # up to the last that they have weights of
+
+    def as_data(self) -> Any:
+        """Return the averages so far, and of how many weights they are."""
+        if not self._averages:
+            return None
+        averages = {
+            name: [array.asnumpy() for array in arrays] for name, arrays in self._averages.items()
+        }
+        return {"count": self._count, "epochs": self._epochs, "averages": averages}
+
+    def take_data(self, data: Any) -> None:
+        """Go on from these averages, or from none."""
+        if data is None:
+            data = {"count": 0, "epochs": 0, "averages": {}}
+        self._count, self._epochs = data["count"], data["epochs"]
+        self._averages = {
+            name: [nd.array(one, dtype=one.dtype) for one in values]
+            for name, values in data["averages"].items()
+        }
+
+    def check_fit(self, learner: Any) -> None:
+        """Look at what cannot be averaged."""
+        for name, weights in _weights_of(learner.net).items():
+            if any(weight.stype != "default" for weight in weights):
+                constraint = "used with weights that are stored whole"
+                remedy = "Make the Embedding with sparse_grad=False."
+                owner = type(self).__name__
+                raise ValueError(_check.message(owner, "net", constraint, name, remedy))
+
+    def before_fit(self, learner: Any) -> None:
+        """Bring averages to the contexts of the weights."""
+        for name, weights in _weights_of(learner.net).items():
+            averages = self._averages.get(name)
+            if averages is not None:
+                one_each = averages * len(weights) if len(averages) == 1 else averages
+                self._averages[name] = [
+                    average.as_in_context(weight.context)
+                    for average, weight in zip(one_each, weights)
+                ]
+
+    @uninterrupted
+    def average(self, learner: Any, share: float) -> None:
+        """Move the averages by that share towards the weights."""
+        self._count += 1
+        for name, weights in _weights_of(learner.net).items():
+            averages = self._averages.get(name)
+            if averages is None:
+                self._averages[name] = [weight.astype(_kind_of(weight)) for weight in weights]
+                continue
+            for average, weight in zip(averages, weights):
+                average += share * (weight.astype(average.dtype, copy=False) - average)
+
+    def after_train(self, learner: Any) -> None:
+        """Give all workers the mean of their averages of running statistics."""
+        for name, parameter in named_parameters(learner.net).items():
+            if not parameter._differentiable:
+                learner.workers.give_mean(self._averages.get(name, []))
+
+    def during_validation(self, learner: Any) -> ContextManager[Any]:
+        """Return a block in which the net has the averages."""
+        if not self._averages or not learner.is_fitting:
+            return contextlib.nullcontext()
+        return _Exchanged(_weights_of(learner.net), self._averages)
+
+    def after_fit(self, learner: Any) -> None:
+        """Give the net the averages."""
+        if self._averages and not learner.is_searching:
+            _write(_weights_of(learner.net), self._averages)
+            nets.apply_parameters(nets.parameters_of(learner.net), learner.net, learner.trainer)
+            self._averages = {}
+
+
+class EMA(WeightAverage):
+    """Average the weights of all updates, the last ones most: an exponential moving average.
+
+        average(n) = sum of decay^(n - i) * weights(i) / sum of decay^(n - i)    i = 1 ... n
+
+    So the first updates count no more than others, however near to 1 the decay is. The weights
+    of the last 1 / (1 - decay) updates are most of it.
+
+    Polyak and Juditsky, "Acceleration of stochastic approximation by averaging", 1992,
+    https://doi.org/10.1137/0330046.
+
+    Parameters
+    ----------
+    decay : float
+        Above 0 and below 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On a decay outside its bounds; at the start of a fit with weights stored by rows.
+    """
+
+    def __init__(self, decay: float = 0.999) -> None:
+        super().__init__()
+        self.decay = _check.real(type(self).__name__, "decay", decay, above=0, below=1)
+
+    def after_step(self, learner: Any) -> None:
+        """Average in the weights of an update."""
+        if learner.is_fitting:
+            weight_of_all = 1 - self.decay ** (self._count + 1)
+            self.average(learner, (1 - self.decay) / weight_of_all)
+
+    def __repr__(self) -> str:
+        return f"EMA({self.decay!r})"
+
+
+class SWA(WeightAverage):
+    """Average the weights of the ends of epochs, all alike: stochastic weight averaging.
+
+    Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", 2018,
+    https://arxiv.org/abs/1803.05407. There the rate is high and constant where it is averaged,
+    as by ``fit(n_epoch, lr, cbs=SWA(0.75))``.
+
+    Parameters
+    ----------
+    start : int or float
+        The first epoch, from 0, whose weights are averaged; or, below 1, what part of the fit is
+        done before it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On a start outside its bounds; at the start of a fit with weights stored by rows.
+    """
+
+    def __init__(self, start: Union[int, float] = 0.75) -> None:
+        super().__init__()
+        name = type(self).__name__
+        if isinstance(start, (int, np.integer)):
+            self.start: Union[int, float] = _check.integer(name, "start", start, 0)
+        else:
+            self.start = _check.real(name, "start", start, minimum=0, below=1)
+
+    def after_train(self, learner: Any) -> None:
+        """Average in the weights of an epoch."""
+        done, total, _ = learner.work_of_fit
+        epoch = learner.epoch
+        begins = done > self.start * total if isinstance(self.start, float) else epoch >= self.start
+        is_new = epoch >= self._epochs  # and not resumed at this event
+        if begins and is_new and not learner.is_searching:
+            self._epochs = epoch + 1
+            self.average(learner, 1 / (self._count + 1))
+        super().after_train(learner)
+
+    def after_fit(self, learner: Any) -> None:
+        """Give the net the averages, and warn where there are none."""
+        if not self._averages and learner.is_fitting:
+            _check.warn_caller(
+                f"SWA: no weights were averaged, as start={self.start} is after the last epoch, "
+                f"{learner.epoch - 1}. The net has those of the last update."
+            )
+        super().after_fit(learner)
+
+    def __repr__(self) -> str:
+        return f"SWA({self.start!r})"
+
+
+class _Exchanged(Transaction):
+    """A block in which weights have other numbers."""
+
+    def __init__(self, weights: Arrays, others: Arrays) -> None:
+        self._weights = weights
+        self._others = others
+
+    def take(self) -> None:
+        self._own = {name: [one.copy() for one in arrays] for name, arrays in self._weights.items()}
+
+    def begin(self) -> None:
+        _write(self._weights, self._others)
+
+    def put_back(self) -> None:
+        _write(self._weights, self._own)
+
+
+def _write(weights: Arrays, values: Arrays) -> None:
+    for name, arrays in weights.items():
+        for array, of_context in zip(arrays, values[name]):
+            array[:] = of_context.astype(array.dtype, copy=False)
+
+
+def _weights_of(net: mx.gluon.Block) -> Arrays:
+    parameters = named_parameters(net).items()
+    return {name: one._data for name, one in parameters if one._data is not None}
+
+
+def _kind_of(weight: Any) -> Any:
+    is_short = np.dtype(weight.dtype).itemsize == 2
+    return np.float32 if is_short else weight.dtype

@@ -1,0 +1,89 @@
+"""The epochs of fits in a file that other programs read meanwhile."""
+
+import csv
+from pathlib import Path
+from typing import Any, Dict, List
+
+from ... import _check
+from ..._interrupts import uninterrupted
+from ...events import Callback
+from ...state.files import write_whole
+from .paths import check_directory
+
+
+class CSVLogger(Callback):
+    """Write a line an epoch to a CSV file: fit, epoch, losses, metrics, time in seconds.
+
+    What is in the file already stays, and lines are added. A fit that is resumed from a checkpoint
+    takes out those that were written after it, so each epoch is there once. Of several workers
+    the first writes. Searches and trials are not written, the training that a fit at 'tune' keeps
+    is.
+
+    Parameters
+    ----------
+    path : str or path
+        The file; a relative one counts from the directory of now, whatever comes.
+    """
+
+    order = 30
+
+    def __init__(self, path: Any) -> None:
+        self.path = Path(path).absolute()
+        self._rows = 0
+        self._is_resumed = False
+
+    def as_data(self) -> Any:
+        """Return how many epochs are in the file."""
+        return self._rows
+
+    def take_data(self, data: Any) -> None:
+        """Go on below so many epochs, or below all that are there."""
+        self._rows, self._is_resumed = data or 0, data is not None
+
+    def check_fit(self, learner: Any) -> None:
+        """Check that the file can be written, and is one of these where there is one."""
+        check_directory(self, learner)
+        rows = self._read() if learner.workers.is_first else []
+        if learner.workers.of_first(bool(rows) and "epoch" not in rows[0]):
+            constraint, name = "a file of a CSVLogger, or none yet", type(self).__name__
+            raise ValueError(_check.message(name, "path", constraint, str(self.path)))
+
+    def before_fit(self, learner: Any) -> None:
+        """Take out what was written after the checkpoint that the fit goes on from."""
+        rows = self._read()
+        if self._is_resumed and self._rows < len(rows) and self._writes(learner):
+            self._write(rows[: self._rows])
+        elif not self._is_resumed:
+            self._rows = len(rows)
+
+    @uninterrupted
+    def after_epoch(self, learner: Any) -> None:
+        """Write the epoch."""
+        if self._writes(learner):
+            self._write([*self._read(), learner.recorder.epochs[-1]])
+        self._rows += 1
+
+    def after_tune(self, learner: Any) -> None:
+        """Write the epochs of the training that is kept."""
+        if self._writes(learner):
+            self._write([*self._read(), *learner.recorder.fit_epochs])
+
+    def _writes(self, learner: Any) -> bool:
+        return bool(learner.workers.is_first and not learner.in_trial)
+
+    def _read(self) -> List[Dict[str, Any]]:
+        if not self.path.exists():
+            return []
+        with self.path.open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    def _write(self, rows: List[Dict[str, Any]]) -> None:
+        names = list(dict.fromkeys(name for row in rows for name in row))
+
+        def write(path: str) -> None:
+            with open(path, "w", newline="") as file:
+                writer = csv.DictWriter(file, names, lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(rows)
+
+        write_whole(self.path, write)

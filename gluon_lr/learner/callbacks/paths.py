@@ -1,0 +1,15 @@
+"""Where callbacks write their files."""
+
+from pathlib import Path
+from typing import Any, Optional
+
+from ... import _check
+from ...events import Callback
+
+
+def check_directory(callback: Callback, learner: Any) -> None:
+    """Raise a FileNotFoundError, in all workers, where the first has no directory of its `path`."""
+    path: Optional[Path] = vars(callback)["path"]
+    if path is not None and not learner.workers.of_first(path.parent.is_dir()):
+        constraint, name = "in a directory that there is", type(callback).__name__
+        raise FileNotFoundError(_check.message(name, "path", constraint, str(path)))

@@ -1,0 +1,65 @@
+"""A signal that a fit hears, and answers between two updates."""
+
+import os
+import signal
+import threading
+from types import FrameType
+from typing import Optional
+
+import numpy as np
+
+from ..._interrupts import interrupt
+from ...distributed.workers import Workers
+from ...state.transaction import Transaction
+
+
+def check_thread(owner: str) -> None:
+    """Raise a RuntimeError where this is not the main thread, which alone hears signals."""
+    if threading.current_thread() is not threading.main_thread():
+        raise RuntimeError(f"{owner}: signals come to the main thread alone; run the fit in that.")
+
+
+class Hearing(Transaction):
+    """A block in which a signal is noted, and does nothing else.
+
+    Ctrl-C that comes again does what it does elsewhere. Processes that are forked meanwhile, those
+    of a DataLoader say, end by SIGTERM as ever.
+
+    Parameters
+    ----------
+    number : int
+        The signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._own: object = None
+        self._heard = False
+
+    def take(self) -> None:
+        """Take note of what the program does at the signal."""
+        self._own = signal.getsignal(self._number)
+        self._process = os.getpid()
+
+    def begin(self) -> None:
+        """Listen."""
+        signal.signal(self._number, self._hear)
+
+    def put_back(self) -> None:
+        """Leave the signal to the program again."""
+        signal.signal(self._number, self._own)  # type: ignore[arg-type]
+
+    def was_heard(self, workers: Workers) -> bool:
+        """Say whether it came to one of the workers, which all have to ask."""
+        if workers.count == 1:
+            return self._heard
+        return bool(workers.sum(np.array([float(self._heard)]))[0])
+
+    def _hear(self, number: int, frame: Optional[FrameType]) -> None:
+        again, self._heard = self._heard, True
+        if again and number == signal.SIGINT:
+            self.put_back()
+            interrupt(number, frame)
+        if os.getpid() != self._process and number == signal.SIGTERM:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)

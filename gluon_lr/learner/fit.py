@@ -1,0 +1,341 @@
+"""A fit as data: its curves, how long it is, and how far it has come."""
+
+import math
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+
+from .. import _check
+from ..hyper import annealing
+from ..hyper.scheduling import Curves
+from ..state import schema
+from .callback_states import STATES, States
+
+_LEAVES_IN = 0.1  # of the updates that are left
+
+_PAIR = schema.Schema(
+    "a position and its weight",
+    lambda one: isinstance(one, list) and len(one) == 2 and all(map(schema.is_number, one)),
+)
+_FIT = schema.Record(
+    n_epoch=schema.POSITIVE,
+    iterations_per_epoch=schema.POSITIVE,
+    by_passes=schema.FLAG,
+    scheds=schema.ByName(schema.ANYTHING),
+    frozen_to=schema.Maybe(schema.COUNT),
+    epochs_ended=schema.COUNT,
+    in_epoch=schema.COUNT,
+    batches_per_update=schema.POSITIVE,
+    in_pass=schema.FLAG,
+    skipped=schema.COUNT,
+    begun=schema.FLAG,
+    seconds=schema.Maybe(schema.NUMBER),
+    used=schema.NUMBER,
+    updates=schema.COUNT,
+    updates_before=schema.COUNT,
+    last_update=schema.Maybe(schema.POSITIVE),
+    from_update=schema.POSITIVE,
+    from_position=schema.NUMBER,
+    left=schema.Several(_PAIR),
+    leaving=schema.POSITIVE,
+    callbacks=STATES,
+)
+
+
+class Span(NamedTuple):
+    """How much to train: a number of epochs, or a time."""
+
+    n_epoch: int
+    start_epoch: int = 0
+    seconds: Optional[float] = None
+
+    @classmethod
+    def checked(
+        cls,
+        owner: str,
+        n_epoch: Optional[int],
+        seconds: Optional[float],
+        start_epoch: int = 0,
+        name: str = "n_epoch",
+    ) -> "Span":
+        """Return it, or raise where it is not one of the two; `name` is what epochs are called."""
+        if (n_epoch is None) == (seconds is None):
+            constraint = "given where `seconds` is not, and only there"
+            raise ValueError(_check.message(owner, name, constraint, n_epoch))
+        start_epoch = _check.integer(owner, "start_epoch", start_epoch, 0)
+        if seconds is not None:
+            if start_epoch:
+                constraint = "0 where `seconds` are given"
+                raise ValueError(_check.message(owner, "start_epoch", constraint, start_epoch))
+            return cls(1, 0, _check.real(owner, "seconds", seconds, above=0))
+        n_epoch = _check.integer(owner, name, n_epoch, 1)
+        if start_epoch >= n_epoch:
+            constraint = f"below {name}, {n_epoch}"
+            raise ValueError(_check.message(owner, "start_epoch", constraint, start_epoch))
+        return cls(n_epoch, start_epoch)
+
+
+class Fit:
+    """A number of epochs along curves, or a time, and how far it has come.
+
+    It is at position 0 of the curves at its start, and at 1 at its end:
+
+        position = from_position + (1 - from_position) * share
+
+    `share` is what part is done since `from_update`, of the updates from there on, or of the
+    seconds. Updates are counted by batches and epochs, as these were planned; in a fit that
+    finishes after a number of updates, one by one.
+
+    A nearer end changes the share, and begins at the position of now. With a farther end the fit
+    is where it would be, had it been planned so; its values go there in a tenth of what is left,
+    along a line, from those that they had.
+
+    Parameters
+    ----------
+    n_epoch : int
+        Epochs; where there are `seconds`, as many as are expected.
+    iterations_per_epoch : int
+        Batches in each.
+    by_passes : bool
+        Whether an epoch is a pass through the data, however long that is. Then
+        `iterations_per_epoch` is the length of the pass that is expected now.
+    scheds : dict
+        Curves by hyper-parameter, over all of it; None where a callback moves it, or no file can
+        hold them.
+    frozen_to : int, optional
+        The first group that is trained, where the fit decides on that.
+    start_epoch : int
+        Where to start.
+    seconds : float, optional
+        How long it takes, in place of epochs.
+    """
+
+    def __init__(
+        self,
+        n_epoch: int,
+        iterations_per_epoch: int,
+        by_passes: bool,
+        scheds: Mapping[str, Optional[Curves]],
+        frozen_to: Optional[int] = None,
+        start_epoch: int = 0,
+        seconds: Optional[float] = None,
+    ) -> None:
+        self.n_epoch = n_epoch
+        self.iterations_per_epoch = iterations_per_epoch
+        self.by_passes = by_passes
+        self.scheds = dict(scheds)
+        self.frozen_to = frozen_to
+        self.epochs_ended = start_epoch
+        self.in_epoch = 0  # batches since then
+        self.batches_per_update = 1  # as far as it is known
+        self.in_pass = False  # whether the pass of this epoch has begun
+        self.skipped = 0  # updates that AMP did not make
+        self.begun = False
+        self.seconds = seconds
+        self.used = 0.0  # of the seconds
+        self.updates = 0  # that were made
+        self.updates_before = 0  # those before the present epoch
+        self.last_update: Optional[int] = None  # where it finishes after so many
+        self.from_update = 1
+        self.from_position = 0.0
+        self.left: List[List[float]] = []  # positions whose values it leaves, and their weights
+        self.leaving = 1  # the updates that it takes to
+        self.callbacks: States = []  # of the last save or interruption
+
+    @property
+    def in_the_data(self) -> bool:
+        """Whether it goes on in the middle of the data, and not with a new pass."""
+        return self.begun and (self.in_pass or not self.by_passes)
+
+    @property
+    def work(self) -> Tuple[float, float, str]:
+        """How much is done, of how much, and of what; as if all epochs were as the present one."""
+        if self.seconds is not None:
+            return min(self.used, self.seconds), self.seconds, "s"
+        in_epoch = min(self.in_epoch, self.iterations_per_epoch)
+        done = self.epochs_ended * self.iterations_per_epoch + in_epoch
+        if self.last_update is None:
+            return done, self.n_epoch * self.iterations_per_epoch, "batch"
+        return done, done + self._batches_left, "batch"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all is done, be it in the middle of an epoch."""
+        if self.seconds is not None:
+            return self.used >= self.seconds
+        if self.last_update is not None:
+            return self.updates >= self.last_update
+        return self.epochs_ended >= self.n_epoch
+
+    @property
+    def ends_within_an_epoch(self) -> bool:
+        """Whether it may end before the last of its batches in an epoch."""
+        return self.seconds is not None or self.last_update is not None
+
+    @property
+    def length(self) -> int:
+        """Updates in all, if all epochs are as long as the present one."""
+        return self.place()[1]
+
+    @property
+    def next_update(self) -> int:
+        """The number of the next update on curves of this :attr:`length`, from 1."""
+        return self.place()[0]
+
+    def place(self, batches: int = 1) -> Tuple[int, int]:
+        """Return the number of the next update, from 1, and how many there are in all.
+
+        Where a batch is called off, or has an update of its own, the curves go on all the same.
+
+        Parameters
+        ----------
+        batches : int
+            The batches that an update is of, at least.
+        """
+        if self.last_update is not None:
+            return self.updates + 1, self.last_update
+        batches = max(batches, self.batches_per_update)
+        per_epoch = math.ceil(self.iterations_per_epoch / batches)
+        in_epoch = min(self.in_epoch // batches, per_epoch - 1)
+        next_update = max(self.epochs_ended * per_epoch + in_epoch + 1 - self.skipped, 1)
+        return next_update, self.n_epoch * per_epoch
+
+    def position_of(self, n: int) -> float:
+        """Return where update `n`, from 1, is on the curves."""
+        if self.seconds is not None:
+            share = self.used / self.seconds
+        else:
+            in_all = max(self.length + 1 - self.from_update, 1)
+            share = max(n - self.from_update, 0) / in_all
+        return self.from_position + (1 - self.from_position) * min(share, 1.0)
+
+    def positions_of(self, n: int) -> List[List[float]]:
+        """Return the positions whose values are mixed at update `n`, from 1, and their weights."""
+        share = max(1 - (n - self.from_update) / self.leaving, 0.0) if self.left else 0.0
+        if not share:
+            return [[self.position_of(n), 1.0]]
+        left = [[position, weight * share] for position, weight in self.left]
+        return [[self.position_of(n), 1 - share], *left]
+
+    def finish(self, iterations: int, batches: int) -> None:
+        """End after so many more updates, at the end of the curves, where no fewer are left.
+
+        Parameters
+        ----------
+        iterations : int
+            Updates.
+        batches : int
+            The batches that the next one is of, at least.
+        """
+        n = self._next_one(batches)
+        if iterations >= self._updates_left(n):
+            return
+        self._leave(n, min(self.from_update + self.leaving - n, iterations))
+        self.from_position = self.position_of(n)
+        self.from_update = self.updates + 1
+        self.seconds, self.last_update = None, self.updates + iterations
+        self.expect_epochs()
+
+    def extend(self, n_epoch: int, batches: int) -> None:
+        """End so many epochs later, at the end of the curves; `batches` as for :meth:`finish`."""
+        n, before = self._next_one(batches), self.place(batches)[1]
+        left, position = self.positions_of(n), self.position_of(n)
+        self.n_epoch += n_epoch
+        if self.last_update is not None:
+            per_epoch = math.ceil(self.iterations_per_epoch / self.batches_per_update)
+            self.last_update += n_epoch * per_epoch
+        after = self.place(batches)[1]
+        self.from_update, self.from_position = n, position * before / after
+        self.left, self.leaving = left, math.ceil((after + 1 - n) * _LEAVES_IN)
+
+    def count_update(self, was_made: bool) -> None:
+        """Take note of an update, which AMP may have skipped."""
+        self.updates += was_made
+        self.skipped += not was_made
+
+    def end_epoch(self) -> None:
+        """Take note of the end of an epoch; one without an update ends what is to finish."""
+        if self.last_update is not None and self.updates == self.updates_before:
+            self.last_update = self.updates
+        self.updates_before = self.updates
+        self.epochs_ended += 1
+        self.n_epoch = max(self.n_epoch, self.epochs_ended)
+        self.in_epoch, self.in_pass = 0, False
+
+    def expect_epochs(self) -> None:
+        """Reckon how many epochs there will be, where that is not what was planned."""
+        if self.last_update is not None:
+            batches = self.in_epoch + self._batches_left
+            self.n_epoch = self.epochs_ended + math.ceil(batches / self.iterations_per_epoch)
+        elif self.seconds is not None and self.epochs_ended and self.used:
+            self.n_epoch = math.ceil(self.epochs_ended * self.seconds / self.used)
+        self.n_epoch = max(self.n_epoch, self.epochs_ended, 1)
+
+    @property
+    def curves(self) -> Dict[str, Curves]:
+        """The curves that it knows."""
+        return {name: curves for name, curves in self.scheds.items() if curves is not None}
+
+    def _next_one(self, batches: int) -> int:
+        """Return the number of the next update, be it in the next epoch."""
+        epoch_is_done = self.in_epoch >= self.iterations_per_epoch and batches == 1
+        return self.place(batches)[0] + (epoch_is_done and self.last_update is None)
+
+    def _updates_left(self, n: int) -> float:
+        """Return how many updates are expected from update `n` on."""
+        if self.seconds is not None:
+            left = max(self.seconds - self.used, 0)
+            return self.updates * left / self.used if self.used else math.inf
+        return self.length + 1 - n
+
+    def _leave(self, n: int, updates: int) -> None:
+        """Go on leaving what it leaves at update `n`, for so many updates."""
+        self.left = self.positions_of(n) if self.left and updates > 0 else []
+        self.leaving = max(updates, 1)
+
+    @property
+    def _batches_left(self) -> int:
+        """The batches of the updates that are left of a number of them."""
+        left = (self.last_update or 0) - self.updates
+        return max(left * self.batches_per_update - self.in_epoch % self.batches_per_update, 0)
+
+    def as_data(self) -> Dict[str, Any]:
+        """Return it as what `json` can write; a user's own curves become None."""
+        scheds = {name: _as_data(curves) for name, curves in self.scheds.items()}
+        return {**vars(self), "scheds": scheds}
+
+    @classmethod
+    def from_data(cls, data: Any, place: str) -> "Fit":
+        """Return the fit that :meth:`as_data` wrote, or raise a ValueError that names the place."""
+        _FIT.check(data, place)
+        if data["epochs_ended"] > data["n_epoch"]:
+            expected = f"at most n_epoch, {data['n_epoch']}"
+            raise schema.astray(f"{place}.epochs_ended", expected, data["epochs_ended"])
+        fit = cls(1, 1, False, {})
+        vars(fit).update(data)
+        fit.scheds = {
+            name: _from_data(curves, f"{place}.scheds[{name!r}]")
+            for name, curves in data["scheds"].items()
+        }
+        return fit
+
+
+def _as_data(curves: Optional[Curves]) -> Any:
+    if curves is None:
+        return None
+    try:
+        if isinstance(curves, (list, tuple)):
+            return [annealing.to_config(curve) for curve in curves]
+        return annealing.to_config(curves)  # type: ignore[arg-type]
+    except ValueError:
+        return None
+
+
+def _from_data(data: Any, place: str) -> Any:
+    if isinstance(data, list):
+        return [_from_data(one, f"{place}[{number}]") for number, one in enumerate(data)]
+    if data is None:
+        return None
+    schema.PLAIN.check(data, place)
+    try:
+        return annealing.from_config(data)
+    except (TypeError, ValueError) as error:
+        raise schema.astray(place, "the config of a curve", error) from None
