@@ -1,7 +1,7 @@
 """What a fit costs beside bare training: `python -m benchmarks.fit_overhead`.
 
 The bare loop trains the same net on the same batches at the same rates and momentum, and never
-reads its loss. Frozen layers and checkpoints stand beside.
+reads its loss. Frozen layers, checkpoints and callbacks stand beside.
 """
 
 import contextlib
@@ -9,11 +9,11 @@ import io
 import sys
 import tempfile
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Iterator, List, Type
 
 import numpy as np
 
-from gluon_lr import Learner, one_cycle
+from gluon_lr import Callback, Learner, TensorBoardCallback, one_cycle
 from gluon_lr._mxnet import mx
 
 from .finder_overhead import GOALS, NETS, make_learner
@@ -22,14 +22,20 @@ from .measure import Row, compared, in_updates, main, ratios
 
 EPOCHS = 2
 UPDATES = 60  # an epoch
+MANY = 100  # rounds, where a difference of 0.01 is to be seen
 
 
-def make_fitter(name: str) -> Learner:
+class WithoutCallbacks(Learner):
+    """A learner whose fits have no callbacks but those that they are given."""
+
+    def _usual_callbacks(self, given: List[Any]) -> List[Any]:
+        return []
+
+
+def make_fitter(name: str, kind: Type[Learner] = Learner) -> Learner:
     """Make a learner over the batches of `finder_overhead`, with epochs of `UPDATES`."""
     made = make_learner(name)
-    learner = Learner(
-        made.net, made.data_loader, trainer=made.trainer, iterations_per_epoch=UPDATES
-    )
+    learner = kind(made.net, made.data_loader, trainer=made.trainer, iterations_per_epoch=UPDATES)
     learner.progress = False
     return learner
 
@@ -51,7 +57,7 @@ def measure(name: str) -> Iterator[Row]:
     beside = in_updates("bare loop", bare, EPOCHS * UPDATES)
     yield compared(f"{name}: fit, per update", beside, ratios(fit, bare), GOALS[name])
     learner.progress = True
-    with contextlib.redirect_stderr(io.StringIO()):
+    with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
         shown = ratios(fit, bare)
     yield compared(f"{name}: fit with a progress bar, per update", beside, shown)
     with tempfile.TemporaryDirectory() as directory:
@@ -60,6 +66,24 @@ def measure(name: str) -> Iterator[Row]:
         loads = [EPOCHS * UPDATES * ratio for ratio in ratios(lambda: learner.load(path), bare)]
     yield compared(f"{name}: to write a checkpoint", "bare update", saves)
     yield compared(f"{name}: to read a checkpoint", "bare update", loads)
+
+
+def measure_callbacks(name: str) -> Iterator[Row]:
+    """Time fits with callbacks beside fits without."""
+    without, learner = make_fitter(name, WithoutCallbacks), make_fitter(name)
+    learner.progress = True
+
+    def fit(one: Learner, *cbs: Callback) -> None:
+        one.fit_one_cycle(EPOCHS, 1e-3, cbs=cbs)
+        mx.nd.waitall()
+
+    with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
+        usual = ratios(lambda: fit(learner), lambda: fit(without), MANY)
+    yield compared(f"{name}: fit with the default callbacks", "fit without", usual, 1.02)
+    with tempfile.TemporaryDirectory() as directory:
+        board = TensorBoardCallback(directory)
+        told = ratios(lambda: fit(without, board), lambda: fit(without), MANY)
+    yield compared(f"{name}: fit with TensorBoardCallback", "fit without", told, 1.1)
 
 
 def measure_frozen() -> Iterator[Row]:
@@ -112,6 +136,7 @@ def rows() -> Iterator[Row]:
     """Yield all rows."""
     for name in NETS:
         yield from measure(name)
+        yield from measure_callbacks(name)
     yield from measure_frozen()
 
 
