@@ -19,6 +19,7 @@ from gluon_lr import (
     EarlyStoppingCallback,
     FinishOnInterrupt,
     GradientAccumulation,
+    GradientClip,
     Learner,
     LRFinder,
     OptunaPruningCallback,
@@ -337,6 +338,42 @@ def test_optuna_hears_of_the_epochs_of_all_fits_by_number():
 
 
 # -- each other --------------------------------------------------------------------------------
+
+
+def all_together(name):
+    return [
+        SaveModelCallback("accuracy"),
+        EMA(0.9),
+        SWA(1),
+        GradientAccumulation(2),
+        GradientClip(1.0),
+        ReduceLROnPlateau(patience=0, factor=0.5),
+        TensorBoardCallback(f"{name}.tb", iterations=3),
+        CSVLogger(f"{name}.csv"),
+    ]
+
+
+@pytest.mark.parametrize("ctx", [ONE, TWO])
+@pytest.mark.parametrize(("event", "at"), [("before_step", 5), ("after_validate", 2)])
+def test_all_together_go_on_bit_for_bit_after_sigterm(event, at, ctx):
+    straight = make_learner(ctx)
+    straight.fit_one_cycle(4, 0.1, cbs=all_together("straight"))
+    expected = state(straight)
+    stopped = make_learner(ctx)
+    ends = At(event, at, lambda learner: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(SystemExit, match="143"):
+        save = CheckpointCallback("run", on_sigterm=True)
+        stopped.fit_one_cycle(4, 0.1, cbs=[*all_together("stopped"), save, ends])
+    loaded = make_learner(ctx)
+    loaded.load("run")
+    assert 0 < len(loaded.recorder) < 8
+    loaded.resume(cbs=all_together("stopped"))
+    assert_same_state(state(loaded), expected)
+    assert points("stopped.tb") == points("straight.tb")
+    without_time = [
+        [{**row, "time": None} for row in rows(f"{name}.csv")] for name in ("stopped", "straight")
+    ]
+    assert without_time[0] == without_time[1]
 
 
 @pytest.mark.parametrize("make", [SaveModelCallback, EMA])
