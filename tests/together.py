@@ -296,9 +296,9 @@ class Call(Callback):
 def finish_and_extend():
     """Lengthen a fit while it is at work, and cut another one short."""
     learner = make_learner(valid_loader=make_loader())
-    learner.fit_one_cycle(2, 0.5, cbs=Call(3, lambda learner: learner.extend(1)))
+    learner.fit_one_cycle(2, 0.1, cbs=Call(3, lambda learner: learner.extend(1)))
     extended = learner.recorder.lrs.tolist()
-    learner.fit_one_cycle(4, 0.5, cbs=Call(9, lambda learner: learner.finish(3)))
+    learner.fit_one_cycle(4, 0.1, cbs=Call(9, lambda learner: learner.finish(3)))
     return what_came_of(learner, extended=extended)
 
 
