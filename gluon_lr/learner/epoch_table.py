@@ -1,6 +1,7 @@
-"""What epochs have come to, as the texts of a table."""
+"""What epochs have come to, as the texts of a table, and as CSV."""
 
-from typing import Mapping, Union
+import csv
+from typing import Any, List, Mapping, Sequence, Union
 
 _WIDTHS = {"fit": 3, "epoch": 5, "time": 5}
 _WIDTH = 10  # of the others, so that 80 columns hold four of them
@@ -20,3 +21,15 @@ def line(cells: Mapping[str, str]) -> str:
     return "  ".join(
         text.rjust(max(_WIDTHS.get(name, _WIDTH), len(name))) for name, text in cells.items()
     )
+
+
+def names_of(epochs: Sequence[Mapping[str, Any]]) -> List[str]:
+    """Return the names of the values that one epoch or another has, in their order."""
+    return list(dict.fromkeys(name for epoch in epochs for name in epoch))
+
+
+def write_csv(file: Any, epochs: Sequence[Mapping[str, Any]]) -> None:
+    """Write a line an epoch to an open file, below the names."""
+    writer = csv.DictWriter(file, names_of(epochs), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(epochs)

@@ -242,7 +242,7 @@ class FastaiNames(IterationLearner):
         RuntimeError
             Where no fit is at work.
         """
-        return self._fit_at_work.epoch
+        return self._fit_at_work.fit.epochs_ended
 
     def position_of(self, n: int) -> float:
         """Return where the fit's update `n`, from 1, is on its curves, from 0 to 1.
@@ -252,7 +252,7 @@ class FastaiNames(IterationLearner):
         RuntimeError
             Where no fit is at work.
         """
-        return self._fit_at_work.position_of(n)
+        return self._fit_at_work.fit.position_of(n)
 
     def positions_of(self, n: int) -> List[List[float]]:
         """Return the positions whose values the fit mixes at update `n`, from 1, and their weights.
@@ -264,7 +264,7 @@ class FastaiNames(IterationLearner):
         RuntimeError
             Where no fit is at work.
         """
-        return self._fit_at_work.positions_of(n)
+        return self._fit_at_work.fit.positions_of(n)
 
     @property
     def work_of_fit(self) -> Tuple[float, float, str]:
@@ -275,7 +275,7 @@ class FastaiNames(IterationLearner):
         RuntimeError
             Where no fit is at work.
         """
-        return self._fit_at_work.work
+        return self._fit_at_work.fit.work
 
     @property
     def pct_train(self) -> float:

@@ -175,11 +175,6 @@ class Fit:
         """Updates in all, if all epochs are as long as the present one."""
         return self.place()[1]
 
-    @property
-    def next_update(self) -> int:
-        """The number of the next update on curves of this :attr:`length`, from 1."""
-        return self.place()[0]
-
     def place(self, batches: int = 1) -> Tuple[int, int]:
         """Return the number of the next update, from 1, and how many there are in all.
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from typing import Any, Callable, Iterator, List, Sequence, Tuple
+from typing import Any, Callable, Iterator, Sequence, Tuple
 
 from .. import _check
 from .._interrupts import uninterrupted
@@ -48,6 +48,8 @@ class Fitting:
 
     Attributes
     ----------
+    fit : Fit
+        What to do, and how far it has come.
     lr_scheduler : object
         The trainer's lr_scheduler, which may rest meanwhile.
     own_lr : float
@@ -65,7 +67,7 @@ class Fitting:
     ) -> None:
         self._learner = learner
         self._batches = batches
-        self._fit = fit
+        self.fit = fit
         self.callbacks = callbacks
         self._scheduler = scheduler
         acting = [one for one in callbacks if isinstance(one, ParamScheduler)]
@@ -83,10 +85,10 @@ class Fitting:
         """Train to the end, or to where a callback cancels, and put the hyper-parameters back."""
         with contextlib.ExitStack() as blocks, afterwards(self._leave) as again, again:
             self._take_lr_scheduler()
-            self._scheduler.follow(self._fit.positions_of)
+            self._scheduler.follow(self.fit.positions_of)
             self._scheduler.bind(self._learner.trainer)
             self._go_on()
-            hand_out(self._fit.callbacks, self._learner.all_callbacks)
+            hand_out(self.fit.callbacks, self._learner.all_callbacks)
             for callback in self._learner.all_callbacks:
                 blocks.enter_context(callback.during_fit(self._learner))
             self._train()
@@ -97,7 +99,7 @@ class Fitting:
 
     def before_update(self) -> None:
         """Give the trainer the values of its next update."""
-        fit = self._fit
+        fit = self.fit
         self._is_stepping = True
         fit.batches_per_update = max(fit.batches_per_update, self._learner.batches_in_update)
         self._at, self._scheduler.length = fit.place()
@@ -114,30 +116,12 @@ class Fitting:
     @property
     def place(self) -> Tuple[int, int]:
         """The number of the next update, from 1, and how many the fit makes."""
-        return self._fit.place(self.batches_of_update)
-
-    def position_of(self, n: int) -> float:
-        """Return where update `n`, from 1, is on the curves."""
-        return self._fit.position_of(n)
-
-    def positions_of(self, n: int) -> List[List[float]]:
-        """Return the positions whose values are mixed at update `n`, from 1, and their weights."""
-        return self._fit.positions_of(n)
-
-    @property
-    def epoch(self) -> int:
-        """The number of the present epoch, from 0."""
-        return self._fit.epochs_ended
-
-    @property
-    def work(self) -> Tuple[float, float, str]:
-        """How much is done, of how much, and of what."""
-        return self._fit.work
+        return self.fit.place(self.batches_of_update)
 
     @property
     def moved(self) -> Sequence[str]:
         """The hyper-parameters that the fit moves itself."""
-        return list(self._fit.curves)
+        return list(self.fit.curves)
 
     def at_update(self) -> None:
         """Have the momentum fit the rate of the update that is made now."""
@@ -147,12 +131,12 @@ class Fitting:
     def after_update(self) -> None:
         """Count an update, which AMP may have skipped."""
         self._is_stepping = False
-        self._fit.count_update(self._scheduler.position >= self._at)
+        self.fit.count_update(self._scheduler.position >= self._at)
 
     def after_batch(self) -> None:
         """Count a batch, whether it made an update or not."""
         self._is_stepping = False
-        self._fit.in_epoch += 1
+        self.fit.in_epoch += 1
         self._stopwatch.count_batch()
 
     def _go_on(self) -> None:
@@ -172,7 +156,7 @@ class Fitting:
 
     def _is_over(self) -> bool:
         self._stopwatch.read()
-        return self._fit.is_over
+        return self.fit.is_over
 
     @contextlib.contextmanager
     def _until_cancelled(self) -> Iterator[None]:
@@ -180,7 +164,7 @@ class Fitting:
         try:
             yield
         except CancelFitException as reason:
-            if str(reason) and not self._fit.is_over:
+            if str(reason) and not self.fit.is_over:
                 self._learner.say(str(reason))
 
     def _train_epoch(self) -> None:
@@ -193,7 +177,7 @@ class Fitting:
             self._learner.tell("after_epoch")
 
     def _train_batches(self) -> None:
-        if self._fit.in_epoch == 0:
+        if self.fit.in_epoch == 0:
             self._learner.tell("before_epoch")
         while self._expects_more and self._train_batch():
             pass
@@ -213,7 +197,7 @@ class Fitting:
 
     def _expect_a_pass(self) -> None:
         """Ask the loader how long the pass will be that this epoch is."""
-        fit = self._fit
+        fit = self.fit
         if fit.by_passes and not fit.in_pass:
             self._batches.start_pass()
             fit.iterations_per_epoch = self._learner.iterations_per_epoch
@@ -224,7 +208,7 @@ class Fitting:
 
     @property
     def _expects_more(self) -> bool:
-        fit = self._fit
+        fit = self.fit
         if fit.ends_within_an_epoch and fit.is_over:
             return False
         ends = fit.in_epoch >= fit.iterations_per_epoch
@@ -233,7 +217,7 @@ class Fitting:
     @uninterrupted
     def _take_batch(self, use: Callable[[], Any]) -> bool:
         """Use the next batch, if there is one in this epoch."""
-        if self._fit.by_passes and not self._batches.has_more():
+        if self.fit.by_passes and not self._batches.has_more():
             return False
         use()
         return True
@@ -247,7 +231,7 @@ class Fitting:
 
     def _iterate_its_own_way(self) -> None:
         """Train by an overridden iteration, which may make its update, or read its data, itself."""
-        fit, learner, recorder = self._fit, self._learner, self._recorder
+        fit, learner, recorder = self.fit, self._learner, self._recorder
         batches, taken, updates = fit.in_epoch, learner._batches_taken, len(recorder)
         self.before_update()
         self.at_update()
@@ -286,7 +270,7 @@ class Fitting:
 
     def _end_epoch(self, start: float, validates: bool) -> None:
         """Validate and record; where that is interrupted, it is done again, from the same place."""
-        fit = self._fit
+        fit = self.fit
         with _UnlessEnded(fit, self._learner.valid_loader) as again, again:
             values = {"train_loss": self._recorder.train_loss}
             self._learner.average_running_statistics()
@@ -298,16 +282,16 @@ class Fitting:
     @uninterrupted
     def _epoch_ended(self, **values: Any) -> None:
         self._recorder.end_epoch(**values)
-        self._fit.end_epoch()
+        self.fit.end_epoch()
 
     def _take_lr_scheduler(self) -> None:
-        if "lr" in self._fit.scheds:
+        if "lr" in self.fit.scheds:
             self._learner.trainer.optimizer.lr_scheduler = None
 
     def note_callbacks(self) -> None:
         """Note what the callbacks have to know to go on from here."""
         self._learner.workers.wait_for_others()
-        self._fit.callbacks = states_of(self._learner.all_callbacks)
+        self.fit.callbacks = states_of(self._learner.all_callbacks)
 
     def _leave(self) -> None:
         self.note_callbacks()
@@ -339,16 +323,16 @@ class _UnlessEnded(Transaction):
     """A block at the end of an epoch, after which generators are put back if it goes on."""
 
     def __init__(self, fit: Fit, valid_loader: Any) -> None:
-        self._fit = fit
+        self.fit = fit
         self._valid_loader = valid_loader
 
     def take(self) -> None:
-        self._ended = self._fit.epochs_ended
+        self._ended = self.fit.epochs_ended
         self._generators = GlobalState.get()
         self._put_back_memory = Memory(self._valid_loader).keep()
 
     def put_back(self) -> None:
-        if self._fit.epochs_ended == self._ended:
+        if self.fit.epochs_ended == self._ended:
             self._put_back_memory()
             self._generators.put_back()
 

@@ -16,7 +16,7 @@ from ..finder.suggest import exponential_mean
 from ..hyper.parameters import FASTAI_NAMES, HyperParameters
 from ..state import schema
 from ..training.losses import LATE
-from .epoch_table import cell
+from .epoch_table import cell, names_of, write_csv
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -319,9 +319,7 @@ class Recorder:
         """
         text = io.StringIO()
         if _check.one_of("Recorder.to_csv", "of", of, ["updates", "epochs"]) == "epochs":
-            writer = csv.DictWriter(text, self._names, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(self.epochs)
+            write_csv(text, self.epochs)
             return text.getvalue()
         columns = {"iteration": list(range(1, len(self) + 1)), "loss": self._own_losses.tolist()}
         for key, values in self.group_hps.items():
@@ -389,14 +387,9 @@ class Recorder:
     def _table(self) -> List[List[str]]:
         if not self.epochs:
             return []
-        names = [name for name in self._names if name != "fit" or self._fit]
+        names = [name for name in names_of(self.epochs) if name != "fit" or self._fit]
         rows = [[cell(name, epoch.get(name)) for name in names] for epoch in self.epochs]
         return [names, *rows]
-
-    @property
-    def _names(self) -> List[str]:
-        """The names of the values that one epoch or another has, in their order."""
-        return list(dict.fromkeys(name for epoch in self.epochs for name in epoch))
 
     def _read(self, count: int) -> None:
         """Read the first `count` losses, as far as they have not been: where they are."""

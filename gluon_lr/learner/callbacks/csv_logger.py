@@ -8,6 +8,7 @@ from ... import _check
 from ..._interrupts import uninterrupted
 from ...events import Callback
 from ...state.files import write_whole
+from ..epoch_table import write_csv
 from .paths import check_directory
 
 
@@ -78,12 +79,8 @@ class CSVLogger(Callback):
             return list(csv.DictReader(file))
 
     def _write(self, rows: List[Dict[str, Any]]) -> None:
-        names = list(dict.fromkeys(name for row in rows for name in row))
-
         def write(path: str) -> None:
             with open(path, "w", newline="") as file:
-                writer = csv.DictWriter(file, names, lineterminator="\n")
-                writer.writeheader()
-                writer.writerows(rows)
+                write_csv(file, rows)
 
         write_whole(self.path, write)
