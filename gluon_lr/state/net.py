@@ -102,6 +102,11 @@ def apply_parameters(
             values = _for_each(parameter._data, parameters[name])
             for array, of_context in zip(parameter._data, values):
                 write(array, of_context)
+    hand_over(trainer)
+
+
+def hand_over(trainer: mx.gluon.Trainer) -> None:
+    """Have a trainer go on from the weights of now, in its KVStore and in full precision too."""
     store = _trainer.store_of(trainer)
     if store is not None:
         _trainer.write_to_store(

@@ -97,7 +97,7 @@ class WeightAverage(Callback):
         """Give the net the averages."""
         if self._averages and not learner.is_searching:
             _write(_weights_of(learner.net), self._averages)
-            nets.apply_parameters(nets.parameters_of(learner.net), learner.net, learner.trainer)
+            nets.hand_over(learner.trainer)
             self._averages = {}
 
 
