@@ -28,6 +28,19 @@ class StopAfter(Callback):
             raise KeyboardInterrupt
 
 
+class Plays(Callback):
+    """Gives the epochs these values, in place of those that were found."""
+
+    order = -90
+
+    def __init__(self, values, name="valid_loss"):
+        self.values, self.name = values, name
+
+    def after_epoch(self, learner):
+        epochs = learner.recorder.fit_epochs
+        epochs[-1][self.name] = self.values[len(epochs) - 1]
+
+
 def make_learner(ctx=ONE, optimizer="sgd", data="shuffled", update_on_kvstore=None, **more):
     """Build the same learner each time, in another process too."""
     mx.random.seed(3)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import ONE, TWO, Scale, assert_same_arrays, weights
-from fits import assert_same_state, make_learner, state
+from fits import Plays, assert_same_state, make_learner, state
 from logs import points, rows
 
 from gluon_lr import (
@@ -51,19 +51,6 @@ def raises(error):
     return function
 
 
-class Plays(Callback):
-    """Gives the epochs these validation losses."""
-
-    order = -90
-
-    def __init__(self, *losses):
-        self.losses = losses
-
-    def after_epoch(self, learner):
-        epochs = learner.recorder.fit_epochs
-        epochs[-1]["valid_loss"] = self.losses[len(epochs) - 1]
-
-
 class Keeps(Callback):
     """Keeps the weights after each epoch's batches."""
 
@@ -82,7 +69,7 @@ class Keeps(Callback):
 @pytest.mark.parametrize("at", [1, 2, 4])
 def test_an_epoch_that_one_breaks_at_all_have_heard_of(error, order, at):
     learner, keeps, log = make_learner(), Keeps(), CSVLogger("log.csv")
-    kept = [Plays(3.0, 1.0, 2.0, 4.0), keeps, log, SaveModelCallback(path="best.params")]
+    kept = [Plays([3.0, 1.0, 2.0, 4.0]), keeps, log, SaveModelCallback(path="best.params")]
     with pytest.raises(type(error)):
         learner.fit(4, 0.1, cbs=[*kept, At("after_epoch", at, raises(error), order)])
     learner.resume(cbs=kept)
@@ -95,7 +82,7 @@ def test_an_epoch_that_one_breaks_at_all_have_heard_of(error, order, at):
 
 def test_a_file_that_could_not_be_written_is_later(monkeypatch):
     learner, keeps = make_learner(), Keeps()
-    cbs = [Plays(1.0, 2.0, 3.0), keeps, SaveModelCallback(path="best.params")]
+    cbs = [Plays([1.0, 2.0, 3.0]), keeps, SaveModelCallback(path="best.params")]
     write, errors = save_model.write_params, [OSError("disk")]
 
     def write_params(path, parameters):
@@ -394,7 +381,7 @@ def test_in_half_precision_training_goes_on_from_what_is_put_into_the_net(make, 
         valid_loader=batches,
     )
     learner.progress = False
-    learner.fit(3, 0.5, cbs=[Plays(1.0, 2.0, 3.0), make()])
+    learner.fit(3, 0.5, cbs=[Plays([1.0, 2.0, 3.0]), make()])
     best = weights(learner)
     learner.iteration(lr=1e-6)
     np.testing.assert_allclose(weights(learner), best, atol=1e-3)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from conftest import TWO, assert_same_arrays, weights
-from fits import StopAfter, assert_same_state, make_learner, state
+from fits import Plays, StopAfter, assert_same_state, make_learner, state
 
 from gluon_lr import (
     Callback,
@@ -19,19 +19,6 @@ from gluon_lr.training.metrics import direction_of
 
 UP = ["Accuracy", "TopKAccuracy", "F1", "MCC", "PearsonCorrelation", "PCC"]
 DOWN = ["MAE", "MSE", "RMSE", "CrossEntropy", "NegativeLogLikelihood", "Perplexity", "Loss"]
-
-
-class Plays(Callback):
-    """Gives the epochs these values, in place of those that were found."""
-
-    order = -90
-
-    def __init__(self, values, name="valid_loss"):
-        self.values, self.name = values, name
-
-    def after_epoch(self, learner):
-        epochs = learner.recorder.fit_epochs
-        epochs[-1][self.name] = self.values[len(epochs) - 1]
 
 
 # -- directions --------------------------------------------------------------------------------
