@@ -4,7 +4,18 @@ import copy
 import functools
 import inspect
 import weakref
-from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Tuple, Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    Mapping,
+    Optional,
+    Tuple,
+    Type,
+    TypeVar,
+    Union,
+)
 
 import numpy as np
 
@@ -28,6 +39,8 @@ if TYPE_CHECKING:
 else:
     LRScheduler = mx.lr_scheduler.LRScheduler
 
+
+Kind = TypeVar("Kind", bound="Schedule")
 
 _DEFAULT = 0.01  # of base_lr, as in MXNet
 _warned: "weakref.WeakSet[Any]" = weakref.WeakSet()  # optimizers
@@ -177,7 +190,7 @@ class Schedule(LRScheduler):
         return to_config(self)
 
     @classmethod
-    def from_config(cls, config: Union[str, Mapping[str, Any]]) -> "Schedule":
+    def from_config(cls: Type[Kind], config: Union[str, Mapping[str, Any]]) -> Kind:
         """Return the schedule of which `config` is the :meth:`to_config`, or its JSON text.
 
         Raises
