@@ -40,7 +40,7 @@ else:
     LRScheduler = mx.lr_scheduler.LRScheduler
 
 
-Kind = TypeVar("Kind", bound="Schedule")
+Self = TypeVar("Self", bound="Schedule")
 
 _DEFAULT = 0.01  # of base_lr, as in MXNet
 _warned: "weakref.WeakSet[Any]" = weakref.WeakSet()  # optimizers
@@ -190,7 +190,7 @@ class Schedule(LRScheduler):
         return to_config(self)
 
     @classmethod
-    def from_config(cls: Type[Kind], config: Union[str, Mapping[str, Any]]) -> Kind:
+    def from_config(cls: Type[Self], config: Union[str, Mapping[str, Any]]) -> Self:
         """Return the schedule of which `config` is the :meth:`to_config`, or its JSON text.
 
         Raises
