@@ -44,9 +44,10 @@ class PlateauScheduler(GeometricDecaySchedule):
         lr(n) = base_lr                                    before the first reduction
 
     Call :meth:`observe` with a validation loss, say, after each epoch. A call for a rate
-    changes nothing. A metric that is better than the best so far by more than `threshold` of
-    that is an improvement; NaN and infinities are none. After `patience` observations without
-    an improvement, one more reduces the rate; the next `cooldown` ones are not counted.
+    changes nothing. A metric that is better than the best so far by more than `threshold`, a
+    share of that or a difference, is an improvement; NaN and infinities are none. After
+    `patience` observations without an improvement, one more reduces the rate; the next `cooldown`
+    ones are not counted.
 
     The schedule that is asked has to be the one that observes: after ``trainer.load_states``
     that is the optimizer's ``lr_scheduler``, a copy of yours. Where a KVStore updates the
@@ -61,7 +62,7 @@ class PlateauScheduler(GeometricDecaySchedule):
     mode : {'min', 'max'}
         Whether a lower or a higher metric is better.
     threshold : float
-        Share of the best metric by which another one must beat it, at least 0.
+        By how much another metric must beat the best one, at least 0.
     cooldown : int
         Observations after a reduction that are not counted, at least 0.
     stop_factor_lr : float
@@ -70,6 +71,8 @@ class PlateauScheduler(GeometricDecaySchedule):
         The start of the decay and the warm-up to it, as in :class:`DecaySchedule`.
     state : dict, optional
         The :attr:`state` of another one, to go on from there.
+    threshold_mode : {'rel', 'abs'}
+        Whether the threshold is a share of the best metric or a difference, as torch has it.
 
     Raises
     ------
@@ -96,6 +99,7 @@ class PlateauScheduler(GeometricDecaySchedule):
         warmup_begin_lr: float = 0,
         warmup_mode: str = "linear",
         state: Optional[Mapping[str, Any]] = None,
+        threshold_mode: str = "rel",
     ) -> None:
         super().__init__(
             factor, stop_factor_lr, base_lr, warmup_steps, warmup_begin_lr, warmup_mode
@@ -104,6 +108,7 @@ class PlateauScheduler(GeometricDecaySchedule):
         self.patience = _check.integer(name, "patience", patience, 0)
         self.mode = _check.one_of(name, "mode", mode, ["min", "max"])
         self.threshold = _check.real(name, "threshold", threshold, minimum=0)
+        self.threshold_mode = _check.one_of(name, "threshold_mode", threshold_mode, ["rel", "abs"])
         self.cooldown = _check.integer(name, "cooldown", cooldown, 0)
         self._state = None if state is None else _State.checked(name, state)
 
@@ -148,7 +153,7 @@ class PlateauScheduler(GeometricDecaySchedule):
             return False
         if best is None:
             return True
-        margin = self.threshold * abs(best)
+        margin = self.threshold * (abs(best) if self.threshold_mode == "rel" else 1)
         return metric < best - margin if self.mode == "min" else metric > best + margin
 
     def _decayed(self, n: float) -> float:

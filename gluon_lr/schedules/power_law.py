@@ -43,7 +43,7 @@ class PowerLawSchedule(BoundedSchedule):
     [0.5, 0.5, 0.25, 0.1]
     """
 
-    _derived = ("_knee",)
+    _derived = ("_knee", "_log_factor")
 
     def __init__(self, max_lr: float, factor: float, power: float) -> None:
         super().__init__()
@@ -54,9 +54,9 @@ class PowerLawSchedule(BoundedSchedule):
         self._derive()
 
     def _derive(self) -> None:
-        # from this iteration on it falls: as max_lr * (n / knee)^power, which no n overflows
-        exponent = (math.log(self.max_lr) - math.log(self.factor)) / self.power
-        self._knee = math.exp(min(max(exponent, -_LARGEST), _LARGEST))
+        self._log_factor = math.log(self.factor)
+        log_knee = (math.log(self.max_lr) - self._log_factor) / self.power
+        self._knee = math.exp(min(max(log_knee, -_LARGEST), _LARGEST))  # from there on it falls
 
     def _peak(self) -> float:
         return self.max_lr
@@ -68,10 +68,12 @@ class PowerLawSchedule(BoundedSchedule):
         return type(self)(self.max_lr, self.factor * factor**-self.power, self.power)
 
     def _rate(self, n: float) -> float:
-        return self.max_lr if n <= self._knee else self.max_lr * (n / self._knee) ** self.power
+        if n <= self._knee:
+            return self.max_lr
+        return math.exp(self._log_factor + self.power * math.log(n))  # n**power may overflow
 
     def _rates(self, n: np.ndarray) -> np.ndarray:
         return arrays.join(n, self._knee, "right", arrays.flat(self.max_lr), self._falling)
 
     def _falling(self, n: np.ndarray) -> np.ndarray:
-        return self.max_lr * (n / self._knee) ** self.power
+        return np.exp(self._log_factor + self.power * np.log(n))

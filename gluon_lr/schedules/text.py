@@ -8,7 +8,8 @@ import json
 import keyword
 import re
 import tokenize
-from typing import Any, Callable, Dict, Mapping, Sequence, Tuple, Type, Union
+from importlib import metadata
+from typing import Any, Callable, Dict, Iterable, Mapping, Sequence, Tuple, Type, Union
 
 from .. import _check
 from . import (
@@ -38,6 +39,7 @@ _MODULES = (
 NAMES: Dict[str, Type[Schedule]] = {
     name: getattr(module, name) for module in _MODULES for name in module.__all__
 }
+GROUP = "gluon_lr.schedules"  # the entry points by which other packages register theirs
 MAX_DEPTH = 50
 _CONSTANTS = ("None", "True", "False")
 _OPENING, _CLOSING, _SIGNS = ("(", "[", "{"), (")", "]", "}"), ("+", "-")
@@ -58,7 +60,8 @@ def schedule(text: str) -> Schedule:
     """Return the schedule that `text` writes as a constructor call, as its `repr` does.
 
     The names of this package's schedules, numbers, strings, lists and None are read by Python's
-    `ast`, and nothing else. Nothing is evaluated.
+    `ast`, and nothing else. Nothing is evaluated. A class of another package is known where that
+    registers it, under its own name, as an entry point of the group ``gluon_lr.schedules``.
 
     Parameters
     ----------
@@ -96,7 +99,7 @@ def schedule(text: str) -> Schedule:
 
 def to_config(value: Any, place: str = "schedule") -> Any:
     """Return `value`, a schedule or a part of one, as JSON's own kinds of values."""
-    if isinstance(value, Schedule) and type(value) in NAMES.values():
+    if isinstance(value, Schedule) and _is_known(type(value)):
         arguments = value._arguments()
         return {
             "class": type(value).__name__,
@@ -104,7 +107,7 @@ def to_config(value: Any, place: str = "schedule") -> Any:
                 name: to_config(argument, f"{place}.{name}") for name, argument in arguments.items()
             },
         }
-    if isinstance(value, type) and value in NAMES.values():
+    if isinstance(value, type) and _is_known(value):
         return {"class": value.__name__}
     if isinstance(value, Mapping):
         return {name: to_config(one, f"{place}[{name!r}]") for name, one in value.items()}
@@ -113,8 +116,8 @@ def to_config(value: Any, place: str = "schedule") -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise ValueError(
-        f"to_config: `{place}` must be a schedule of gluon_lr or of MXNet, or a plain value, "
-        f"got {value!r}."
+        f"to_config: `{place}` must be a schedule of gluon_lr or of MXNet, one registered as an "
+        f"entry point of the group {GROUP}, or a plain value, got {value!r}."
     )
 
 
@@ -226,11 +229,42 @@ def _read_config(value: Any, place: str, depth: int) -> Any:
 
 
 def _class_named(name: Any, fail: Fail) -> Type[Schedule]:
-    if not isinstance(name, str) or name not in NAMES:
-        alike = difflib.get_close_matches(str(name), NAMES)
-        remedy = "did you mean " if alike else "known are "
-        raise fail(f"unknown name {name!r}; {remedy}{', '.join(alike or NAMES)}")
-    return NAMES[name]
+    if isinstance(name, str) and name in NAMES:
+        return NAMES[name]
+    registered = {entry.name: entry for entry in _entry_points()}
+    if isinstance(name, str) and name in registered:
+        return _registered(registered[name], fail)
+    known = [*NAMES, *registered]
+    alike = difflib.get_close_matches(str(name), known)
+    remedy = "did you mean " if alike else "known are "
+    raise fail(f"unknown name {name!r}; {remedy}{', '.join(alike or known)}")
+
+
+def _entry_points() -> Iterable[Any]:
+    found: Any = metadata.entry_points()
+    return found.select(group=GROUP) if hasattr(found, "select") else found.get(GROUP, ())
+
+
+def _registered(entry: Any, fail: Fail) -> Type[Schedule]:
+    """Import what another package registers."""
+    try:
+        cls = entry.load()
+    except (ImportError, AttributeError) as error:
+        raise fail(
+            f"the entry point {entry.name} = {entry.value} cannot be loaded: {error}"
+        ) from None
+    is_schedule = isinstance(cls, type) and issubclass(cls, Schedule)
+    if not is_schedule or cls.__name__ != entry.name:
+        raise fail(f"the entry point {entry.name} = {entry.value} is no Schedule of that name")
+    return cls
+
+
+def _is_known(cls: type) -> bool:
+    """Say whether a class can be read back by its name."""
+    if cls in NAMES.values():
+        return True
+    place = f"{cls.__module__}:{cls.__qualname__}"
+    return any((one.name, one.value) == (cls.__name__, place) for one in _entry_points())
 
 
 def _construct(

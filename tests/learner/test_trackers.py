@@ -196,6 +196,20 @@ def test_fastais_factor_divides_and_there_is_a_lowest_rate():
     np.testing.assert_allclose(rates[:, 0], [0.01, 0.01, 0.001, 5e-4, 5e-4])
 
 
+def test_each_group_may_have_a_lowest_rate():
+    learner = make_learner()
+    reduces = ReduceLROnPlateau(patience=0, factor=0.1, min_lr=np.array([2e-3, 1e-4]))
+    assert reduces.min_lr == [2e-3, 1e-4]
+    learner.fit(5, slice(0.01, 0.1), cbs=[Plays([1.0] * 5), reduces])
+    rates = learner.recorder.group_hps["lr"][::4]
+    np.testing.assert_allclose(rates[:, 1], [0.1, 0.1, 0.01, 0.001, 1e-4])
+    np.testing.assert_allclose(rates[:, 0], [0.01, 0.01, 2e-3, 2e-3, 2e-3])
+    with pytest.raises(ValueError, match="`min_lr` must be one rate, or one for each of 2 groups"):
+        learner.fit(1, 0.1, cbs=ReduceLROnPlateau(min_lr=[0.1]))
+    with pytest.raises(ValueError, match="ReduceLROnPlateau: `min_lr` must be a finite number of"):
+        ReduceLROnPlateau(min_lr=[0.1, -1])
+
+
 def test_an_improvement_must_exceed_min_delta():
     learner = make_learner()
     reduces = ReduceLROnPlateau(patience=0, factor=0.5, min_delta=0.2)

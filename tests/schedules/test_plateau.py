@@ -112,6 +112,7 @@ def test_anything_else_is_refused_and_changes_nothing(metric):
         ({"patience": 1.0}, TypeError, "`patience`"),
         ({"mode": "lower"}, ValueError, "one of 'min', 'max', got 'lower'"),
         ({"threshold": -1}, ValueError, "`threshold`"),
+        ({"threshold_mode": "share"}, ValueError, "`threshold_mode` must be one of 'rel', 'abs'"),
         ({"cooldown": -1}, ValueError, "`cooldown`"),
         ({"state": {}}, ValueError, "`state` must be another one's state, with best, waited"),
         ({"state": 1}, ValueError, "`state`"),
@@ -147,3 +148,27 @@ def test_in_training_it_follows_what_the_user_tells_it():
         seen.append(trainer.learning_rate)
         plateau.observe(metric)
     np.testing.assert_allclose(seen, [0.05, 0.1, 0.1, 0.05])
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+@pytest.mark.parametrize(
+    ("threshold_mode", "first", "second", "improves"),
+    [
+        ("rel", 10, 1.01, True),
+        ("rel", 10, 0.99, False),
+        ("abs", 10, 0.11, True),
+        ("abs", 10, 0.09, False),
+        ("rel", 0.01, 0.0011, True),
+        ("abs", 0.01, 0.0011, False),
+        ("abs", -10, 0.11, True),
+        ("abs", 0, 0.09, False),
+    ],
+)
+def test_a_threshold_is_a_share_of_the_best_or_a_difference(
+    mode, threshold_mode, first, second, improves
+):
+    better = -second if mode == "min" else second
+    schedule = PlateauScheduler(0.5, 0, mode, 0.1, base_lr=1, threshold_mode=threshold_mode)
+    schedule.observe(first)
+    schedule.observe(first + better)
+    assert schedule.lr == (1 if improves else 0.5)

@@ -2,6 +2,8 @@
 
 import json
 import random
+import sys
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -275,3 +277,86 @@ def test_ten_thousand_malformed_ones_raise_value_error_and_name_the_place(read, 
         else:
             assert isinstance(schedule, Schedule)
             assert schedule(10) >= 0
+
+
+TINY = """
+from gluon_lr import Schedule
+
+
+class Sawtooth(Schedule):
+    def __init__(self, length, base_lr=0.01):
+        super().__init__(base_lr)
+        self.length = length
+
+    def _rate(self, n):
+        return self.base_lr * (1 - n % self.length / self.length)
+
+
+class Other:
+    pass
+
+
+Renamed = Sawtooth
+"""
+
+
+@pytest.fixture
+def register(tmp_path, monkeypatch):
+    """Install a tiny package that has schedules of its own, and register them."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "tiny_schedules.py").write_text(TINY)
+
+    def write(**entries):
+        folder = tmp_path / "tiny_schedules-1.0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(
+            "Metadata-Version: 2.1\nName: tiny-schedules\nVersion: 1.0\n"
+        )
+        lines = [f"{name} = {place}" for name, place in entries.items()]
+        (folder / "entry_points.txt").write_text("\n".join(["[gluon_lr.schedules]", *lines]))
+
+    yield write
+    sys.modules.pop("tiny_schedules", None)
+
+
+def test_another_packages_schedule_is_text_and_json_once_it_is_registered(register):
+    register(Sawtooth="tiny_schedules:Sawtooth")
+    schedule = gluon_lr.schedule("LinearWarmUp(Sawtooth(100, base_lr=0.5), 0, 50)")
+    assert type(schedule.schedule).__module__ == "tiny_schedules"
+    assert schedule(100) == 0.25
+    assert gluon_lr.schedule(repr(schedule)) == schedule
+    assert Schedule.from_config(json.dumps(schedule.to_config())) == schedule
+    cycles = CyclicalSchedule(TriangularSchedule, 10, min_lr=0, max_lr=1) * schedule
+    assert Schedule.from_config(cycles.to_config()) == cycles
+
+
+def test_another_packages_schedule_that_is_not_registered_is_refused(register):
+    sawtooth = import_module("tiny_schedules").Sawtooth(100)
+    with pytest.raises(ValueError, match="one registered as an entry point"):
+        (0.5 * sawtooth).to_config()
+    with pytest.raises(ValueError, match="unknown name 'Sawtooth'"):
+        gluon_lr.schedule(repr(sawtooth))
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"Missing": "tiny_schedules:Missing"}, "Missing = tiny_schedules:Missing cannot be loade"),
+        ({"Absent": "no_such_module:Absent"}, "cannot be loaded: No module named 'no_such_module'"),
+        ({"Other": "tiny_schedules:Other"}, "Other = tiny_schedules:Other is no Schedule of that"),
+        ({"Renamed": "tiny_schedules:Renamed"}, "is no Schedule of that name"),
+    ],
+)
+def test_what_is_registered_wrongly_is_refused(register, entry, message):
+    register(**entry)
+    with pytest.raises(ValueError, match=message):
+        gluon_lr.schedule(f"{next(iter(entry))}(10)")
+    with pytest.raises(ValueError, match=message):
+        Schedule.from_config({"class": next(iter(entry)), "arguments": {}})
+
+
+def test_ours_are_read_by_their_names_whatever_is_registered(register):
+    register(CosineScheduler="tiny_schedules:Sawtooth", Sawtooh="tiny_schedules:Sawtooth")
+    assert type(gluon_lr.schedule("CosineScheduler(10)")) is gluon_lr.CosineScheduler
+    with pytest.raises(ValueError, match="did you mean Sawtooh"):
+        gluon_lr.schedule("Sawtoooh(10)")

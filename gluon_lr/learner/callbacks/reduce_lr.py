@@ -1,7 +1,8 @@
 """A rate that is reduced where a value of the epochs has stopped improving."""
 
-import math
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional, Sequence, Union
+
+import numpy as np
 
 from ... import _check
 from ...hyper.parameters import HyperParameters
@@ -27,14 +28,14 @@ class ReduceLROnPlateau(TrackerCallback):
         one that reduces the rate too, so it is one more.
     factor : float
         Above 0 and below 1; or above 1, as fastai writes it, to divide by.
-    min_lr : float
-        The rate is not reduced below this, at least 0.
+    min_lr : float or sequence
+        The rate is not reduced below this, at least 0; one for all parameter groups, or one each.
 
     Raises
     ------
     TypeError, ValueError
         On an argument outside its bounds; at the start of a fit whose epochs have no such value,
-        or whose trainer has an lr_scheduler that moves the rate.
+        or whose trainer has an lr_scheduler that moves the rate, or other groups than `min_lr`.
     """
 
     scales = ("lr",)
@@ -45,7 +46,7 @@ class ReduceLROnPlateau(TrackerCallback):
         patience: int = 1,
         factor: float = 0.1,
         min_delta: float = 0.0,
-        min_lr: float = 0.0,
+        min_lr: Union[float, Sequence[float]] = 0.0,
         mode: Optional[str] = None,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
@@ -55,9 +56,21 @@ class ReduceLROnPlateau(TrackerCallback):
         if self.factor == 1:
             constraint = "below 1 to multiply by, or above 1 to divide by"
             raise ValueError(_check.message(name, "factor", constraint, factor))
-        self.min_lr = _check.real(name, "min_lr", min_lr, minimum=0)
+        self.min_lr: Union[float, List[float]] = (
+            [_check.rate(name, "min_lr", one) for one in min_lr]
+            if isinstance(min_lr, (list, tuple, np.ndarray)) and np.ndim(min_lr)
+            else _check.rate(name, "min_lr", min_lr)
+        )
         self._share = 1.0
         self._hypers: Optional[HyperParameters] = None
+
+    def check_fit(self, learner: Any) -> None:
+        """Check that the epochs will have the value, and that there is a `min_lr` a group."""
+        super().check_fit(learner)
+        groups = len(learner.groups)
+        if isinstance(self.min_lr, list) and len(self.min_lr) != groups:
+            name, constraint = type(self).__name__, f"one rate, or one for each of {groups} groups"
+            raise ValueError(_check.message(name, "min_lr", constraint, self.min_lr))
 
     def before_fit(self, learner: Any) -> None:
         """Take up what the epochs of a resumed fit have come to."""
@@ -67,8 +80,8 @@ class ReduceLROnPlateau(TrackerCallback):
     def before_step(self, learner: Any) -> None:
         """Reduce the rates that the fit has given the trainer."""
         if self._share < 1 and self._hypers is not None and learner.is_fitting:
-            rates = self._hypers["lr"]
-            self._hypers["lr"] = [min(rate, max(rate * self._share, self.min_lr)) for rate in rates]
+            pairs = zip(self._hypers["lr"], self._hypers.by_group("lr", self.min_lr))
+            self._hypers["lr"] = [min(lr, max(lr * self._share, lowest)) for lr, lowest in pairs]
 
     def after_epoch(self, learner: Any) -> None:
         """Reduce the rate where it is time, and say so."""
@@ -80,21 +93,15 @@ class ReduceLROnPlateau(TrackerCallback):
     def _share_after(self, values: Dict[int, float]) -> float:
         """Return what is left of the rate after epochs with these values."""
         factor = self.factor if self.factor < 1 else 1 / self.factor
-        rule = _ByDifference(self.min_delta, factor, self.patience, self.mode)
+        rule = PlateauScheduler(
+            factor,
+            self.patience,
+            self.mode,
+            self.min_delta,
+            stop_factor_lr=0.0,
+            base_lr=1.0,
+            threshold_mode="abs",
+        )
         for value in values.values():
             rule.observe(value)
         return rule.lr
-
-
-class _ByDifference(PlateauScheduler):
-    """A plateau of values that must differ by more than a number, where others have a share."""
-
-    def __init__(self, min_delta: float, factor: float, patience: int, mode: str) -> None:
-        super().__init__(factor, patience, mode, 0.0, stop_factor_lr=0.0, base_lr=1.0)
-        self._min_delta = min_delta
-
-    def _is_better(self, metric: float, best: Optional[float]) -> bool:
-        if best is None or not math.isfinite(metric):
-            return math.isfinite(metric)
-        better = best - metric if self.mode == "min" else metric - best
-        return better > self._min_delta
