@@ -9,12 +9,13 @@ import operator
 import sys
 import warnings
 from numbers import Real
-from typing import Any, Optional, Sequence, Union
+from typing import Any, List, Optional, Sequence, Union
 
 import numpy as np
 
 _INSIDE = ("gluon_lr", "mxnet")
 _LARGEST = 2**63 - 1
+_SHORTEST = 1e-9
 
 
 def message(owner: str, argument: str, constraint: str, value: object, remedy: str = "") -> str:
@@ -111,6 +112,34 @@ def iterations(
     if whole > _LARGEST:
         raise ValueError(message(owner, argument, "a number below 2^63", value, remedy))
     return whole
+
+
+def length(owner: str, argument: str, value: Any, remedy: str = "") -> Union[int, float]:
+    """Check a number of iterations above 0, below 2^63; below 1 it is a share of a training."""
+    if real(owner, argument, value, above=0, remedy=remedy) < _SHORTEST:
+        constraint = f"a number of at least {_SHORTEST:g}"
+        raise ValueError(message(owner, argument, constraint, value, remedy))
+    return iterations(owner, argument, value, 0, remedy)
+
+
+def sequence(owner: str, argument: str, value: Any, constraint: str) -> Sequence[Any]:
+    """Check a list, a tuple or an array of one dimension."""
+    if not isinstance(value, (list, tuple)) and getattr(value, "ndim", 0) != 1:
+        raise TypeError(message(owner, argument, constraint, value))
+    return [*value]
+
+
+def rising(owner: str, argument: str, value: Any, minimum: Optional[int] = None) -> List[float]:
+    """Check a list of iterations, each above 0 or at least `minimum`."""
+    constraint = "a rising, non-empty list of iterations"
+    given = sequence(owner, argument, value, constraint)
+    if minimum is None:
+        numbers = [length(owner, argument, one) for one in given]
+    else:
+        numbers = [iterations(owner, argument, one, minimum) for one in given]
+    if not numbers or any(b <= a for a, b in zip(numbers, numbers[1:])):
+        raise ValueError(message(owner, argument, constraint, value))
+    return numbers
 
 
 def one_of(owner: str, argument: str, value: Any, choices: Sequence[str]) -> str:

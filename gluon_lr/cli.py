@@ -18,7 +18,7 @@ from .distributed.launch import launch
 from .distributed.workers import Workers
 from .finder import LRFinder
 from .schedules import Schedule, schedule
-from .schedules.plot import plot_schedule
+from .schedules.plot import plot_schedule, rates_in, shown_length
 
 
 class _RequestError(Exception):
@@ -159,9 +159,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--iterations",
             type=int,
-            default=1500,
             metavar="N",
-            help="the last iteration shown (default: %(default)s)",
+            help="the last iteration shown (default: as many as the schedule lasts, or as show "
+            "what it does)",
         )
     return parser
 
@@ -269,9 +269,9 @@ def _plot(options: Any) -> str:
 
 def _table(options: Any) -> str:
     schedules = _read_schedules(options)
-    last = options.iterations
+    last = options.iterations or shown_length([*schedules.values()])
     counts = np.unique(np.append(np.linspace(0, last, 21).round().astype(int), 1))
-    columns = [one.values(counts) for one in schedules.values()]
+    columns = [rates_in(one, last, counts) for one in schedules.values()]
     names = ["rate"]
     lines = []
     if len(schedules) > 1:
@@ -292,7 +292,7 @@ def _launch(options: Any) -> int:
 
 
 def _read_schedules(options: Any) -> Dict[str, Schedule]:
-    if options.iterations < 1:
+    if options.iterations is not None and options.iterations < 1:
         raise _RequestError(f"--iterations must be at least 1, got {options.iterations}")
     try:
         return {text: schedule(text) for text in options.schedules}

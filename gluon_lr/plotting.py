@@ -32,11 +32,17 @@ plot_schedule: "Callable[..., Axes]"
 plot_lr_find: "Callable[..., Axes]"
 
 
-def plot_rates(rates: Sequence[Tuple[str, np.ndarray]], ax: "Optional[Axes]" = None) -> "Axes":
-    """Draw rates over iterations, from 1, and return the Axes.
+def plot_rates(
+    iterations: np.ndarray,
+    rates: Sequence[Tuple[str, np.ndarray]],
+    ax: "Optional[Axes]" = None,
+) -> "Axes":
+    """Draw rates over iterations, and return the Axes.
 
     Parameters
     ----------
+    iterations : numpy.ndarray
+        Of shape (n,).
     rates : sequence of (str, numpy.ndarray)
         Names, which go to the legend where they are not empty, and rates, of shape (n,).
     ax : matplotlib Axes, optional
@@ -44,7 +50,7 @@ def plot_rates(rates: Sequence[Tuple[str, np.ndarray]], ax: "Optional[Axes]" = N
     """
     ax = ax or _new_axes()
     for name, lrs in rates:
-        ax.plot(np.arange(1, len(lrs) + 1), lrs, label=textwrap.fill(name, 80))
+        ax.plot(iterations, lrs, label=textwrap.fill(name, 80))
     above = {"loc": "lower left", "bbox_to_anchor": (0, 1)}
     named = any(name for name, _ in rates)
     return _named(ax, "iteration", "learning rate", above if named else None)

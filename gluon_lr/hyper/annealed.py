@@ -4,6 +4,7 @@ import math
 
 from .. import _check
 from ..schedules.base import BoundedSchedule
+from ..schedules.lengths import Extent
 from .annealing import Curve, position_of
 
 
@@ -18,7 +19,7 @@ class AnnealedSchedule(BoundedSchedule):
     curve : callable
         From a position, 0 to 1, to a rate.
     length : float
-        Length of the curve, in iterations, at least 1; fractions are taken.
+        Length of the curve, in iterations, above 0; fractions are taken.
 
     Raises
     ------
@@ -31,12 +32,17 @@ class AnnealedSchedule(BoundedSchedule):
     [1.0, 1.0, 0.5, 0.0, 0.0]
     """
 
+    _lengths = ("length",)
+
     def __init__(self, curve: Curve, length: float) -> None:
         super().__init__()
         name = type(self).__name__
         _check.is_function(name, "curve", curve, "callable with a position")
         self.curve = curve
-        self.length = _check.iterations(name, "length", length, 1)
+        self.length = _check.length(name, "length", length)
+
+    def _extent(self) -> Extent:
+        return Extent(self.length, ends=True)
 
     def _rate(self, n: float) -> float:
         return float(self.curve(position_of(n, self.length)))

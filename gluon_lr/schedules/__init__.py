@@ -1,9 +1,11 @@
 """WHAT rate at update n: pure curves on `mx.lr_scheduler.LRScheduler`."""
 
+from .algebra import MaximumSchedule, MinimumSchedule, ProductSchedule, SumSchedule
 from .base import Schedule
 from .compose import (
     ClippedSchedule,
     ConstantWarmUp,
+    CoolDown,
     CosineWarmUp,
     EpochSchedule,
     LinearCoolDown,
@@ -11,11 +13,13 @@ from .compose import (
     ScaledSchedule,
     SequentialSchedule,
 )
+from .counts import ContinuedSchedule, KDecaySchedule, ShiftedSchedule
 from .cycle import (
     ConstantSchedule,
     CosineAnnealingSchedule,
     CyclicalSchedule,
     OneCycleSchedule,
+    REXSchedule,
     TriangularSchedule,
 )
 from .decay import (
@@ -23,16 +27,23 @@ from .decay import (
     ExponentialScheduler,
     FactorScheduler,
     InverseSqrtScheduler,
+    InverseTimeScheduler,
     MultiFactorScheduler,
     PolyScheduler,
 )
+from .piecewise import PiecewiseSchedule
 from .plateau import PlateauScheduler
+from .power_law import PowerLawSchedule
+from .recipes import exp_range, linear_to_zero, triangular2
 from .text import schedule
+from .warmup_stable_decay import WarmupStableDecaySchedule
 
 __all__ = [
     "ClippedSchedule",
     "ConstantSchedule",
     "ConstantWarmUp",
+    "ContinuedSchedule",
+    "CoolDown",
     "CosineAnnealingSchedule",
     "CosineScheduler",
     "CosineWarmUp",
@@ -41,15 +52,29 @@ __all__ = [
     "ExponentialScheduler",
     "FactorScheduler",
     "InverseSqrtScheduler",
+    "InverseTimeScheduler",
+    "KDecaySchedule",
     "LinearCoolDown",
     "LinearWarmUp",
+    "MaximumSchedule",
+    "MinimumSchedule",
     "MultiFactorScheduler",
     "OneCycleSchedule",
+    "PiecewiseSchedule",
     "PlateauScheduler",
     "PolyScheduler",
+    "PowerLawSchedule",
+    "ProductSchedule",
+    "REXSchedule",
     "ScaledSchedule",
     "Schedule",
     "SequentialSchedule",
+    "ShiftedSchedule",
+    "SumSchedule",
     "TriangularSchedule",
+    "WarmupStableDecaySchedule",
+    "exp_range",
+    "linear_to_zero",
     "schedule",
+    "triangular2",
 ]

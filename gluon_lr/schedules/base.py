@@ -3,19 +3,34 @@
 import copy
 import functools
 import inspect
+import math
 import weakref
-from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Tuple, Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    List,
+    Mapping,
+    Optional,
+    Tuple,
+    Union,
+    overload,
+)
 
 import numpy as np
 
 from .. import _check
 from .._mxnet import mx
-from . import arrays
+from . import arrays, lengths
+from .lengths import Extent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from .algebra import MaximumSchedule, MinimumSchedule, ProductSchedule, SumSchedule
     from .compose import ClippedSchedule, EpochSchedule, ScaledSchedule, SequentialSchedule
+    from .counts import ContinuedSchedule, ShiftedSchedule
 
     class LRScheduler:
         """What MXNet, which has no types, has for schedules."""
@@ -88,6 +103,10 @@ class Schedule(LRScheduler):
 
     __array_ufunc__ = None  # so that NumPy's numbers leave `number * schedule` to __rmul__
     _derived: Tuple[str, ...] = ()
+    _lengths: Optional[Tuple[str, ...]] = None  # the arguments that are lengths, where it is known
+    _parts: Tuple[str, ...] = ()  # those that are schedules
+    _periods: float = 8  # how many of its lengths show what one does that never ends
+    _is_in_iterations = False  # whether that has been made sure of
     _declined = False
     _assigned_by: Any = None  # a weak reference to an optimizer, _User, or None for nobody yet
 
@@ -99,7 +118,8 @@ class Schedule(LRScheduler):
 
         At a fraction it is the formula's rate there.
         """
-        if type(num_update) is not int or num_update < 0:
+        if type(num_update) is not int or num_update < 0 or not self._is_in_iterations:
+            self._check_in_iterations()
             remedy = "For many at once there is `values`." if np.ndim(num_update) else ""
             owner = type(self).__name__
             num_update = _check.iterations(owner, "num_update", num_update, 0, remedy)
@@ -121,14 +141,19 @@ class Schedule(LRScheduler):
         """
         from .foreign import rates
 
+        self._check_in_iterations()
         return arrays.evaluate(type(self).__name__, functools.partial(rates, self), iterations)
 
     def plot(
-        self, iterations: int = 1500, ax: "Optional[Axes]" = None, show: bool = False
+        self,
+        iterations: Optional[int] = None,
+        ax: "Optional[Axes]" = None,
+        show: bool = False,
     ) -> "Axes":
         """Draw the rates of iterations 1 to `iterations`, and return the matplotlib Axes.
 
-        With `show` the picture is shown, in a script too.
+        By default as many as the schedule lasts, or as show what it does for ever. With `show`
+        the picture is shown, in a script too.
         """
         from .plot import plot_schedule
 
@@ -140,13 +165,49 @@ class Schedule(LRScheduler):
 
         return SequentialSchedule(self, schedule, after)
 
-    def __mul__(self, factor: float) -> "ScaledSchedule":
-        """Return this schedule with all rates multiplied by `factor`."""
+    @overload
+    def __mul__(self, other: float) -> "ScaledSchedule": ...
+
+    @overload
+    def __mul__(self, other: Callable[[int], float]) -> "ProductSchedule": ...
+
+    def __mul__(
+        self, other: Union[float, Callable[[int], float]]
+    ) -> "Union[ScaledSchedule, ProductSchedule]":
+        """Return this schedule with all rates multiplied by a factor, or by another's rates."""
+        from .algebra import ProductSchedule
         from .compose import ScaledSchedule
 
-        return ScaledSchedule(self, factor)
+        return ProductSchedule(self, other) if callable(other) else ScaledSchedule(self, other)
 
     __rmul__ = __mul__
+
+    def __truediv__(self, divisor: float) -> "ScaledSchedule":
+        """Return this schedule with all rates divided by `divisor`, above 0."""
+        from .compose import ScaledSchedule
+
+        divisor = _check.real(type(self).__name__, "divisor", divisor, above=0)
+        return ScaledSchedule(self, 1 / divisor)
+
+    def __add__(self, other: Union[float, Callable[[int], float]]) -> "SumSchedule":
+        """Return this schedule with a rate, or another's rates, added."""
+        from .algebra import SumSchedule
+
+        return SumSchedule(self, other)
+
+    __radd__ = __add__
+
+    def maximum(self, other: Union[float, Callable[[int], float]]) -> "MaximumSchedule":
+        """Return the schedule that has the higher of this one's rate and another's."""
+        from .algebra import MaximumSchedule
+
+        return MaximumSchedule(self, other)
+
+    def minimum(self, other: Union[float, Callable[[int], float]]) -> "MinimumSchedule":
+        """Return the schedule that has the lower of this one's rate and another's."""
+        from .algebra import MinimumSchedule
+
+        return MinimumSchedule(self, other)
 
     def clip(self, low: float = 0, high: Optional[float] = None) -> "ClippedSchedule":
         """Return this schedule with all rates kept from `low` to `high`."""
@@ -159,6 +220,77 @@ class Schedule(LRScheduler):
         from .compose import EpochSchedule
 
         return EpochSchedule(self, iterations_per_epoch)
+
+    def shifted(self, by: float) -> "ShiftedSchedule":
+        """Begin this schedule `by` iterations later in it."""
+        from .counts import ShiftedSchedule
+
+        return ShiftedSchedule(self, by)
+
+    @property
+    def natural_length(self) -> float:
+        """Iterations until the schedule has ended; infinite where it goes on, or never changes.
+
+        >>> from gluon_lr import CosineScheduler, FactorScheduler, LinearWarmUp
+        >>> LinearWarmUp(CosineScheduler(900), start_lr=0, length=100).natural_length
+        1000
+        >>> FactorScheduler(step=100, factor=0.5).natural_length
+        inf
+        """
+        length, ends = self._extent()
+        return length if ends else math.inf
+
+    def scaled_to(self, iterations: float) -> "Schedule":
+        """Return this schedule with all its lengths stretched to a training of `iterations`.
+
+        Either they are shares of the training, 1 for all of it and none above; such a schedule
+        has no rates before it is stretched. Or the schedule ends, and its end comes to
+        `iterations`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When `iterations` is not a finite number above 0, and where the schedule has neither
+            an end nor lengths in shares.
+
+        >>> from gluon_lr import CosineScheduler, LinearWarmUp
+        >>> LinearWarmUp(CosineScheduler(0.9), start_lr=0, length=0.1).scaled_to(2000)
+        LinearWarmUp(schedule=CosineScheduler(max_update=1800), start_lr=0.0, length=200)
+        >>> LinearWarmUp(CosineScheduler(45), start_lr=0, length=5).scaled_to(2000)
+        LinearWarmUp(schedule=CosineScheduler(max_update=1800), start_lr=0.0, length=200)
+        """
+        from .foreign import stretched
+
+        iterations = _check.length(type(self).__name__, "iterations", iterations)
+        extent, all_lengths = self._extent(), self._all_lengths()
+        return stretched(self, lengths.factor_to(iterations, all_lengths, extent, self))
+
+    def continued(self, at: float, to: float) -> "ContinuedSchedule":
+        """Follow this schedule to iteration `at`, and let it end at `to`, without a jump.
+
+        See :class:`gluon_lr.schedules.ContinuedSchedule`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            On an argument outside its bounds, and where the schedule has no end to be moved.
+
+        >>> from gluon_lr import CosineScheduler
+        >>> schedule = CosineScheduler(max_update=1000, base_lr=1).continued(at=500, to=750)
+        >>> [round(schedule(n), 6) for n in (500, 625, 750)]
+        [0.5, 0.146447, 0.0]
+        """
+        from .counts import ContinuedSchedule
+
+        self._check_in_iterations()
+        length, ends = self._extent()
+        if not ends:
+            remedy = "For an end of one that has none use CoolDown."
+            constraint = "that of a schedule that ends"
+            raise ValueError(
+                _check.message(type(self).__name__, "continued", constraint, self, remedy)
+            )
+        return ContinuedSchedule(self, at, to, length)
 
     def to_config(self) -> Dict[str, Any]:
         """Return the schedule as nested dictionaries that `json` can write.
@@ -194,7 +326,7 @@ class Schedule(LRScheduler):
         return schedule
 
     def __setattr__(self, name: str, value: Any) -> None:
-        is_new = name not in vars(self) and not hasattr(type(self), name)
+        is_new = not hasattr(self, name) and not hasattr(type(self), name)
         if is_new or name.startswith("_"):
             object.__setattr__(self, name, value)
         elif name == "base_lr" and hasattr(self, name):
@@ -232,6 +364,7 @@ class Schedule(LRScheduler):
         constructor, _ = _constructor_of(cls)
         anew = cls.__new__(cls)
         constructor(anew, **arguments)
+        self.__dict__.pop("_is_in_iterations", None)
         self.__dict__.update(vars(anew))
 
     def _note_assignment(self, before: float) -> None:
@@ -263,6 +396,42 @@ class Schedule(LRScheduler):
 
     def _rates(self, n: np.ndarray) -> np.ndarray:
         return arrays.one_by_one(self._rate, n)
+
+    def _own_lengths(self) -> List[float]:
+        """Return the lengths among the arguments, in iterations or as shares of a training."""
+        if self._lengths is None:
+            return [lengths.UNKNOWN]
+        return lengths.flattened(getattr(self, name) for name in self._lengths)
+
+    def _all_lengths(self) -> List[float]:
+        """Return the lengths in this schedule, and in those that it is made of."""
+        from .foreign import lengths_in
+
+        parts = [lengths_in(getattr(self, name)) for name in self._parts]
+        return sum(parts, self._own_lengths())
+
+    def _extent(self) -> Extent:
+        """Return how far it goes."""
+        known = [length for length in self._own_lengths() if length != lengths.UNKNOWN]
+        return Extent(self._periods * max(known, default=0), ends=False)
+
+    def _stretched(self, factor: float) -> "Schedule":
+        """Return this schedule with all lengths multiplied by `factor`."""
+        from .foreign import stretched
+
+        given = self._given()
+        for name in self._lengths or ():
+            given[name] = lengths.times(given[name], factor)
+        for name in self._parts:
+            given[name] = stretched(given[name], factor)
+        return type(self)(**given)
+
+    def _check_in_iterations(self) -> None:
+        """Raise a ValueError where the lengths are shares of a training that is not known."""
+        if not self._is_in_iterations:
+            if lengths.are_shares(self._all_lengths()):
+                raise ValueError(lengths.must_be_scaled(self))
+            self._is_in_iterations = True
 
     def _derive(self) -> None:
         """Set the attributes named in `_derived`, which follow from the arguments."""
@@ -306,7 +475,7 @@ class Schedule(LRScheduler):
         return copy.deepcopy(self)
 
     def __getstate__(self) -> Dict[str, Any]:
-        left_out = ("_assigned_by", *self._derived)
+        left_out = ("_assigned_by", "_is_in_iterations", *self._derived)
         return {name: value for name, value in vars(self).items() if name not in left_out}
 
     def __setstate__(self, state: Dict[str, Any]) -> None:

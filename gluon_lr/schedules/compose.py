@@ -1,6 +1,6 @@
 """Modifiers: a schedule made from others, whoever wrote those."""
 
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
@@ -8,11 +8,13 @@ from .. import _check
 from . import arrays, foreign
 from .base import Schedule
 from .foreign import LRCallable
-from .shapes import HalfCosine
+from .lengths import Extent
+from .shapes import FALLS, Fall, HalfCosine
 
 __all__ = [
     "ClippedSchedule",
     "ConstantWarmUp",
+    "CoolDown",
     "CosineWarmUp",
     "EpochSchedule",
     "LinearCoolDown",
@@ -38,6 +40,8 @@ class Modifier(Compound):
     """
 
     _derived = ("_inner",)
+    _lengths: Tuple[str, ...] = ()
+    _parts: Tuple[str, ...] = ("schedule",)
 
     def __init__(self, schedule: LRCallable) -> None:
         self.schedule = foreign.check_schedule(type(self).__name__, schedule)
@@ -59,6 +63,9 @@ class Modifier(Compound):
     def _inner_rates(self, n: np.ndarray) -> np.ndarray:
         return foreign.rates(self.schedule, n)
 
+    def _extent(self) -> Extent:
+        return foreign.extent_of(self.schedule)
+
 
 class WarmUp(Modifier):
     """A way up from `start_lr` to the inner schedule's rate at 0, which is then followed from 1.
@@ -66,6 +73,8 @@ class WarmUp(Modifier):
     lr(n) = start_lr + (schedule(0) - start_lr) * climbed(n / length)    0 <= n <= length
     lr(n) = schedule(n - length)                                         n > length
     """
+
+    _lengths = ("length",)
 
     def __init__(self, schedule: LRCallable, start_lr: float, length: float) -> None:
         super().__init__(schedule)
@@ -91,6 +100,9 @@ class WarmUp(Modifier):
             self._climb,
             lambda late: self._inner_rates(late - self.length),
         )
+
+    def _extent(self) -> Extent:
+        return super()._extent().after(self.length)
 
     def _climb(self, n: np.ndarray) -> np.ndarray:
         shares = self._climbed_each(n / self.length)
@@ -207,7 +219,60 @@ class CosineWarmUp(HalfCosine, WarmUp):
         return self._shapes((1 - position)[::-1])[::-1]
 
 
-class LinearCoolDown(Modifier):
+class _CoolDown(Modifier):
+    """The inner schedule up to `start_idx`, then a way down to `finish_lr`, which stays."""
+
+    _lengths = ("start_idx", "length")
+
+    def __init__(
+        self, schedule: LRCallable, finish_lr: float, start_idx: float, length: float
+    ) -> None:
+        super().__init__(schedule)
+        name = type(self).__name__
+        self.finish_lr = _check.rate(name, "finish_lr", finish_lr)
+        self.start_idx = _check.iterations(name, "start_idx", start_idx, 0)
+        self.length = _check.iterations(name, "length", length, 0)
+
+    @property
+    def start_lr(self) -> float:
+        """Rate at which the cool-down begins, the inner schedule's at `start_idx`, now."""
+        return self._inner(self.start_idx)
+
+    @property
+    def finish_idx(self) -> float:
+        """Iteration at which the cool-down ends, ``start_idx + length``."""
+        return self.start_idx + self.length
+
+    def _extent(self) -> Extent:
+        return Extent(self.finish_idx, ends=True)
+
+    def _rate(self, n: float) -> float:
+        late = n - self.start_idx
+        if late <= 0:
+            return self._inner(n)
+        if late >= self.length:
+            return self.finish_lr
+        return self._fallen(self._fall.of(late / self.length))
+
+    def _rates(self, n: np.ndarray) -> np.ndarray:
+        return arrays.join(n, self.start_idx, "right", self._inner_rates, self._late_rates)
+
+    def _late_rates(self, n: np.ndarray) -> np.ndarray:
+        late = n - self.start_idx
+        return arrays.join(late, self.length, "left", self._descent, arrays.flat(self.finish_lr))
+
+    def _descent(self, late: np.ndarray) -> np.ndarray:
+        return self._fallen(self._fall.of_each(late / self.length))
+
+    def _fallen(self, height: Any) -> Any:
+        return self.finish_lr + (self._inner(self.start_idx) - self.finish_lr) * height
+
+    @property
+    def _fall(self) -> Fall:
+        raise NotImplementedError(f"{type(self).__name__} must define _fall")
+
+
+class LinearCoolDown(_CoolDown):
     """Follow the inner schedule up to `start_idx`, then move evenly to `finish_lr` and stay.
 
         lr(n) = schedule(n)                                             n <= start_idx
@@ -239,46 +304,98 @@ class LinearCoolDown(Modifier):
     [1.0, 1.0, 0.5, 0.0, 0.0]
     """
 
+    _fall = FALLS["linear"]
+
+
+class CoolDown(_CoolDown):
+    """Follow the inner schedule up to `start_idx`, then fall to `finish_lr` along a shape and stay.
+
+        lr(n) = schedule(n)                                             n <= start_idx
+        lr(n) = finish_lr + (start - finish_lr) * fall(t)               up to start_idx + length
+        lr(n) = finish_lr                                               n >= start_idx + length
+
+    with ``start = schedule(start_idx)``, ``t = (n - start_idx) / length``, and for fall(t)
+
+        linear         1 - t
+        cosine         (1 + cos(pi * t)) / 2
+        1-sqrt         1 - sqrt(t)
+        square         1 - t^2
+        exponential    2^(1 - t) - 1
+
+    Haegele et al., "Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations",
+    2024, https://arxiv.org/abs/2405.18392, find 1-sqrt best. The exponential one is Megatron-LM's.
+
+    Parameters
+    ----------
+    schedule : callable
+        From an iteration to a rate: any schedule of this package or of MXNet, or a function.
+    finish_lr : float
+        Rate at the end, at least 0.
+    start_idx : float
+        Last iteration before the cool-down, at least 0; fractions are taken.
+    length : float
+        Length of the cool-down, in iterations, at least 0; with 0 the rate jumps to `finish_lr`.
+        Fractions are taken.
+    shape : {'linear', 'cosine', '1-sqrt', 'square', 'exponential'}
+        Of the way down.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On an argument outside its bounds.
+
+    >>> from gluon_lr import ConstantSchedule
+    >>> schedule = CoolDown(ConstantSchedule(1), 0, start_idx=900, length=100, shape="1-sqrt")
+    >>> [schedule(n) for n in (0, 900, 925, 1000, 5000)]
+    [1.0, 1.0, 0.5, 0.0, 0.0]
+    """
+
     def __init__(
-        self, schedule: LRCallable, finish_lr: float, start_idx: float, length: float
+        self,
+        schedule: LRCallable,
+        finish_lr: float,
+        start_idx: float,
+        length: float,
+        shape: str = "linear",
     ) -> None:
-        super().__init__(schedule)
+        super().__init__(schedule, finish_lr, start_idx, length)
+        self.shape = _check.one_of(type(self).__name__, "shape", shape, [*FALLS])
+
+    @property
+    def _fall(self) -> Fall:
+        return FALLS[self.shape]
+
+
+class Pair(Compound):
+    """A schedule made from two. Its `base_lr` reads as the first's; an assignment reaches both."""
+
+    _derived = ("_rate_of_first", "_rate_of_second")
+    _lengths: Tuple[str, ...] = ()
+    _parts: Tuple[str, ...] = ("first", "second")
+
+    def __init__(self, first: LRCallable, second: LRCallable) -> None:
         name = type(self).__name__
-        self.finish_lr = _check.rate(name, "finish_lr", finish_lr)
-        self.start_idx = _check.iterations(name, "start_idx", start_idx, 0)
-        self.length = _check.iterations(name, "length", length, 0)
+        self.first = foreign.check_schedule(name, first, "first")
+        self.second = foreign.check_schedule(name, second, "second")
+        self._derive()
+
+    def _derive(self) -> None:
+        self._rate_of_first = foreign.asked(self.first)
+        self._rate_of_second = foreign.asked(self.second)
 
     @property
-    def start_lr(self) -> float:
-        """Rate at which the cool-down begins, the inner schedule's at `start_idx`, now."""
-        return self._inner(self.start_idx)
+    def base_lr(self) -> float:
+        """The first schedule's `base_lr`, now; an assignment reaches both schedules."""
+        return foreign.get_base_lr(self.first)
 
-    @property
-    def finish_idx(self) -> float:
-        """Iteration at which the cool-down ends, ``start_idx + length``."""
-        return self.start_idx + self.length
-
-    def _rate(self, n: float) -> float:
-        late = n - self.start_idx
-        if late <= 0:
-            return self._inner(n)
-        if late >= self.length:
-            return self.finish_lr
-        return self._descent(late)
-
-    def _rates(self, n: np.ndarray) -> np.ndarray:
-        return arrays.join(n, self.start_idx, "right", self._inner_rates, self._late_rates)
-
-    def _late_rates(self, n: np.ndarray) -> np.ndarray:
-        late = n - self.start_idx
-        return arrays.join(late, self.length, "left", self._descent, arrays.flat(self.finish_lr))
-
-    def _descent(self, late: Any) -> Any:
-        start_lr = self.start_lr
-        return start_lr + (self.finish_lr - start_lr) * late / self.length
+    @base_lr.setter
+    def base_lr(self, value: float) -> None:
+        reached = [foreign.set_base_lr(one, value) for one in (self.first, self.second)]
+        if not any(reached):
+            self._decline_base_lr(value)
 
 
-class SequentialSchedule(Compound):
+class SequentialSchedule(Pair):
     """Follow `first` up to iteration `after`, then `second` from its own 1.
 
         lr(n) = first(n)             n <= after
@@ -305,29 +422,14 @@ class SequentialSchedule(Compound):
     [1.0, 1.0, 0.5, 0.0, 0.0]
     """
 
-    _derived = ("_rate_of_first", "_rate_of_second")
+    _lengths = ("after",)
 
     def __init__(self, first: LRCallable, second: LRCallable, after: float) -> None:
-        name = type(self).__name__
-        self.first = foreign.check_schedule(name, first, "first")
-        self.second = foreign.check_schedule(name, second, "second")
-        self.after = _check.iterations(name, "after", after, 0)
-        self._derive()
+        super().__init__(first, second)
+        self.after = _check.iterations(type(self).__name__, "after", after, 0)
 
-    def _derive(self) -> None:
-        self._rate_of_first = foreign.asked(self.first)
-        self._rate_of_second = foreign.asked(self.second)
-
-    @property
-    def base_lr(self) -> float:
-        """The first schedule's `base_lr`, now; an assignment reaches both schedules."""
-        return foreign.get_base_lr(self.first)
-
-    @base_lr.setter
-    def base_lr(self, value: float) -> None:
-        reached = [foreign.set_base_lr(one, value) for one in (self.first, self.second)]
-        if not any(reached):
-            self._decline_base_lr(value)
+    def _extent(self) -> Extent:
+        return foreign.extent_of(self.second).after(self.after)
 
     def _rate(self, n: float) -> float:
         if n <= self.after:
@@ -432,7 +534,7 @@ class EpochSchedule(Modifier):
     schedule : callable
         From a number of epochs to a rate: any schedule of this package or of MXNet, or a function.
     iterations_per_epoch : float
-        At least 1; the length of your DataLoader. Fractions are taken.
+        Above 0; the length of your DataLoader. Fractions are taken.
 
     Raises
     ------
@@ -445,11 +547,20 @@ class EpochSchedule(Modifier):
     [1.0, 1.0, 0.5, 0.5, 0.25]
     """
 
+    _lengths = ("iterations_per_epoch",)
+    _parts = ()  # whose lengths are in epochs
+
     def __init__(self, schedule: LRCallable, iterations_per_epoch: float) -> None:
         super().__init__(schedule)
-        self.iterations_per_epoch = _check.iterations(
-            type(self).__name__, "iterations_per_epoch", iterations_per_epoch, 1
+        self.iterations_per_epoch = _check.length(
+            type(self).__name__, "iterations_per_epoch", iterations_per_epoch
         )
+
+    def _own_lengths(self) -> List[float]:
+        return [self.iterations_per_epoch * one for one in foreign.lengths_in(self.schedule)]
+
+    def _extent(self) -> Extent:
+        return super()._extent().times(self.iterations_per_epoch)
 
     def _rate(self, n: float) -> float:
         return self._inner(n / self.iterations_per_epoch)

@@ -4,15 +4,17 @@ import bisect
 import copy
 import functools
 import math
-from typing import Any, Callable, Dict, List, Optional, Tuple
+import sys
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
 from .. import _check
-from . import arrays, foreign
+from . import arrays, foreign, lengths
 from .base import BoundedSchedule, Schedule
-from .compose import LinearCoolDown
+from .compose import EpochSchedule, LinearCoolDown
 from .foreign import LRCallable
+from .lengths import Extent
 from .shapes import HalfCosine
 
 __all__ = [
@@ -20,13 +22,73 @@ __all__ = [
     "CosineAnnealingSchedule",
     "CyclicalSchedule",
     "OneCycleSchedule",
+    "REXSchedule",
     "TriangularSchedule",
 ]
 
 
 _LONGEST = 2**62
-_Table = Tuple[List[float], List[float], float]
+_Table = Tuple[List[float], List["_Run"]]
 _Cycle = Tuple[float, float, Callable[[float], float], float]
+
+
+class _Run(NamedTuple):
+    """Cycles one after another, each longer by `step` than the one before, or shorter."""
+
+    first: int
+    start: float
+    length: float
+    step: float
+    cycles: float
+
+    @classmethod
+    def begun(cls, first: int, start: float, length: float, decay: float) -> "_Run":
+        """Return the cycles from number `first` on that change by the same step, nearly all."""
+        step = math.ceil(min(length * decay, _LONGEST)) - length
+        if step == 0:
+            return cls(first, start, length, 0, math.inf)
+        cycles = 1
+        if isinstance(length, int) and 0.5 < decay < 2:
+            # ceil(length * decay) - length stays what it is up to length = step / (decay - 1);
+            # the last few are left to the next run, as the product is rounded
+            growth = decay - 1
+            room = (step / growth - length) / step - 2 - 4e-16 / growth**2
+            cycles = max(math.floor(room), 1)
+        return cls(first, start, length, step, cycles)
+
+    @property
+    def end(self) -> float:
+        return math.inf if self.cycles == math.inf else self.start_of(int(self.cycles))
+
+    def followed(self, decay: float) -> "_Run":
+        """Return the cycles after these."""
+        cycles = int(self.cycles)
+        length = round(self.length_of(cycles))
+        return self.begun(self.first + cycles, self.end, length, decay)
+
+    def length_of(self, cycle: int) -> float:
+        """Return the length of its cycle of that number, from 0."""
+        return self.length + cycle * self.step
+
+    def start_of(self, cycle: int) -> float:
+        """Return the first iteration of its cycle of that number, from 0."""
+        return self.start + cycle * self.length + self.step * (cycle * (cycle - 1) // 2)
+
+    def cycle_at(self, n: float) -> int:
+        """Return the number of the cycle that `n` falls in."""
+        late = n - self.start
+        if self.cycles == 1:
+            return 0
+        if self.step == 0:
+            return int(late // self.length)
+        middle = self.length - self.step / 2
+        root = math.sqrt(max(middle**2 + 2 * self.step * late, 0))
+        cycle = int(2 * late / (middle + root))
+        while self.start_of(cycle) > n:
+            cycle -= 1
+        while self.start_of(cycle + 1) <= n:
+            cycle += 1
+        return cycle
 
 
 class ConstantSchedule(BoundedSchedule):
@@ -49,6 +111,8 @@ class ConstantSchedule(BoundedSchedule):
     [0.5, 0.5, 0.5]
     """
 
+    _lengths = ()
+
     def __init__(self, lr: float) -> None:
         super().__init__()
         self.lr = _check.rate(type(self).__name__, "lr", lr)
@@ -66,12 +130,14 @@ class ConstantSchedule(BoundedSchedule):
 class _SingleCycle(BoundedSchedule):
     """One cycle of `cycle_length` iterations between `min_lr` and `max_lr`, then flat."""
 
+    _lengths = ("cycle_length",)
+
     def __init__(self, min_lr: float, max_lr: float, cycle_length: float) -> None:
         super().__init__()
         name = type(self).__name__
         self.min_lr = _check.rate(name, "min_lr", min_lr)
         self.max_lr = _check.rate(name, "max_lr", max_lr)
-        self.cycle_length = _check.iterations(name, "cycle_length", cycle_length, 1)
+        self.cycle_length = _check.length(name, "cycle_length", cycle_length)
 
     def _peak(self) -> float:
         return max(self.min_lr, self.max_lr)
@@ -83,6 +149,9 @@ class _SingleCycle(BoundedSchedule):
 
     def _rates(self, n: np.ndarray) -> np.ndarray:
         return arrays.join(n, self.cycle_length, "right", self._within, arrays.flat(self.min_lr))
+
+    def _extent(self) -> Extent:
+        return Extent(self.cycle_length, ends=True)
 
     def _within(self, n: np.ndarray) -> np.ndarray:
         return self.min_lr + (self.max_lr - self.min_lr) * self._shapes(n / self.cycle_length)
@@ -114,7 +183,7 @@ class TriangularSchedule(_SingleCycle):
     max_lr : float
         Rate at the peak, at least 0; below `min_lr` the peak is a valley.
     cycle_length : float
-        Length of the climb and the descent together, in iterations, at least 1; fractions are
+        Length of the climb and the descent together, in iterations, above 0; fractions are
         taken.
     inc_fraction : float
         Share of the cycle that climbs, from 0 to 1.
@@ -169,7 +238,7 @@ class CosineAnnealingSchedule(HalfCosine, _SingleCycle):
     max_lr : float
         Rate before the first iteration, at least 0; below `min_lr` the descent is a climb.
     cycle_length : float
-        Length of the descent, in iterations, at least 1; fractions are taken.
+        Length of the descent, in iterations, above 0; fractions are taken.
 
     Raises
     ------
@@ -180,6 +249,38 @@ class CosineAnnealingSchedule(HalfCosine, _SingleCycle):
     >>> [schedule(n) for n in (0, 500, 1000, 5000)]
     [2.0, 1.5, 1.0, 1.0]
     """
+
+
+class REXSchedule(_SingleCycle):
+    """The reflected exponential: slowly down from `max_lr`, and ever faster to `min_lr`.
+
+        lr(n) = min_lr + (max_lr - min_lr) * (1 - t) / (1 - t / 2)    t = n / cycle_length
+        lr(n) = min_lr                                                n > cycle_length
+
+    Chen et al., "REX: Revisiting Budgeted Training with an Improved Schedule", 2021,
+    https://arxiv.org/abs/2107.04197.
+
+    Parameters
+    ----------
+    min_lr : float
+        Rate at the end, at least 0.
+    max_lr : float
+        Rate before the first iteration, at least 0; below `min_lr` the descent is a climb.
+    cycle_length : float
+        Length of the descent, in iterations, above 0; fractions are taken.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On an argument outside its bounds.
+
+    >>> schedule = REXSchedule(min_lr=0, max_lr=3, cycle_length=1000)
+    >>> [schedule(n) for n in (0, 500, 1000, 5000)]
+    [3.0, 2.0, 0.0, 0.0]
+    """
+
+    def _shape(self, position: Any) -> Any:
+        return (1 - position) / (1 - position / 2)
 
 
 class OneCycleSchedule(BoundedSchedule):
@@ -198,7 +299,7 @@ class OneCycleSchedule(BoundedSchedule):
     max_lr : float
         Rate in the middle of the cycle, at least 0; below `start_lr` the peak is a valley.
     cycle_length : float
-        Length of the climb and the descent together, in iterations, at least 1; fractions are
+        Length of the climb and the descent together, in iterations, above 0; fractions are
         taken.
     cooldown_length : float
         Length of the cool-down after the cycle, in iterations, at least 0; 0 for none, and
@@ -219,6 +320,7 @@ class OneCycleSchedule(BoundedSchedule):
     """
 
     _derived = ("_curve",)
+    _lengths = ("cycle_length", "cooldown_length")
 
     def __init__(
         self,
@@ -232,7 +334,7 @@ class OneCycleSchedule(BoundedSchedule):
         name = type(self).__name__
         self.start_lr = _check.rate(name, "start_lr", start_lr)
         self.max_lr = _check.rate(name, "max_lr", max_lr)
-        self.cycle_length = _check.iterations(name, "cycle_length", cycle_length, 1)
+        self.cycle_length = _check.length(name, "cycle_length", cycle_length)
         self.cooldown_length = _check.iterations(name, "cooldown_length", cooldown_length, 0)
         self.finish_lr = None if finish_lr is None else _check.rate(name, "finish_lr", finish_lr)
         if self.cooldown_length > 0 and self.finish_lr is None:
@@ -261,6 +363,9 @@ class OneCycleSchedule(BoundedSchedule):
         triangle = TriangularSchedule(self.start_lr, self.max_lr, self.cycle_length)
         finish_lr = self.start_lr if self.finish_lr is None else self.finish_lr
         self._curve = LinearCoolDown(triangle, finish_lr, self.cycle_length, self.cooldown_length)
+
+    def _extent(self) -> Extent:
+        return self._curve._extent()
 
     @property
     def schedule(self) -> LinearCoolDown:
@@ -296,7 +401,7 @@ class CyclicalSchedule(BoundedSchedule):
     schedule_class : callable
         A schedule's class, called with `cycle_length` and `kwargs` for each cycle.
     cycle_length : float
-        Length of the first cycle, in iterations, at least 1; fractions are taken, and the cycles
+        Length of the first cycle, in iterations, above 0; fractions are taken, and the cycles
         after it are whole.
     cycle_length_decay : float
         Factor on the length from one cycle to the next, above 0; 2 doubles it.
@@ -318,6 +423,8 @@ class CyclicalSchedule(BoundedSchedule):
     """
 
     _derived = ("_table", "_cycles", "_current")
+    _lengths = ("cycle_length",)
+    _periods = 4
 
     def __init__(
         self,
@@ -334,7 +441,7 @@ class CyclicalSchedule(BoundedSchedule):
             raise TypeError(_check.message(name, "schedule_class", constraint, schedule_class))
         _check.is_callable(name, "schedule_class", schedule_class, "a schedule's class")
         self.schedule_class = schedule_class
-        self.cycle_length = _check.iterations(name, "cycle_length", cycle_length, 1)
+        self.cycle_length = _check.length(name, "cycle_length", cycle_length)
         self.cycle_length_decay = _check.real(
             name, "cycle_length_decay", cycle_length_decay, above=0
         )
@@ -386,20 +493,25 @@ class CyclicalSchedule(BoundedSchedule):
         return {**super()._given(), **self.kwargs}
 
     def _derive(self) -> None:
-        # of the cycles so far: their first iterations, their lengths, and the end of the last
-        self._table: _Table = [0], [self.cycle_length], self.cycle_length
+        run = _Run.begun(0, 0, self.cycle_length, self.cycle_length_decay)
+        self._table: _Table = [0], [run]  # the runs of cycles so far, after their first iterations
         self._cycles: Dict[float, LRCallable] = {}
         self._current = self._cycle_at(0)
 
     def _cycle_at(self, n: float) -> _Cycle:
         """Return the cycle that `n` falls in: its first iteration, its end, rates and factor."""
-        starts, lengths, _ = self._table_to(n)
-        index = bisect.bisect_right(starts, n) - 1
-        length = lengths[index]
-        repeats = int((n - starts[index]) // length)
-        start = starts[index] + repeats * length
-        factor = self.cycle_magnitude_decay ** (index + repeats)
-        return start, start + length, foreign.asked(self._cycle(length)), factor
+        starts, runs = self._table_to(n)
+        run = runs[bisect.bisect_right(starts, n) - 1]
+        cycle = run.cycle_at(n)
+        start, length = run.start_of(cycle), run.length_of(cycle)
+        rate = foreign.asked(self._cycle(length))
+        return start, start + length, rate, self._magnitude(run.first + cycle)
+
+    def _magnitude(self, cycle: int) -> float:
+        try:
+            return self.cycle_magnitude_decay**cycle
+        except OverflowError:
+            return sys.float_info.max
 
     def _cycle(self, length: float) -> LRCallable:
         if length not in self._cycles:
@@ -409,24 +521,36 @@ class CyclicalSchedule(BoundedSchedule):
         return self._cycles[length]
 
     def _table_to(self, n: float) -> _Table:
-        """Return the starts and lengths of the cycles up to `n`, but for repeats of the last."""
-        table = starts, lengths, end = self._table
-        if n < end:
+        """Return the runs of cycles up to `n`."""
+        table = starts, runs = self._table
+        if n < runs[-1].end:
             return table
-        starts, lengths = list(starts), list(lengths)
-        while n >= end:
-            following = math.ceil(min(lengths[-1] * self.cycle_length_decay, _LONGEST))
-            if following == lengths[-1]:
-                end = math.inf
-            else:
-                starts.append(end)
-                lengths.append(following)
-                end += following
-        table = self._table = starts, lengths, end
+        starts, runs = [*starts], [*runs]
+        while n >= runs[-1].end:
+            starts.append(runs[-1].end)
+            runs.append(runs[-1].followed(self.cycle_length_decay))
+        table = self._table = starts, runs
         return table
 
     def _peak(self) -> float:
         return foreign.get_base_lr(self._cycle(self.cycle_length))
+
+    def _lengths_inside(self) -> Dict[str, float]:
+        """Return the other lengths that a cycle is made with, a cool-down's say."""
+        names = getattr(self.schedule_class, "_lengths", None) or ()
+        return {name: value for name, value in self.kwargs.items() if name in names}
+
+    def _own_lengths(self) -> List[float]:
+        is_ours = foreign.is_ours(self.schedule_class)
+        others = self._lengths_inside().values() if is_ours else [lengths.UNKNOWN]
+        return lengths.flattened([self.cycle_length, *others])
+
+    def _stretched(self, factor: float) -> Schedule:
+        if not foreign.is_ours(self.schedule_class):
+            return EpochSchedule(self, factor)
+        inside = {"cycle_length": self.cycle_length, **self._lengths_inside()}
+        longer = {name: lengths.times(value, factor) for name, value in inside.items()}
+        return type(self)(**{**self._given(), **longer})
 
     def _rate(self, n: float) -> float:
         # the cycle asked last, in one tuple for all threads: a call without it takes 2.5 times
@@ -437,21 +561,35 @@ class CyclicalSchedule(BoundedSchedule):
         return rate(n - start) * factor
 
     def _rates(self, n: np.ndarray) -> np.ndarray:
-        starts, lengths, _ = self._table_to(n[-1])
+        starts, runs = self._table_to(n[-1])
         first = bisect.bisect_right(starts, n[0]) - 1
         last = bisect.bisect_right(starts, n[-1])
         lrs = []
-        for index, part in enumerate(np.split(n, n.searchsorted(starts[first + 1 : last])), first):
+        for run, part in zip(runs[first:], np.split(n, n.searchsorted(starts[first + 1 : last]))):
             if part.size:
-                lrs.append(self._rates_from(index, starts[index], lengths[index], part))
+                lrs.append(self._rates_of(run, part))
         return np.concatenate(lrs)
 
-    def _rates_from(self, index: int, start: float, length: float, n: np.ndarray) -> np.ndarray:
-        """Return the rates of cycle number `index` and of its repeats, which begin at `start`."""
-        repeats, offset = np.divmod(n - start, length)
-        cycle = functools.partial(foreign.rates, self._cycle(length))
-        factors = arrays.each_once(lambda i: self.cycle_magnitude_decay**i, index + repeats)
-        return arrays.each_once(cycle, offset) * factors
+    def _rates_of(self, run: _Run, n: np.ndarray) -> np.ndarray:
+        """Return the rates of a run of cycles."""
+        if run.step:
+            return np.concatenate([*self._rates_by_cycle(run, n)])
+        repeats, offset = np.divmod(n - run.start, run.length)
+        cycle = functools.partial(foreign.rates, self._cycle(run.length))
+        with np.errstate(over="ignore"):
+            factors = arrays.each_once(self._magnitudes, run.first + repeats)
+            return arrays.each_once(cycle, offset) * factors
+
+    def _rates_by_cycle(self, run: _Run, n: np.ndarray) -> Iterator[np.ndarray]:
+        while n.size:
+            cycle = run.cycle_at(n[0].item())
+            inside, n = np.split(n, [n.searchsorted(run.start_of(cycle + 1))])
+            rates = foreign.rates(self._cycle(run.length_of(cycle)), inside - run.start_of(cycle))
+            with np.errstate(over="ignore"):
+                yield rates * self._magnitude(run.first + cycle)
+
+    def _magnitudes(self, cycles: np.ndarray) -> np.ndarray:
+        return np.minimum(self.cycle_magnitude_decay**cycles, sys.float_info.max)
 
     def _arguments(self) -> Dict[str, Any]:
         return {**super()._arguments(), **self.kwargs}

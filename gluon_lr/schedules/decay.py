@@ -13,6 +13,7 @@ import numpy as np
 from .. import _check
 from . import arrays
 from .base import Schedule
+from .lengths import Extent
 from .shapes import HalfCosine
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "ExponentialScheduler",
     "FactorScheduler",
     "InverseSqrtScheduler",
+    "InverseTimeScheduler",
     "MultiFactorScheduler",
     "PolyScheduler",
 ]
@@ -51,6 +53,8 @@ class DecaySchedule(Schedule):
     TypeError, ValueError
         On an argument outside its bounds.
     """
+
+    _lengths: Tuple[str, ...] = ("warmup_steps",)
 
     def __init__(
         self, base_lr: float, warmup_steps: float, warmup_begin_lr: float, warmup_mode: str
@@ -160,7 +164,7 @@ class SteppedDecaySchedule(GeometricDecaySchedule):
 
     def __call__(self, num_update: float) -> float:
         """Return the learning rate of update `num_update` (iterations, from 1)."""
-        if type(num_update) is int:
+        if type(num_update) is int and self._is_in_iterations:
             stretch = self._stretch
             if num_update <= stretch.high and num_update > stretch.low:
                 return stretch.lr
@@ -207,7 +211,7 @@ class FactorScheduler(SteppedDecaySchedule):
     Parameters
     ----------
     step : float
-        Iterations between two changes, at least 1; fractions are taken.
+        Iterations between two changes, above 0; fractions are taken.
     factor : float
         From 0 to 1.
     stop_factor_lr : float
@@ -225,6 +229,8 @@ class FactorScheduler(SteppedDecaySchedule):
     [1.0, 1.0, 0.5, 0.5, 0.25]
     """
 
+    _lengths = ("step", "warmup_steps")
+
     def __init__(
         self,
         step: float,
@@ -238,7 +244,7 @@ class FactorScheduler(SteppedDecaySchedule):
         super().__init__(
             factor, stop_factor_lr, base_lr, warmup_steps, warmup_begin_lr, warmup_mode
         )
-        self.step = _check.iterations(type(self).__name__, "step", step, 1)
+        self.step = _check.length(type(self).__name__, "step", step)
 
     def _locate(self, n: float) -> Tuple[float, float, float]:
         times = -(-n // self.step) - 1 if n > self.step else 0
@@ -263,7 +269,7 @@ class MultiFactorScheduler(SteppedDecaySchedule):
     Parameters
     ----------
     step : sequence of float
-        Iterations after which the rate changes: rising, each at least 1, not empty; a list, a
+        Iterations after which the rate changes: rising, each above 0, not empty; a list, a
         tuple or an array, and fractions are taken.
     factor : float
         From 0 to 1.
@@ -280,6 +286,9 @@ class MultiFactorScheduler(SteppedDecaySchedule):
     [1.0, 1.0, 0.5, 0.25, 0.125, 0.125]
     """
 
+    _lengths = ("step", "warmup_steps")
+    _periods = 1
+
     def __init__(
         self,
         step: Sequence[float],
@@ -290,14 +299,7 @@ class MultiFactorScheduler(SteppedDecaySchedule):
         warmup_mode: str = "linear",
     ) -> None:
         super().__init__(factor, 0, base_lr, warmup_steps, warmup_begin_lr, warmup_mode)
-        name = type(self).__name__
-        constraint = "a rising, non-empty list of iterations"
-        if not isinstance(step, (list, tuple)) and getattr(step, "ndim", 0) != 1:
-            raise TypeError(_check.message(name, "step", constraint, step))
-        steps = [_check.iterations(name, "step", one, 1) for one in step]
-        if not steps or any(b <= a for a, b in zip(steps, steps[1:])):
-            raise ValueError(_check.message(name, "step", constraint, step))
-        self.step = steps
+        self.step = _check.rising(type(self).__name__, "step", step)
 
     def _locate(self, n: float) -> Tuple[float, float, float]:
         times = bisect.bisect_left(self.step, n)
@@ -321,6 +323,7 @@ class FiniteDecaySchedule(DecaySchedule):
     _end: float
 
     _derived = ("_length", "_end")
+    _lengths = ("max_update", "warmup_steps")
 
     def __init__(
         self,
@@ -333,7 +336,7 @@ class FiniteDecaySchedule(DecaySchedule):
     ) -> None:
         super().__init__(base_lr, warmup_steps, warmup_begin_lr, warmup_mode)
         name = type(self).__name__
-        self.max_update = _check.iterations(name, "max_update", max_update, 1)
+        self.max_update = _check.length(name, "max_update", max_update)
         if self.max_update <= self.warmup_steps:
             constraint = f"above warmup_steps, {self.warmup_steps}"
             remedy = "It counts from the first iteration and includes the warm-up."
@@ -347,7 +350,7 @@ class FiniteDecaySchedule(DecaySchedule):
 
     def __call__(self, num_update: float) -> float:
         """Return the learning rate of update `num_update` (iterations, from 1)."""
-        if type(num_update) is int:
+        if type(num_update) is int and self._is_in_iterations:
             if num_update >= self._end:
                 return self.final_lr
             if num_update >= self.warmup_steps:  # as in _falling, without the calls
@@ -356,6 +359,9 @@ class FiniteDecaySchedule(DecaySchedule):
             if num_update >= 0:
                 return self._warm_up(num_update)
         return Schedule.__call__(self, num_update)
+
+    def _extent(self) -> Extent:
+        return Extent(self.max_update, ends=True)
 
     def _decayed(self, n: float) -> float:
         return self.final_lr if n >= self._end else self._falling(n, self._shape)
@@ -385,7 +391,7 @@ class PolyScheduler(FiniteDecaySchedule):
     Parameters
     ----------
     max_update : float
-        Iteration at which the decay ends, warm-up included; at least 1, and above
+        Iteration at which the decay ends, warm-up included; above 0, and above
         `warmup_steps`; fractions are taken.
     pwr : float
         Power of the decay, at least 0.
@@ -429,7 +435,7 @@ class PolyScheduler(FiniteDecaySchedule):
 class CosineScheduler(HalfCosine, FiniteDecaySchedule):
     """Cosine decay from `base_lr` to `final_lr`, then flat.
 
-        lr(n) = final_lr + (base_lr - final_lr) * (1 + cos(pi * t)) / 2
+        lr(n) = final_lr + (base_lr - final_lr) * ((1 + cos(pi * t)) / 2)^exponent
         t = (n - warmup_steps) / (max_update - warmup_steps)    warmup_steps <= n <= max_update
         lr(n) = final_lr                                        n > max_update
 
@@ -439,12 +445,14 @@ class CosineScheduler(HalfCosine, FiniteDecaySchedule):
     Parameters
     ----------
     max_update : float
-        Iteration at which the decay ends, warm-up included; at least 1, and above
+        Iteration at which the decay ends, warm-up included; above 0, and above
         `warmup_steps`; fractions are taken.
     final_lr : float
         Rate the decay arrives at, at least 0.
     base_lr, warmup_steps, warmup_begin_lr, warmup_mode
         The start of the decay and the warm-up to it, as in :class:`DecaySchedule`.
+    exponent : float
+        Above 0; above 1 the rate falls earlier, as optax has it.
 
     Raises
     ------
@@ -455,6 +463,19 @@ class CosineScheduler(HalfCosine, FiniteDecaySchedule):
     >>> [schedule(n) for n in (0, 500, 1000, 5000)]
     [3.0, 2.0, 1.0, 1.0]
     """
+
+    def __init__(
+        self,
+        max_update: float,
+        base_lr: float = 0.01,
+        final_lr: float = 0,
+        warmup_steps: float = 0,
+        warmup_begin_lr: float = 0,
+        warmup_mode: str = "linear",
+        exponent: float = 1,
+    ) -> None:
+        self.exponent = _check.real(type(self).__name__, "exponent", exponent, above=0)
+        super().__init__(max_update, base_lr, final_lr, warmup_steps, warmup_begin_lr, warmup_mode)
 
 
 class ExponentialScheduler(GeometricDecaySchedule):
@@ -468,7 +489,7 @@ class ExponentialScheduler(GeometricDecaySchedule):
     Parameters
     ----------
     step : float
-        Iterations in which the rate is multiplied by `factor`, at least 1; fractions are taken.
+        Iterations in which the rate is multiplied by `factor`, above 0; fractions are taken.
     factor : float
         From 0 to 1.
     stop_factor_lr : float
@@ -486,6 +507,8 @@ class ExponentialScheduler(GeometricDecaySchedule):
     [1.0, 0.5, 0.25, 0.01]
     """
 
+    _lengths = ("step", "warmup_steps")
+
     def __init__(
         self,
         step: float,
@@ -499,7 +522,7 @@ class ExponentialScheduler(GeometricDecaySchedule):
         super().__init__(
             factor, stop_factor_lr, base_lr, warmup_steps, warmup_begin_lr, warmup_mode
         )
-        self.step = _check.iterations(type(self).__name__, "step", step, 1)
+        self.step = _check.length(type(self).__name__, "step", step)
 
     def _decayed(self, n: float) -> float:
         return self._after(self._times(n))
@@ -525,7 +548,7 @@ class InverseSqrtScheduler(DecaySchedule):
     Parameters
     ----------
     warmup_steps : float
-        Length of the warm-up, in iterations, at least 1; it sets the pace of the decay too.
+        Length of the warm-up, in iterations, above 0; it sets the pace of the decay too.
         Fractions are taken.
     base_lr, warmup_begin_lr, warmup_mode
         The start of the decay and the warm-up to it, as in :class:`DecaySchedule`.
@@ -547,8 +570,51 @@ class InverseSqrtScheduler(DecaySchedule):
         warmup_begin_lr: float = 0,
         warmup_mode: str = "linear",
     ) -> None:
-        _check.iterations(type(self).__name__, "warmup_steps", warmup_steps, 1)
+        _check.length(type(self).__name__, "warmup_steps", warmup_steps)
         super().__init__(base_lr, warmup_steps, warmup_begin_lr, warmup_mode)
 
     def _decayed(self, n: Any) -> Any:
         return self._base_lr * (self.warmup_steps / n) ** 0.5
+
+
+class InverseTimeScheduler(DecaySchedule):
+    """Fall with the inverse of the time: to a half of `base_lr` in `step`, to a third in twice it.
+
+        lr(n) = base_lr / (1 + (n - warmup_steps) / step)    n >= warmup_steps
+
+    Robbins and Monro, "A Stochastic Approximation Method", 1951,
+    https://doi.org/10.1214/aoms/1177729586, on which rates are small enough in the end and large
+    enough in their sum.
+
+    Parameters
+    ----------
+    step : float
+        Iterations in which the rate falls to half of `base_lr`, above 0; fractions are taken.
+    base_lr, warmup_steps, warmup_begin_lr, warmup_mode
+        The start of the decay and the warm-up to it, as in :class:`DecaySchedule`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On an argument outside its bounds.
+
+    >>> schedule = InverseTimeScheduler(step=100, base_lr=1)
+    >>> [schedule(n) for n in (0, 100, 300, 900)]
+    [1.0, 0.5, 0.25, 0.1]
+    """
+
+    _lengths = ("step", "warmup_steps")
+
+    def __init__(
+        self,
+        step: float,
+        base_lr: float = 0.01,
+        warmup_steps: float = 0,
+        warmup_begin_lr: float = 0,
+        warmup_mode: str = "linear",
+    ) -> None:
+        super().__init__(base_lr, warmup_steps, warmup_begin_lr, warmup_mode)
+        self.step = _check.length(type(self).__name__, "step", step)
+
+    def _decayed(self, n: Any) -> Any:
+        return self._base_lr / (1 + (n - self.warmup_steps) / self.step)

@@ -5,13 +5,13 @@ The modifiers ask their inner schedule through these functions alone, which neve
 
 import copy
 import functools
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, List
 
 import numpy as np
 
 from .. import _check
 from .._mxnet import mx
-from . import arrays
+from . import arrays, lengths
 from .base import Schedule
 from .decay import (
     CosineScheduler,
@@ -22,6 +22,7 @@ from .decay import (
     PolyScheduler,
     SteppedDecaySchedule,
 )
+from .lengths import Extent
 
 LRCallable = Callable[[int], float]
 
@@ -86,6 +87,34 @@ def set_base_lr(schedule: LRCallable, value: float) -> bool:
     if hasattr(schedule, "base_lr_orig"):
         schedule.base_lr_orig = value
     return True
+
+
+def is_ours(schedule_class: Any) -> bool:
+    """Say whether something is a class of schedules of this package."""
+    of_schedules = isinstance(schedule_class, type) and issubclass(schedule_class, Schedule)
+    return of_schedules and schedule_class.__module__.split(".")[0] == "gluon_lr"
+
+
+def lengths_in(schedule: LRCallable) -> List[float]:
+    """Return all lengths in `schedule`; what is unknown counts as endless."""
+    schedule = as_ours(schedule)
+    return schedule._all_lengths() if isinstance(schedule, Schedule) else [lengths.UNKNOWN]
+
+
+def extent_of(schedule: LRCallable) -> Extent:
+    """Return how far `schedule` goes."""
+    schedule = as_ours(schedule)
+    return schedule._extent() if isinstance(schedule, Schedule) else Extent(0, ends=False)
+
+
+def stretched(schedule: LRCallable, factor: float) -> Schedule:
+    """Return `schedule` with all lengths multiplied by `factor`; another's is asked earlier."""
+    schedule = as_ours(schedule)
+    if is_ours(type(schedule)):
+        return schedule._stretched(factor)  # type: ignore[attr-defined]
+    from .compose import EpochSchedule
+
+    return EpochSchedule(schedule, factor)
 
 
 def _equivalent(schedule: Any) -> DecaySchedule:

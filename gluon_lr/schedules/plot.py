@@ -1,5 +1,6 @@
 """Schedules as a picture."""
 
+import math
 from typing import TYPE_CHECKING, Mapping, Optional, Sequence, Union
 
 import numpy as np
@@ -7,6 +8,12 @@ import numpy as np
 from .. import _check, plotting
 from . import foreign
 from .foreign import LRCallable
+from .lengths import are_shares, longest
+
+_POINTS = 100_000  # of a line, at most
+_ENDLESS = 1500  # iterations that show a constant
+_SHARES = 1000  # that show a training of any length
+_BEYOND = 1.25  # how much is shown of what has no end
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -14,7 +21,7 @@ if TYPE_CHECKING:
 
 def plot_schedule(
     schedules: Union[LRCallable, Sequence[LRCallable], Mapping[str, LRCallable]],
-    iterations: int = 1500,
+    iterations: Optional[int] = None,
     ax: "Optional[Axes]" = None,
     show: bool = False,
 ) -> "Axes":
@@ -27,8 +34,9 @@ def plot_schedule(
     schedules : callable, or a sequence or a mapping of them
         From an iteration to a rate: any schedules of this package or of MXNet, or functions.
         A mapping's names go to the legend; a sequence's schedules are named by their repr.
-    iterations : int
-        The last iteration drawn, at least 1.
+    iterations : int, optional
+        The last iteration drawn, at least 1; by default see :func:`shown_length`. Schedules in
+        shares of a training are stretched to it.
     ax : matplotlib Axes, optional
         Where to draw; a new figure's by default.
     show : bool
@@ -44,7 +52,6 @@ def plot_schedule(
         When one of `schedules` cannot be called, or there is none, or `iterations` is below 1.
     """
     owner = "plot_schedule"
-    count = np.arange(1, _check.integer(owner, "iterations", iterations, 1) + 1)
     if callable(schedules):
         named = [("", schedules)]
     elif isinstance(schedules, Mapping):
@@ -55,5 +62,29 @@ def plot_schedule(
         raise ValueError(_check.message(owner, "schedules", "at least one", schedules))
     for _, schedule in named:
         foreign.check_schedule(owner, schedule, "schedules")
-    rates = [(name, foreign.rates(schedule, count)) for name, schedule in named]
-    return plotting.shown(plotting.plot_rates(rates, ax), show)
+    if iterations is None:
+        iterations = shown_length([schedule for _, schedule in named])
+    last = _check.integer(owner, "iterations", iterations, 1)
+    counts = np.unique(np.linspace(1, last, min(last, _POINTS)).round().astype(np.int64))
+    rates = [(name, rates_in(schedule, last, counts)) for name, schedule in named]
+    return plotting.shown(plotting.plot_rates(counts, rates, ax), show)
+
+
+def shown_length(schedules: Sequence[LRCallable]) -> int:
+    """Return how many iterations show what schedules do.
+
+    They are as many as the longest lasts of those that end; else a multiple of the longest of
+    their lengths; 1500 where there is none.
+    """
+    in_iterations = [one for one in schedules if not are_shares(foreign.lengths_in(one))]
+    if not in_iterations:
+        return _SHARES
+    length, ends = longest(foreign.extent_of(one) for one in in_iterations)
+    return math.ceil(length if ends else _BEYOND * length) or _ENDLESS
+
+
+def rates_in(schedule: LRCallable, iterations: int, counts: np.ndarray) -> np.ndarray:
+    """Return the rates at rising `counts` in a training of `iterations`."""
+    if are_shares(foreign.lengths_in(schedule)):
+        schedule = foreign.stretched(schedule, iterations)
+    return foreign.rates(schedule, counts)

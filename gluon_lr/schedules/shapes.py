@@ -1,8 +1,8 @@
-"""The curve that several schedules share, for one position from 0 to 1 or for an array."""
+"""The curves that several schedules share, for one position from 0 to 1 or for an array."""
 
 import math
 from math import pi
-from typing import Any, Callable
+from typing import Any, Callable, Dict, NamedTuple
 
 import numpy as np
 
@@ -12,8 +12,11 @@ _NEAR = 0.032  # where a cosine is 0.0005 from 1 or -1
 class HalfCosine:
     """The shape that falls from 1 at position 0 to 0 at position 1 along half a cosine."""
 
+    exponent: float = 1
+
     def _shape(self, position: Any, cos: Callable[[Any], Any] = math.cos) -> Any:
-        return 0.5 * (1 + cos(pi * position))
+        height = 0.5 * (1 + cos(pi * position))
+        return height if self.exponent == 1 else height**self.exponent
 
     def _shapes(self, position: np.ndarray) -> np.ndarray:
         return self._shape(position, _cos_of_rising)
@@ -30,3 +33,23 @@ def _cos_of_rising(angles: np.ndarray) -> np.ndarray:
     for end in (slice(None, first), slice(last, None)):
         cosines[end] = np.fromiter(map(math.cos, angles[end].tolist()), np.float64)
     return cosines
+
+
+class Fall(NamedTuple):
+    """A way down from 1 at position 0 to 0 at position 1: of a number, and of a rising array."""
+
+    of: Callable[[Any], Any]
+    of_each: Callable[[np.ndarray], np.ndarray]
+
+
+def _both(function: Callable[[Any], Any]) -> Fall:
+    return Fall(function, function)
+
+
+FALLS: Dict[str, Fall] = {
+    "linear": _both(lambda position: 1 - position),
+    "cosine": Fall(HalfCosine()._shape, HalfCosine()._shapes),
+    "1-sqrt": _both(lambda position: 1 - position**0.5),
+    "square": _both(lambda position: 1 - position**2),
+    "exponential": _both(lambda position: 2 ** (1 - position) - 1),
+}

@@ -11,13 +11,32 @@ import tokenize
 from typing import Any, Callable, Dict, Mapping, Sequence, Tuple, Type, Union
 
 from .. import _check
-from . import compose, cycle, decay, plateau
+from . import (
+    algebra,
+    compose,
+    counts,
+    cycle,
+    decay,
+    piecewise,
+    plateau,
+    power_law,
+    warmup_stable_decay,
+)
 from .base import Schedule
 
+_MODULES = (
+    decay,
+    plateau,
+    cycle,
+    power_law,
+    piecewise,
+    warmup_stable_decay,
+    compose,
+    counts,
+    algebra,
+)
 NAMES: Dict[str, Type[Schedule]] = {
-    name: getattr(module, name)
-    for module in (decay, plateau, cycle, compose)
-    for name in module.__all__
+    name: getattr(module, name) for module in _MODULES for name in module.__all__
 }
 MAX_DEPTH = 50
 _CONSTANTS = ("None", "True", "False")

@@ -188,8 +188,7 @@ def _plateaus(scheduler: Any) -> List[PlateauScheduler]:
 
 def _attributes(part: Any) -> Dict[str, Any]:
     """Return the attributes of a schedule, without those that follow from others."""
-    derived = part._derived if isinstance(part, Schedule) else ()
-    return {name: value for name, value in vars(part).items() if name not in derived}
+    return Schedule.__getstate__(part) if isinstance(part, Schedule) else dict(vars(part))
 
 
 def _numbers_of_part(part: Any) -> Dict[str, Any]:

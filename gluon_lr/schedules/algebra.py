@@ -1,0 +1,182 @@
+"""Two schedules, each asked at every iteration: their product, sum, higher and lower rate."""
+
+from numbers import Real
+from typing import Union
+
+import numpy as np
+
+from .. import _check
+from . import foreign
+from .compose import Pair
+from .cycle import ConstantSchedule
+from .foreign import LRCallable
+from .lengths import Extent, longest
+
+__all__ = [
+    "MaximumSchedule",
+    "MinimumSchedule",
+    "ProductSchedule",
+    "SumSchedule",
+]
+
+
+class Combination(Pair):
+    """A schedule whose rate is made from those of two, at the same iteration.
+
+    It goes as far as the longer of those that end.
+    """
+
+    def __init__(self, first: LRCallable, second: Union[LRCallable, float]) -> None:
+        number = _check.single(second)
+        if isinstance(number, Real):
+            second = ConstantSchedule(number)  # type: ignore[arg-type]
+        super().__init__(first, second)  # type: ignore[arg-type]
+
+    def _extent(self) -> Extent:
+        return longest([foreign.extent_of(self.first), foreign.extent_of(self.second)])
+
+    def _rates(self, n: np.ndarray) -> np.ndarray:
+        return self._of_each(foreign.rates(self.first, n), foreign.rates(self.second, n))
+
+    def _of_each(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        raise NotImplementedError(f"{type(self).__name__} must define _of_each(first, second)")
+
+
+class ProductSchedule(Combination):
+    """Multiply the rates of two schedules; ``first * second`` makes one.
+
+        lr(n) = first(n) * second(n)
+
+    One of them is a rate, and the other a factor: a decay over restarts, say, or a warm-up. Its
+    `base_lr` is that of `first`, read and assigned, before the multiplication.
+
+    Parameters
+    ----------
+    first : callable
+        From an iteration to a rate: any schedule of this package or of MXNet, or a function.
+    second : callable or float
+        From an iteration to a factor, likewise; or one for all.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On an argument outside its bounds.
+
+    >>> from gluon_lr import CosineAnnealingSchedule, CyclicalSchedule, PolyScheduler
+    >>> restarts = CyclicalSchedule(CosineAnnealingSchedule, 250, min_lr=0, max_lr=2)
+    >>> schedule = restarts * PolyScheduler(max_update=1000, base_lr=1, pwr=1)
+    >>> [schedule(n) for n in (0, 250, 375, 500, 1000)]
+    [2.0, 1.5, 0.625, 1.0, 0.0]
+    """
+
+    @property
+    def base_lr(self) -> float:
+        """The first schedule's `base_lr`, now; an assignment leaves the second as it is."""
+        return foreign.get_base_lr(self.first)
+
+    @base_lr.setter
+    def base_lr(self, value: float) -> None:
+        if not foreign.set_base_lr(self.first, value):
+            self._decline_base_lr(value)
+
+    def _rate(self, n: float) -> float:
+        return self._rate_of_first(n) * self._rate_of_second(n)
+
+    def _of_each(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        return first * second
+
+
+class SumSchedule(Combination):
+    """Add the rates of two schedules; ``first + second`` makes one.
+
+        lr(n) = first(n) + second(n)
+
+    Its `base_lr` reads as the first's, and an assignment reaches both.
+
+    Parameters
+    ----------
+    first : callable
+        From an iteration to a rate: any schedule of this package or of MXNet, or a function.
+    second : callable or float
+        Likewise; or a rate.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On an argument outside its bounds.
+
+    >>> from gluon_lr import CosineScheduler
+    >>> schedule = CosineScheduler(max_update=1000, base_lr=1) + 0.5
+    >>> [schedule(n) for n in (0, 500, 1000, 5000)]
+    [1.5, 1.0, 0.5, 0.5]
+    """
+
+    def _rate(self, n: float) -> float:
+        return self._rate_of_first(n) + self._rate_of_second(n)
+
+    def _of_each(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        return first + second
+
+
+class MaximumSchedule(Combination):
+    """Take the higher rate of two schedules; ``first.maximum(second)`` makes one.
+
+        lr(n) = max(first(n), second(n))
+
+    Its `base_lr` reads as the first's, and an assignment reaches both.
+
+    Parameters
+    ----------
+    first : callable
+        From an iteration to a rate: any schedule of this package or of MXNet, or a function.
+    second : callable or float
+        Likewise; or a rate.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On an argument outside its bounds.
+
+    >>> from gluon_lr import CosineScheduler, InverseSqrtScheduler
+    >>> schedule = CosineScheduler(1000, base_lr=1).maximum(InverseSqrtScheduler(40, base_lr=1))
+    >>> [schedule(n) for n in (0, 500, 1000, 4000)]
+    [1.0, 0.5, 0.2, 0.1]
+    """
+
+    def _rate(self, n: float) -> float:
+        return max(self._rate_of_first(n), self._rate_of_second(n))
+
+    def _of_each(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        return np.maximum(first, second)
+
+
+class MinimumSchedule(Combination):
+    """Take the lower rate of two schedules; ``first.minimum(second)`` makes one.
+
+        lr(n) = min(first(n), second(n))
+
+    Its `base_lr` reads as the first's, and an assignment reaches both.
+
+    Parameters
+    ----------
+    first : callable
+        From an iteration to a rate: any schedule of this package or of MXNet, or a function.
+    second : callable or float
+        Likewise; or a rate.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On an argument outside its bounds.
+
+    >>> from gluon_lr import CosineScheduler, InverseSqrtScheduler
+    >>> schedule = CosineScheduler(1000, base_lr=1).minimum(InverseSqrtScheduler(5, base_lr=1))
+    >>> [schedule(n) for n in (0, 500, 1000)]
+    [0.0, 0.1, 0.0]
+    """
+
+    def _rate(self, n: float) -> float:
+        return min(self._rate_of_first(n), self._rate_of_second(n))
+
+    def _of_each(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        return np.minimum(first, second)

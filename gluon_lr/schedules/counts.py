@@ -1,0 +1,190 @@
+"""A schedule asked at other iterations: later ones, warped ones, on the way to a new end."""
+
+from typing import Any
+
+import numpy as np
+
+from .. import _check
+from . import arrays
+from .compose import Modifier
+from .foreign import LRCallable
+from .lengths import Extent
+
+__all__ = [
+    "ContinuedSchedule",
+    "KDecaySchedule",
+    "ShiftedSchedule",
+]
+
+_LED_IN = 0.1  # of the iterations from `at` to `to`
+
+
+class ShiftedSchedule(Modifier):
+    """Begin a schedule at a later iteration of it; ``schedule.shifted(by)`` makes one.
+
+        lr(n) = schedule(n + by)
+
+    Parameters
+    ----------
+    schedule : callable
+        From an iteration to a rate: any schedule of this package or of MXNet, or a function.
+    by : float
+        Iterations, at least 0; fractions are taken.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On an argument outside its bounds.
+
+    >>> from gluon_lr import CosineScheduler
+    >>> schedule = CosineScheduler(max_update=1000, base_lr=1).shifted(by=500)
+    >>> [schedule(n) for n in (0, 500, 5000)]
+    [0.5, 0.0, 0.0]
+    """
+
+    _lengths = ("by",)
+
+    def __init__(self, schedule: LRCallable, by: float) -> None:
+        super().__init__(schedule)
+        self.by = _check.iterations(type(self).__name__, "by", by, 0)
+
+    def _extent(self) -> Extent:
+        length, ends = super()._extent()
+        return Extent(max(length - self.by, 0), ends)
+
+    def _rate(self, n: float) -> float:
+        return self._inner(n + self.by)
+
+    def _rates(self, n: np.ndarray) -> np.ndarray:
+        return self._inner_rates(n + self.by)
+
+
+class KDecaySchedule(Modifier):
+    """Warp the iterations of a schedule by a power, so that it falls later.
+
+        lr(n) = schedule(length * (n / length)^k)    n <= length
+        lr(n) = schedule(n)                          n > length
+
+    Zhang and Li, "k-decay: A New Method for Learning Rate Schedule", 2020,
+    https://arxiv.org/abs/2004.05909.
+
+    Parameters
+    ----------
+    schedule : callable
+        From an iteration to a rate: any schedule of this package or of MXNet, or a function.
+    length : float
+        Iterations that are warped, above 0: those of the decay. Fractions are taken.
+    k : float
+        Above 0. Above 1 the schedule falls later, below 1 earlier.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On an argument outside its bounds.
+
+    >>> from gluon_lr import PolyScheduler
+    >>> line = PolyScheduler(max_update=1000, base_lr=1, pwr=1)
+    >>> schedule = KDecaySchedule(line, length=1000, k=2)
+    >>> [schedule(n) for n in (0, 500, 1000, 5000)]
+    [1.0, 0.75, 0.0, 0.0]
+    """
+
+    _lengths = ("length",)
+
+    def __init__(self, schedule: LRCallable, length: float, k: float) -> None:
+        super().__init__(schedule)
+        name = type(self).__name__
+        self.length = _check.length(name, "length", length)
+        self.k = _check.real(name, "k", k, above=0)
+
+    def _rate(self, n: float) -> float:
+        if n >= self.length:
+            return self._inner(n)
+        return self._inner(self.length * (n / self.length) ** self.k)
+
+    def _rates(self, n: np.ndarray) -> np.ndarray:
+        return arrays.join(n, self.length, "left", self._warped, self._inner_rates)
+
+    def _warped(self, n: np.ndarray) -> np.ndarray:
+        return self._inner_rates(self.length * (n / self.length) ** self.k)
+
+
+class ContinuedSchedule(Modifier):
+    """Give a schedule a new end on its way; ``schedule.continued(at=, to=)`` makes one.
+
+    Up to `at` it is followed. A nearer end presses what is left of it together:
+
+        lr(n) = schedule(at + (n - at) * (end - at) / (to - at))        to <= end
+
+    With a farther end the rate goes where it would be, had the end been planned so. It is led
+    there from where it is, in a tenth of what is left; where the schedule has ended, this warms
+    the rate up again:
+
+        lr(n) = (1 - w) * schedule(n * end / to) + w * schedule(at)     to > end
+        w = max(1 - (n - at) / (0.1 * (to - at)), 0)
+
+    So does ``learner.finish`` with a fit, and ``learner.extend``. On warming up again: Ibrahim et
+    al., "Simple and Scalable Strategies to Continually Pre-train Large Language Models", 2024,
+    https://arxiv.org/abs/2403.08763.
+
+    Parameters
+    ----------
+    schedule : callable
+        From an iteration to a rate: any schedule of this package or of MXNet, or a function.
+    at : float
+        Last iteration at which it is as it was, at least 0; fractions are taken.
+    to : float
+        Iteration at which it ends now, above `at`.
+    end : float
+        Iteration at which it ended before, above 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On an argument outside its bounds.
+
+    >>> from gluon_lr import CosineScheduler
+    >>> schedule = CosineScheduler(max_update=1000, base_lr=1).continued(at=1000, to=2000)
+    >>> [round(schedule(n), 6) for n in (500, 1000, 1100, 1500, 2000, 5000)]
+    [0.5, 0.0, 0.421783, 0.146447, 0.0, 0.0]
+    """
+
+    _lengths = ("at", "to", "end")
+
+    def __init__(self, schedule: LRCallable, at: float, to: float, end: float) -> None:
+        super().__init__(schedule)
+        name = type(self).__name__
+        self.at = _check.iterations(name, "at", at, 0)
+        self.to = _check.length(name, "to", to)
+        self.end = _check.length(name, "end", end)
+        if self.to <= self.at:
+            raise ValueError(_check.message(name, "to", f"above `at`, {self.at}", to))
+
+    def _extent(self) -> Extent:
+        return Extent(self.to, ends=True)
+
+    def _rate(self, n: float) -> float:
+        if n <= self.at:
+            return self._inner(n)
+        if self.to <= self.end:
+            return self._inner(self._pressed(n))
+        led = 1 - (n - self.at) / self._leading
+        planned = self._inner(n * self.end / self.to)
+        return planned if led <= 0 else (1 - led) * planned + led * self._inner(self.at)
+
+    def _rates(self, n: np.ndarray) -> np.ndarray:
+        return arrays.join(n, self.at, "right", self._inner_rates, self._later_rates)
+
+    def _later_rates(self, n: np.ndarray) -> np.ndarray:
+        if self.to <= self.end:
+            return self._inner_rates(self._pressed(n))
+        led = np.maximum(1 - (n - self.at) / self._leading, 0)
+        planned = self._inner_rates(n * self.end / self.to)
+        return (1 - led) * planned + led * self._inner(self.at)
+
+    def _pressed(self, n: Any) -> Any:
+        return self.at + (n - self.at) * ((self.end - self.at) / (self.to - self.at))
+
+    @property
+    def _leading(self) -> float:
+        return _LED_IN * (self.to - self.at)

@@ -1,0 +1,103 @@
+"""The schedule that is given as rates at iterations."""
+
+import bisect
+from typing import Any, List, Sequence
+
+import numpy as np
+
+from .. import _check
+from .base import BoundedSchedule
+from .lengths import Extent
+from .shapes import FALLS
+
+__all__ = [
+    "PiecewiseSchedule",
+]
+
+INTERPOLATIONS = ["constant", "linear", "cosine"]
+
+
+class PiecewiseSchedule(BoundedSchedule):
+    """Have given rates at given iterations, and between them stay or go from each to the next.
+
+        lr(iterations[i]) = lrs[i]
+        lr(n) = lrs[i] + (lrs[i + 1] - lrs[i]) * f(t)    iterations[i] < n < iterations[i + 1]
+        t = (n - iterations[i]) / (iterations[i + 1] - iterations[i])
+
+    with ``f(t) = 0`` where it stays ('constant'), ``t`` ('linear'), or ``(1 - cos(pi * t)) / 2``
+    ('cosine'). Before the first iteration the rate is the first one, and after the last the last.
+
+    Parameters
+    ----------
+    iterations : sequence of float
+        Rising, each at least 0, not empty; a list, a tuple or an array, and fractions are taken.
+    lrs : sequence of float
+        As many rates, each at least 0.
+    interpolation : {'constant', 'linear', 'cosine'}
+        What the rate does between two of the iterations.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On an argument outside its bounds.
+
+    >>> schedule = PiecewiseSchedule([0, 100, 1000], [0, 1, 0.1], interpolation="linear")
+    >>> [schedule(n) for n in (0, 50, 100, 1000, 5000)]
+    [0.0, 0.5, 1.0, 0.1, 0.1]
+    >>> steps = PiecewiseSchedule([0, 100, 1000], [0.5, 1, 0.1])
+    >>> [steps(n) for n in (0, 99, 100, 999, 1000, 5000)]
+    [0.5, 0.5, 1.0, 1.0, 0.1, 0.1]
+    """
+
+    _lengths = ("iterations",)
+    _periods = 1
+
+    def __init__(
+        self,
+        iterations: Sequence[float],
+        lrs: Sequence[float],
+        interpolation: str = "constant",
+    ) -> None:
+        super().__init__()
+        name = type(self).__name__
+        self.iterations = _check.rising(name, "iterations", iterations, 0)
+        given = _check.sequence(name, "lrs", lrs, "a list of rates")
+        self.lrs: List[float] = [_check.rate(name, "lrs", one) for one in given]
+        if len(self.lrs) != len(self.iterations):
+            constraint = f"as many rates as the {len(self.iterations)} iterations"
+            raise ValueError(_check.message(name, "lrs", constraint, lrs))
+        self.interpolation = _check.one_of(name, "interpolation", interpolation, INTERPOLATIONS)
+
+    def _peak(self) -> float:
+        return max(self.lrs)
+
+    def _extent(self) -> Extent:
+        return Extent(self.iterations[-1], ends=self.interpolation != "constant")
+
+    def _rate(self, n: float) -> float:
+        piece = bisect.bisect_right(self.iterations, n) - 1
+        if piece < 0 or self._stays(piece):
+            return self.lrs[max(piece, 0)]
+        return self._between(piece, FALLS[self.interpolation].of(self._share(piece, n)))
+
+    def _rates(self, n: np.ndarray) -> np.ndarray:
+        places = n.searchsorted(self.iterations)
+        pieces = np.split(n, places)
+        rates = [self._rates_of(piece, part) for piece, part in enumerate(pieces, -1) if part.size]
+        return np.concatenate(rates)
+
+    def _rates_of(self, piece: int, n: np.ndarray) -> np.ndarray:
+        if piece < 0 or self._stays(piece):
+            return np.full(n.shape, self.lrs[max(piece, 0)])
+        return self._between(piece, FALLS[self.interpolation].of_each(self._share(piece, n)))
+
+    def _stays(self, piece: int) -> bool:
+        return self.interpolation == "constant" or piece == len(self.lrs) - 1
+
+    def _share(self, piece: int, n: Any) -> Any:
+        start, end = self.iterations[piece : piece + 2]
+        return (n - start) / (end - start)
+
+    def _between(self, piece: int, fall: Any) -> Any:
+        start, end = self.lrs[piece : piece + 2]
+        return start + (end - start) * (1 - fall)
