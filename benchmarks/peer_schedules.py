@@ -71,7 +71,7 @@ def stepped(call: str, **known: Any) -> List[float]:
 
 def of_torch(call: str) -> List[float]:
     """Return the rates of one of torch's."""
-    return stepped(call, **names("torch.optim.lr_scheduler"))
+    return stepped(call, **names("torch.optim.lr_scheduler", "torch.optim.swa_utils"))
 
 
 def of_transformers(call: str) -> List[float]:
