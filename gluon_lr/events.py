@@ -47,6 +47,11 @@ _CALLED_OFF = (
 )
 
 
+def event(method: Callable[[Any, Any], None]) -> Callable[..., None]:
+    """Have type checkers let a subclass write the event with the learner, or without."""
+    return method
+
+
 class Callback:
     """Methods that a fit calls, each with the learner. Override those you need.
 
@@ -127,45 +132,59 @@ class Callback:
     def check_fit(self, learner: Any) -> None:
         """Raise where it does not go with a fit of this learner, which is then not begun."""
 
+    @event
     def before_fit(self, learner: Any) -> None:
         """Do something at the start of the fit."""
 
+    @event
     def before_epoch(self, learner: Any) -> None:
         """Do something before the first batch of an epoch."""
 
+    @event
     def before_batch(self, learner: Any) -> None:
         """Do something before a batch is read."""
 
+    @event
     def before_loss(self, learner: Any) -> None:
         """Do something when a batch is read: ``learner.batch``."""
 
+    @event
     def after_loss(self, learner: Any) -> None:
         """Do something when a batch's loss is computed: ``learner.iteration_loss`` reads it."""
 
+    @event
     def before_step(self, learner: Any) -> None:
         """Do something when the gradients have come, and the update is next."""
 
+    @event
     def after_step(self, learner: Any) -> None:
         """Do something after the update."""
 
+    @event
     def after_batch(self, learner: Any) -> None:
         """Do something after a batch, whether it made an update or not."""
 
+    @event
     def after_train(self, learner: Any) -> None:
         """Do something after an epoch's batches."""
 
+    @event
     def before_validate(self, learner: Any) -> None:
         """Do something before a validation."""
 
+    @event
     def after_validate(self, learner: Any) -> None:
         """Do something after a validation."""
 
+    @event
     def after_epoch(self, learner: Any) -> None:
         """Do something after an epoch and its validation."""
 
+    @event
     def after_fit(self, learner: Any) -> None:
         """Do something at the end of the fit, cancelled or not."""
 
+    @event
     def after_tune(self, learner: Any) -> None:
         """Do something with the training that a fit at 'tune' has kept."""
 

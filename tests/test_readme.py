@@ -10,21 +10,11 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
+from blocks import PAGES, README, ROOT, blocks_of
 
 from gluon_lr import LRFinderResult
 from gluon_lr.cli import main
 from gluon_lr.distributed import launch
-
-ROOT = Path(__file__).parent.parent
-README = ROOT / "README.md"
-OTHERS = ["CONTRIBUTING.md", "benchmarks/*.md", "docs/guide/*.md"]
-PAGES = [README, *(page for pattern in OTHERS for page in sorted(ROOT.glob(pattern)))]
-
-
-def blocks_of(page):
-    text = page.read_text(encoding="utf-8")
-    return re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-
 
 TEXT = README.read_text(encoding="utf-8")
 BLOCKS = blocks_of(README)

@@ -25,7 +25,8 @@ def schedules() -> List[float]:
     half: ScaledSchedule = 0.5 * CosineScheduler(100)
     twice: ScaledSchedule = CosineScheduler(2.5 * 40) * 2
     both: SequentialSchedule = half.then(twice, 50)
-    return [half(3), twice(3.5), both(60)]
+    again: CosineScheduler = CosineScheduler.from_config(CosineScheduler(9).to_config())
+    return [half(3), twice(3.5), both(60), again(9)]
 
 
 def search(learner: Learner) -> Optional[float]:

@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Optional, Union
 import numpy as np
 
 from .. import _check
-from ..events import Callback, CancelFitException, CancelValidateException
+from ..events import Callback, CancelFitException, CancelValidateException, event
 from ..hyper.annealing import SchedExp
 from ..hyper.group_rates import Rate
 from ..hyper.parameters import HyperParameters
@@ -78,6 +78,7 @@ class SearchCallback(Callback):
         self._hypers: Optional[HyperParameters] = None
         self.result: Any = None
 
+    @event
     def before_fit(self, learner: Any = None) -> None:
         """Begin the search; the learner has kept what it is to put back."""
         learner = learner or self.learn
@@ -87,6 +88,7 @@ class SearchCallback(Callback):
         self._curves = list(curves) if isinstance(curves, (list, tuple)) else [curves]
         self._state, self._begun = SearchState(), 0
 
+    @event
     def before_batch(self, learner: Any = None) -> None:
         """Give the trainer the rate of this batch."""
         if self._hypers is None:
@@ -95,6 +97,7 @@ class SearchCallback(Callback):
         self._begun += 1
         self._hypers["lr"] = rates if len(rates) > 1 else rates[0]
 
+    @event
     def after_batch(self, learner: Any = None) -> None:
         """Note the rate and the loss of this batch, and end the fit where it is time."""
         learner = learner or self.learn
@@ -103,10 +106,12 @@ class SearchCallback(Callback):
         if self._reason is not None:
             raise CancelFitException
 
+    @event
     def before_validate(self, learner: Any = None) -> None:
         """Call the validation off."""
         raise CancelValidateException
 
+    @event
     def after_fit(self, learner: Any = None) -> None:
         """Give the recorder what was found."""
         learner = learner or self.learn

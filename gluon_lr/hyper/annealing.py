@@ -63,7 +63,21 @@ def sched_poly(start: Any, end: Any, pos: Any, power: float) -> Any:
     return sched_lin(start, end, pos**power)
 
 
-class Annealer:
+class _Curve:
+    """A value at each position. Curves of one class, with the same arguments, are equal."""
+
+    def __call__(self, pos: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} must define __call__(pos)")
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return _arguments(self) == _arguments(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Annealer(_Curve):
     """A curve from `start` at position 0 to `end` at position 1.
 
     A subclass has the function (start, end, pos) as its `curve`.
@@ -99,13 +113,6 @@ class Annealer:
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in _arguments(self).items())
         return f"{type(self).__name__}({arguments})"
-
-    def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
-            return NotImplemented
-        return _arguments(self) == _arguments(other)
-
-    __hash__ = None  # type: ignore[assignment]
 
 
 def annealer(f: Callable[[Any, Any, Any], Any]) -> Type[Annealer]:
@@ -201,7 +208,7 @@ class SchedPoly(Annealer):
         return sched_poly(self.start, self.end, pos, self.power)
 
 
-class CombinedAnnealer:
+class CombinedAnnealer(_Curve):
     """Curves one after another, each over its share of the way.
 
     A boundary belongs to the later curve. One of which the share is 0 is passed over, but for
@@ -267,13 +274,6 @@ class CombinedAnnealer:
 
     def __repr__(self) -> str:
         return f"combine_scheds({self.pcts!r}, {self.scheds!r})"
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, CombinedAnnealer):
-            return NotImplemented
-        return self.pcts == other.pcts and self.scheds == other.scheds
-
-    __hash__ = None  # type: ignore[assignment]
 
 
 def combine_scheds(pcts: Sequence[float], scheds: Sequence[Curve]) -> CombinedAnnealer:

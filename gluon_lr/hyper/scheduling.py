@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import _check, _trainer, plotting
 from .._mxnet import mx
-from ..events import Callback
+from ..events import Callback, event
 from ..schedules.base import Schedule
 from .annealed import AnnealedSchedule
 from .annealing import Curve, position_of
@@ -142,6 +142,7 @@ class ParamScheduler(Callback):
             hypers.attribute(name)
             hypers.by_group(name, _values(curves, 0.0))
 
+    @event
     def before_fit(self, learner: Any = None) -> None:
         """Take the fit's trainer and groups, and begin a record of the values."""
         learner = learner or self.learn
@@ -153,16 +154,19 @@ class ParamScheduler(Callback):
         if len(learner.recorder):
             self.go_on_from(learner.recorder.last_hps)
 
+    @event
     def before_batch(self, learner: Any = None) -> None:
         """Give the trainer the values of its next update."""
         n, self.length = (learner or self.learn).place_in_fit
         self.assign(n)
 
+    @event
     def after_batch(self, learner: Any = None) -> None:
         """Note the values that the trainer has."""
         for name, values in self.hps.items():
             values.append(self._of_trainer[name][-1])
 
+    @event
     def after_fit(self, learner: Any = None) -> None:
         """Do nothing: the learner's recorder has the values of each update by then."""
 

@@ -14,6 +14,8 @@ from typing import (
     Mapping,
     Optional,
     Tuple,
+    Type,
+    TypeVar,
     Union,
     overload,
 )
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
 else:
     LRScheduler = mx.lr_scheduler.LRScheduler
 
+
+Self = TypeVar("Self", bound="Schedule")
 
 _DEFAULT = 0.01  # of base_lr, as in MXNet
 _warned: "weakref.WeakSet[Any]" = weakref.WeakSet()  # optimizers
@@ -309,7 +313,7 @@ class Schedule(LRScheduler):
         return to_config(self)
 
     @classmethod
-    def from_config(cls, config: Union[str, Mapping[str, Any]]) -> "Schedule":
+    def from_config(cls: Type[Self], config: Union[str, Mapping[str, Any]]) -> Self:
         """Return the schedule of which `config` is the :meth:`to_config`, or its JSON text.
 
         Raises

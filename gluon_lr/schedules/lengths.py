@@ -56,10 +56,11 @@ def factor_to(iterations: float, lengths: List[float], extent: Extent, schedule:
     ValueError
         Where it has no end, nor lengths that are shares of the training.
     """
-    if max(lengths, default=1) <= 1:
+    fills = not extent.ends or extent.length < 1 + 1e-9
+    if max(lengths, default=1) <= 1 and fills:
         return iterations
     name = type(schedule).__name__
-    remedy = "Write all its lengths as shares of the training, from 0 to 1."
+    remedy = "Write all its lengths as shares of the training, which come to 1 at most."
     if min(lengths) < 1:
         constraint = "one with all lengths in iterations, or all as shares of a training"
         raise ValueError(_check.message(name, "scaled_to", constraint, schedule, remedy))

@@ -184,6 +184,7 @@ TUTORIALS = [
         "plot_schedule",
         {
             "schedule_fn": "`schedules` here, as it takes several; its place is the same",
+            "iterations": "as many as the schedule lasts; 1500 for a function",
             "name": "draws a line, and shows it in a script where `show=True`",
         },
     ),

@@ -56,7 +56,7 @@ def gives(schedule, **expected):
     """Check rates at iterations, ``at_1=...``, and that a schedule's picture shows them."""
     rates = {name: schedule(int(name[3:])) for name in expected}
     assert rates == pytest.approx(expected, rel=1e-3)
-    line = plot_schedule(schedule, show=True).get_lines()[0]
+    line = plot_schedule(schedule, 1500, show=True).get_lines()[0]
     assert (line.get_xdata()[0], line.get_xdata()[-1]) == (1, 1500)
     for name, rate in rates.items():
         if int(name[3:]) in line.get_xdata():
@@ -64,7 +64,9 @@ def gives(schedule, **expected):
 
 
 def draws_from_1_and_shows():
-    has_arguments(plot_schedule, schedules=REQUIRED, iterations=1500)
+    has_arguments(plot_schedule, schedules=REQUIRED, iterations=None)
+    line = plot_schedule(lambda iteration: 1 / iteration).get_lines()[0]
+    assert line.get_xdata()[-1] == 1500
     before = plt.show.count
     axes = plot_schedule(lambda iteration: 1 / iteration, iterations=10)
     assert plt.show.count == before

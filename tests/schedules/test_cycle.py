@@ -151,7 +151,7 @@ def test_stated_bounds_are_kept_with_one_warning(schedule):
     ("make", "message"),
     [
         (lambda: TriangularSchedule(-1, 1, 10), "TriangularSchedule: `min_lr`"),
-        (lambda: TriangularSchedule(0, 1, 0), "`cycle_length` must be .* of at least 1, got 0"),
+        (lambda: TriangularSchedule(0, 1, 0), "`cycle_length` must be .* above 0, got 0"),
         (
             lambda: TriangularSchedule(0, 1, 10, 1.5),
             "`inc_fraction` must be .* from 0 to 1, got 1.5",

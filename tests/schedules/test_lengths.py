@@ -1,0 +1,319 @@
+"""How long schedules are, in shares of a training, stretched, and with a new end."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from schedule_strategies import schedules
+
+import gluon_lr
+from gluon_lr import (
+    AnnealedSchedule,
+    ConstantSchedule,
+    CoolDown,
+    CosineAnnealingSchedule,
+    CosineScheduler,
+    CyclicalSchedule,
+    EpochSchedule,
+    ExponentialScheduler,
+    FactorScheduler,
+    InverseSqrtScheduler,
+    LinearWarmUp,
+    MultiFactorScheduler,
+    OneCycleSchedule,
+    PiecewiseSchedule,
+    PlateauScheduler,
+    PolyScheduler,
+    SchedLin,
+    Schedule,
+    TriangularSchedule,
+    WarmupStableDecaySchedule,
+    plot_schedule,
+)
+from gluon_lr._mxnet import mx
+
+FLAT = ConstantSchedule(1)
+
+
+class Sawtooth(Schedule):
+    def __init__(self, length, base_lr=0.01):
+        super().__init__(base_lr)
+        self.length = length
+
+    def _rate(self, n):
+        return self.base_lr * (1 - n % self.length / self.length)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "length"),
+    [
+        (CosineScheduler(100), 100),
+        (LinearWarmUp(CosineScheduler(100), 0, 20), 120),
+        (LinearWarmUp(mx.lr_scheduler.CosineScheduler(100), 0, 20), 120),
+        (0.5 * TriangularSchedule(0, 1, 30), 30),
+        (TriangularSchedule(0, 1, 30).in_epochs(10), 300),
+        (OneCycleSchedule(0, 1, 30, 10, 0), 40),
+        (FLAT.then(CosineScheduler(100), 50), 150),
+        (CosineScheduler(100) * TriangularSchedule(0, 1, 30), 100),
+        (CosineScheduler(100) + 0.1, 100),
+        (CosineScheduler(100).shifted(30), 70),
+        (CosineScheduler(100).shifted(130), 0),
+        (CoolDown(InverseSqrtScheduler(10), 0, 80, 20), 100),
+        (PiecewiseSchedule([0, 10, 90], [0, 1, 0], "linear"), 90),
+        (AnnealedSchedule(SchedLin(1, 0), 60), 60),
+        (CosineScheduler(100).continued(50, 200), 200),
+        *(
+            (one, math.inf)
+            for one in (
+                FLAT,
+                FactorScheduler(10, 0.5),
+                MultiFactorScheduler([10, 20], 0.5),
+                InverseSqrtScheduler(10),
+                ExponentialScheduler(10, 0.5),
+                PlateauScheduler(),
+                CyclicalSchedule(TriangularSchedule, 10, min_lr=0, max_lr=1),
+                CosineScheduler(100).then(FLAT, 100),
+                LinearWarmUp(FLAT, 0, 10),
+                LinearWarmUp(abs, 0, 10),
+                PiecewiseSchedule([0, 10], [1, 0.1]),
+                Sawtooth(10),
+            )
+        ),
+    ],
+)
+def test_natural_lengths(schedule, length):
+    assert schedule.natural_length == length
+
+
+STRETCHED = {
+    "a decay": (CosineScheduler(0.9, 1, warmup_steps=0.1), CosineScheduler(900, 1, 0, 100)),
+    "a warm-up over a decay": (
+        LinearWarmUp(CosineScheduler(0.9), 0, 0.1),
+        LinearWarmUp(CosineScheduler(900), 0, 100),
+    ),
+    "steps": (MultiFactorScheduler([0.5, 0.75], 0.1), MultiFactorScheduler([500, 750], 0.1)),
+    "a step": (FactorScheduler(0.25, 0.1), FactorScheduler(250, 0.1)),
+    "one cycle": (
+        OneCycleSchedule(0.1, 1, 0.9, 0.1, 0),
+        OneCycleSchedule(0.1, 1, 900, 100, 0),
+    ),
+    "cycles": (
+        CyclicalSchedule(CosineAnnealingSchedule, 0.125, 2, 0.5, min_lr=0, max_lr=1),
+        CyclicalSchedule(CosineAnnealingSchedule, 125, 2, 0.5, min_lr=0, max_lr=1),
+    ),
+    "cycles with a cool-down": (
+        CyclicalSchedule(
+            OneCycleSchedule, 0.3, start_lr=0, max_lr=1, cooldown_length=0.1, finish_lr=0
+        ),
+        CyclicalSchedule(
+            OneCycleSchedule, 300, start_lr=0, max_lr=1, cooldown_length=100, finish_lr=0
+        ),
+    ),
+    "stages": (
+        WarmupStableDecaySchedule(1, 0.1, 0.7, 0.2),
+        WarmupStableDecaySchedule(1, 100, 700, 200),
+    ),
+    "a sequence": (
+        CosineScheduler(0.5).then(InverseSqrtScheduler(0.1), 0.5),
+        CosineScheduler(500).then(InverseSqrtScheduler(100), 500),
+    ),
+    "MXNet's own inside": (
+        LinearWarmUp(mx.lr_scheduler.CosineScheduler(1), 0, 0.29),
+        LinearWarmUp(CosineScheduler(1000), 0, 290),
+    ),
+    "the whole": (PolyScheduler(1), PolyScheduler(1000)),
+    "an annealer": (AnnealedSchedule(SchedLin(1, 0), 1), AnnealedSchedule(SchedLin(1, 0), 1000)),
+    "no length": (ConstantSchedule(1), ConstantSchedule(1)),
+    "a sum": (
+        0.5 * (CosineScheduler(0.5) + 0.1),
+        0.5 * (CosineScheduler(500) + 0.1),
+    ),
+}
+
+
+@pytest.mark.parametrize(("shares", "whole"), STRETCHED.values(), ids=STRETCHED)
+def test_shares_are_scaled_to_a_training(shares, whole):
+    assert shares.scaled_to(1000) == whole
+    assert repr(shares.scaled_to(1000)) == repr(whole)
+
+
+def test_shares_are_scaled_from_text():
+    text = "LinearWarmUp(CosineScheduler(0.9), 0, 0.1)"
+    schedule = gluon_lr.schedule(text).scaled_to(2000)
+    assert schedule == gluon_lr.schedule("LinearWarmUp(CosineScheduler(1800), 0, 200)")
+    assert schedule.natural_length == 2000
+
+
+@pytest.mark.parametrize("shares", [one for one, _ in [*STRETCHED.values()][:9]])
+def test_shares_have_no_rates(shares):
+    before = repr(shares)
+    for ask in (
+        lambda: shares(1),
+        lambda: shares(0),
+        lambda: shares(0.5),
+        lambda: shares.values([1, 2]),
+        lambda: shares.continued(at=0.5, to=2),
+    ):
+        with pytest.raises(ValueError, match=r"use schedule\.scaled_to\(iterations\)"):
+            ask()
+    assert repr(shares) == before
+    assert shares.scaled_to(100)(50) >= 0
+
+
+def test_an_optimizer_with_shares_raises_at_its_first_update():
+    net = mx.gluon.nn.Dense(1, in_units=1)
+    net.initialize()
+    shares = LinearWarmUp(CosineScheduler(0.9, base_lr=0.1), 0, 0.1)
+    trainer = mx.gluon.Trainer(net.collect_params(), "sgd", {"lr_scheduler": shares})
+    before = net.weight.data().asnumpy()
+    with mx.autograd.record():
+        loss = net(mx.nd.ones((1, 1)))
+    loss.backward()
+    with pytest.raises(ValueError, match="LinearWarmUp: `schedule` must be in iterations"):
+        trainer.step(1)
+    np.testing.assert_array_equal(net.weight.data().asnumpy(), before)
+
+
+def test_a_schedule_may_come_to_be_in_iterations_and_leave_them():
+    schedule = CosineScheduler(0.5, base_lr=1)
+    schedule.max_update = 100
+    assert schedule(50) == 0.5
+    schedule.max_update = 0.5
+    with pytest.raises(ValueError, match="scaled_to"):
+        schedule(50)
+
+
+def test_half_an_epoch_is_no_share():
+    schedule = LinearWarmUp(CosineScheduler(0.5, base_lr=1), 0, 0.5).in_epochs(100)
+    assert [schedule(n) for n in (0, 25, 50, 75, 100)] == pytest.approx([0, 0.5, 1, 0.5, 0])
+    assert LinearWarmUp(abs, 0, 0.5)(3) == 2.5  # the function's lengths are not known
+
+
+@settings(max_examples=150, deadline=None)
+@given(schedules(), st.integers(2, 50))
+def test_what_ends_is_stretched_as_a_whole(schedule, factor):
+    length = schedule.natural_length
+    assume(0 < length < math.inf and min(schedule._all_lengths(), default=1) >= 1)
+    assume("Cyclical" not in repr(schedule) and "PowerLaw" not in repr(schedule))
+    longer = schedule.scaled_to(factor * length)
+    assert longer.natural_length == pytest.approx(factor * length)
+    counts = np.linspace(0, length, 23) * 0.99 + 0.004  # between the steps
+    np.testing.assert_allclose(
+        longer.values(factor * counts), schedule.values(counts), rtol=1e-6, atol=1e-9
+    )
+
+
+@pytest.mark.parametrize(
+    ("schedule", "message"),
+    [
+        (FactorScheduler(30, 0.5), "FactorScheduler: `scaled_to` must be that of a schedule that"),
+        (MultiFactorScheduler([30, 60], 0.5), "as only this tells how long its training is"),
+        (LinearWarmUp(FLAT, 0, 100), "Write all its lengths as shares of the training, which come to 1 at most"),
+        (LinearWarmUp(abs, 0, 0.5), "LinearWarmUp: `scaled_to` must be one with all lengths in"),
+        (LinearWarmUp(CosineScheduler(900), 0, 0.1), "in iterations, or all as shares"),
+        (LinearWarmUp(CosineScheduler(1), 0, 0.1), "shares of the training, which come to 1 at"),
+        (Sawtooth(100), "Sawtooth: `scaled_to` must be that of a schedule that ends"),
+    ],
+)
+def test_what_cannot_be_stretched_says_so(schedule, message):
+    with pytest.raises(ValueError, match=message):
+        schedule.scaled_to(1000)
+
+
+@pytest.mark.parametrize("wrong", [0, -1, math.nan, math.inf, "100", None, True])
+def test_a_training_has_a_length(wrong):
+    with pytest.raises((TypeError, ValueError), match="CosineScheduler: `iterations` must be"):
+        CosineScheduler(0.5).scaled_to(wrong)
+
+
+def test_another_schedule_is_asked_earlier():
+    inner = Sawtooth(10, base_lr=1)
+    schedule = CoolDown(inner, 0, 80, 20).scaled_to(1000)
+    assert schedule == CoolDown(EpochSchedule(inner, 10), 0, 800, 200)
+    assert schedule(155) == pytest.approx(inner(15.5))
+
+
+@pytest.mark.parametrize("make", [lambda: CosineScheduler(1000, base_lr=1)])
+def test_a_nearer_end_presses_what_is_left_together(make):
+    schedule, before = make().continued(at=400, to=700), make()
+    assert schedule.values(range(401)).tolist() == before.values(range(401)).tolist()
+    assert schedule(550) == pytest.approx(before(700))
+    assert schedule(700) == schedule(10**6) == 0
+    assert schedule.natural_length == 700
+
+
+def test_a_farther_end_is_gone_to_as_if_planned_so():
+    before, planned = CosineScheduler(1000, base_lr=1), CosineScheduler(2000, base_lr=1)
+    schedule = before.continued(at=500, to=2000)
+    counts = range(650, 2100)
+    np.testing.assert_allclose(schedule.values(counts), planned.values(counts), atol=1e-12)
+    assert schedule(500) == before(500) == 0.5
+    assert schedule(575) == pytest.approx((planned(575) + 0.5) / 2)
+
+
+def test_what_has_ended_is_warmed_up_again():
+    schedule = WarmupStableDecaySchedule(1, 0, 800, 200).continued(at=1000, to=5000)
+    assert [schedule(n) for n in (800, 1000, 1200, 1400, 4000, 4500, 5000)] == pytest.approx(
+        [1, 0, 0.5, 1, 1, 0.5, 0]
+    )
+
+
+@settings(max_examples=100, deadline=None)
+@given(schedules(), st.floats(0.05, 1.5), st.floats(1.01, 3))
+def test_a_moved_end_is_reached_without_a_jump(schedule, share, more):
+    length = schedule.natural_length
+    assume(10 < length < math.inf and "ContinuedSchedule" not in repr(schedule))
+    at = share * length
+    moved = schedule.continued(at=at, to=more * at)
+    assert moved(at) == pytest.approx(schedule(at))
+    assert moved(at + 1e-9) == pytest.approx(schedule(at + 1e-9), rel=1e-3, abs=1e-3)
+    assert moved(10 * length + more * at) == pytest.approx(moved(more * at + 1e-6), abs=1e-3)
+    assert gluon_lr.schedule(repr(moved)) == moved
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: FLAT.continued(at=1, to=2), "ConstantSchedule: `continued` must be that of a sch"),
+        (lambda: CosineScheduler(10).continued(at=5, to=5), "`to` must be above `at`, 5, got 5"),
+        (lambda: CosineScheduler(10).continued(at=-1, to=5), "ContinuedSchedule: `at` must be"),
+        (lambda: CosineScheduler(10).continued(at=1, to=math.inf), "ContinuedSchedule: `to` must"),
+    ],
+)
+def test_an_end_that_cannot_be_moved_says_so(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("schedule", "last"),
+    [
+        (CosineScheduler(120), 120),
+        (CosineScheduler(120.5), 121),
+        (FLAT, 1500),
+        (abs, 1500),
+        (MultiFactorScheduler([100, 400], 0.1), 500),
+        (FactorScheduler(100, 0.1), 1000),
+        (CyclicalSchedule(TriangularSchedule, 100, min_lr=0, max_lr=1), 500),
+        (LinearWarmUp(CosineScheduler(0.9), 0, 0.1), 1000),
+        ([CosineScheduler(120), CosineScheduler(300), FactorScheduler(1000, 0.1)], 300),
+        (mx.lr_scheduler.CosineScheduler(120), 120),
+    ],
+)
+def test_a_picture_shows_as_much_as_the_schedule_lasts(schedule, last):
+    for line in plot_schedule(schedule).get_lines():
+        assert (line.get_xdata()[0], line.get_xdata()[-1]) == (1, last)
+
+
+def test_a_picture_of_shares_is_of_a_training():
+    shares = LinearWarmUp(CosineScheduler(0.9, base_lr=1), 0, 0.1)
+    (line,) = shares.plot(500).get_lines()
+    np.testing.assert_allclose(line.get_ydata(), shares.scaled_to(500).values(range(1, 501)))
+
+
+def test_a_picture_of_a_long_schedule_has_points_enough():
+    (line,) = CosineScheduler(10**12, base_lr=1).plot().get_lines()
+    assert len(line.get_xdata()) == 100_000
+    assert line.get_xdata()[-1] == 10**12

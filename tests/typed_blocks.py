@@ -1,0 +1,23 @@
+"""Each Python block of the pages passes `mypy --strict` as a file of its own: `.ci/run` runs this.
+
+MXNet has no types: a class that derives from one of its own derives from Any, which a user of
+`--strict` has to allow. What else is without types is named in pyproject.toml.
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from blocks import PAGES, ROOT, blocks_of
+
+MYPY = [sys.executable, "-m", "mypy", "--strict", "--allow-subclassing-any"]
+
+with tempfile.TemporaryDirectory() as folder:
+    files = []
+    for page in PAGES:
+        place = "_".join(page.relative_to(ROOT).with_suffix("").parts)
+        for number, code in enumerate(blocks_of(page), start=1):
+            files.append(Path(folder, f"{place}_{number}.py"))
+            files[-1].write_text(code, encoding="utf-8")
+    sys.exit(subprocess.call([*MYPY, "--follow-imports=silent", *files], cwd=ROOT))
