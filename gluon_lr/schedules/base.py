@@ -263,7 +263,7 @@ class Schedule(LRScheduler):
         >>> LinearWarmUp(CosineScheduler(45), start_lr=0, length=5).scaled_to(2000)
         LinearWarmUp(schedule=CosineScheduler(max_update=1800), start_lr=0.0, length=200)
         """
-        from .foreign import stretched
+        from .compose import stretched
 
         iterations = _check.length(type(self).__name__, "iterations", iterations)
         extent, all_lengths = self._extent(), self._all_lengths()
@@ -421,7 +421,7 @@ class Schedule(LRScheduler):
 
     def _stretched(self, factor: float) -> "Schedule":
         """Return this schedule with all lengths multiplied by `factor`."""
-        from .foreign import stretched
+        from .compose import stretched
 
         given = self._given()
         for name in self._lengths or ():

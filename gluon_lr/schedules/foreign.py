@@ -107,16 +107,6 @@ def extent_of(schedule: LRCallable) -> Extent:
     return schedule._extent() if isinstance(schedule, Schedule) else Extent(0, ends=False)
 
 
-def stretched(schedule: LRCallable, factor: float) -> Schedule:
-    """Return `schedule` with all lengths multiplied by `factor`; another's is asked earlier."""
-    schedule = as_ours(schedule)
-    if is_ours(type(schedule)):
-        return schedule._stretched(factor)  # type: ignore[attr-defined]
-    from .compose import EpochSchedule
-
-    return EpochSchedule(schedule, factor)
-
-
 def _equivalent(schedule: Any) -> DecaySchedule:
     """Return the schedule of ours that equals MXNet's own `schedule` at its first call."""
     equivalent = _EQUIVALENTS[type(schedule)](schedule)

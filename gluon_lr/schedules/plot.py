@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import _check, plotting
 from . import foreign
+from .compose import stretched
 from .foreign import LRCallable
 from .lengths import are_shares, longest
 
@@ -86,5 +87,5 @@ def shown_length(schedules: Sequence[LRCallable]) -> int:
 def rates_in(schedule: LRCallable, iterations: int, counts: np.ndarray) -> np.ndarray:
     """Return the rates at rising `counts` in a training of `iterations`."""
     if are_shares(foreign.lengths_in(schedule)):
-        schedule = foreign.stretched(schedule, iterations)
+        schedule = stretched(schedule, iterations)
     return foreign.rates(schedule, counts)
