@@ -5,10 +5,10 @@ from typing import Any, Callable, Dict, Union
 
 from .. import _check
 from .._mxnet import mx
-from ..hyper.annealing import Curve, SchedNo
+from ..hyper.annealing import SchedNo, ScheduledCurve
 from ..hyper.parameters import HyperParameters
 from ..hyper.policies import flat_cos, one_cycle, sgdr, usual_moms
-from ..schedules import PlateauScheduler, Schedule
+from ..schedules import PlateauScheduler, Schedule, foreign
 
 CurvesOf = Callable[[float], Dict[str, Any]]
 Policy = Union[str, Schedule, CurvesOf]
@@ -69,14 +69,12 @@ def _scaled(owner: str, schedule: Schedule, length: int) -> CurvesOf:
     if isinstance(schedule, PlateauScheduler):
         constraint = "a schedule whose rates are known beforehand"
         raise TypeError(_check.message(owner, "policy", constraint, schedule))
+    if foreign.is_in_shares(schedule):
+        schedule = schedule.scaled_to(length)
     rates = schedule.values(range(1, length + 1))
     peak = float(rates.max())
     if peak <= 0:
         constraint = f"a schedule with a rate above 0 in its first {length} iterations"
         raise ValueError(_check.message(owner, "policy", constraint, schedule))
 
-    def curves(rate: float) -> Dict[str, Curve]:
-        scaled = rates * (rate / peak)
-        return {"lr": lambda position: float(scaled[min(round(position * length), length - 1)])}
-
-    return curves
+    return lambda rate: {"lr": ScheduledCurve(schedule * (rate / peak), length)}

@@ -1,19 +1,23 @@
 """Curves over a position from 0 to 1, for any hyper-parameter, as fastai names them.
 
 Start, end and position are numbers or arrays, which broadcast. The curves are exact at 0 and at
-1, and go on beyond. Needs NumPy alone.
+1, and go on beyond. A schedule is such a curve too, once there is a length: `ScheduledCurve`.
 """
 
 import math
-from typing import Any, Callable, Dict, Sequence, Type
+from typing import Any, Callable, Dict, Optional, Sequence, Type
 
 import numpy as np
 
 from .. import _check
+from .._mxnet import mx
+from ..schedules import foreign, text
+from ..schedules.compose import stretched
 
 Curve = Callable[[Any], Any]
 
 _ROUNDING = 1e-12  # of positions and of sums of shares
+_NEAR_WHOLE = 1e-6  # how far rounding may bring an update from its number
 
 __all__ = [
     "Annealer",
@@ -23,6 +27,7 @@ __all__ = [
     "SchedLin",
     "SchedNo",
     "SchedPoly",
+    "ScheduledCurve",
     "annealer",
     "combine_scheds",
     "combined_cos",
@@ -299,6 +304,75 @@ def combined_cos(pct: float, start: Any, middle: Any, end: Any) -> CombinedAnnea
     return combine_scheds([pct, 1 - pct], [SchedCos(start, middle), SchedCos(middle, end)])
 
 
+class ScheduledCurve(_Curve):
+    """A schedule as a curve, for any hyper-parameter: :class:`AnnealedSchedule` is the way back.
+
+        curve(pos) = schedule(1 + pos * length)
+
+    Parameters
+    ----------
+    schedule : callable
+        From an iteration to a value: any schedule of this package or of MXNet. One in shares of
+        a training is stretched to `length`.
+    length : float, optional
+        Iterations from position 0 to 1, above 0. A ParamScheduler or a fit gives its own.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On an argument outside its bounds.
+
+    >>> from gluon_lr import PolyScheduler
+    >>> curve = ScheduledCurve(PolyScheduler(5, base_lr=1, pwr=1), length=4)
+    >>> [curve(pos) for pos in (0, 0.5, 1)]
+    [0.8, 0.4, 0.0]
+    """
+
+    def __init__(self, schedule: Callable[[int], float], length: Optional[float] = None) -> None:
+        name = type(self).__name__
+        self.schedule = foreign.as_ours(foreign.check_schedule(name, schedule))
+        self.length = None if length is None else _check.length(name, "length", length)
+
+    @property
+    def needs_length(self) -> bool:
+        """Whether it has values only in a training of a known length."""
+        return foreign.is_in_shares(self.schedule)
+
+    def __call__(self, pos: Any) -> Any:
+        """Return the value at `pos`, a number or an array."""
+        if self.length is None:
+            raise RuntimeError("ScheduledCurve: no `length` yet; pass it, in updates.")
+        if isinstance(pos, np.ndarray):
+            return np.vectorize(self, otypes=[float])(pos)
+        n = 1 + pos * self.length
+        return self.at(round(n) if abs(n - round(n)) < _NEAR_WHOLE else n)
+
+    def at(self, n: float) -> float:
+        """Return the value at update `n`, from 1."""
+        schedule = self.schedule
+        if self.length is not None and self.needs_length:
+            schedule = stretched(schedule, self.length)
+        return foreign.asked(schedule)(n)
+
+    def __repr__(self) -> str:
+        length = "" if self.length is None else f", length={self.length}"
+        return f"ScheduledCurve({self.schedule!r}{length})"
+
+
+def as_curve(curve: Any) -> Any:
+    """Return a schedule, ours or MXNet's, as a :class:`ScheduledCurve`; any other as it is."""
+    return ScheduledCurve(curve) if isinstance(curve, mx.lr_scheduler.LRScheduler) else curve
+
+
+def over_updates(curves: Any, length: float) -> Any:
+    """Return a curve, or each of a list, over so many updates, where it has no length yet."""
+    if isinstance(curves, (list, tuple)):
+        return [over_updates(one, length) for one in curves]
+    if isinstance(curves, ScheduledCurve) and curves.length is None:
+        return ScheduledCurve(curves.schedule, length)
+    return curves
+
+
 def position_of(n: float, length: float) -> float:
     """Return where update `n`, from 1, of `length` is on its curves: ``(n - 1) / length``."""
     return min(max(n - 1, 0) / length, 1.0)
@@ -323,6 +397,9 @@ def to_config(curve: Curve) -> Dict[str, Any]:
     if isinstance(curve, CombinedAnnealer):
         parts = [to_config(sched) for sched in curve.scheds]
         return {"class": name, "arguments": {"pcts": curve.pcts, "scheds": parts}}
+    if isinstance(curve, ScheduledCurve):
+        schedule = text.to_config(curve.schedule)
+        return {"class": name, "arguments": {"schedule": schedule, "length": curve.length}}
     return {"class": name, "arguments": _arguments(curve)}
 
 
@@ -338,6 +415,8 @@ def from_config(config: Dict[str, Any]) -> Curve:
         make, arguments = _CLASSES[config["class"]], dict(config["arguments"])
         if make is CombinedAnnealer:
             arguments["scheds"] = [from_config(part) for part in arguments["scheds"]]
+        elif make is ScheduledCurve:
+            arguments["schedule"] = text.from_config(arguments["schedule"])
         return make(**arguments)
     except (KeyError, TypeError):
         constraint = "what to_config returns"
@@ -346,7 +425,15 @@ def from_config(config: Dict[str, Any]) -> Curve:
 
 _CLASSES: Dict[str, Any] = {
     made.__name__: made
-    for made in (SchedLin, SchedCos, SchedNo, SchedExp, SchedPoly, CombinedAnnealer)
+    for made in (
+        SchedLin,
+        SchedCos,
+        SchedNo,
+        SchedExp,
+        SchedPoly,
+        CombinedAnnealer,
+        ScheduledCurve,
+    )
 }
 
 

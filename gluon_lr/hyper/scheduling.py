@@ -1,5 +1,6 @@
 """Curves for the hyper-parameters of a Trainer, update by update."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, Union
 
 import numpy as np
@@ -7,15 +8,17 @@ import numpy as np
 from .. import _check, _trainer, plotting
 from .._mxnet import mx
 from ..events import Callback, event
-from ..schedules.base import Schedule
+from ..schedules.plot import shown_length
 from .annealed import AnnealedSchedule
-from .annealing import Curve, position_of
+from .annealing import Curve, ScheduledCurve, as_curve, over_updates, position_of
 from .parameters import HyperParameters
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Curves = Union[Curve, Sequence[Curve]]
+
+_ANY = 1000  # updates, where a value is looked at before a length is known
 
 
 class ParamScheduler(Callback):
@@ -35,11 +38,13 @@ class ParamScheduler(Callback):
         From the name of a hyper-parameter (:class:`HyperParameters`: lr, mom, wd, sqr_mom, eps,
         or an attribute of the optimizer) to a curve of :mod:`gluon_lr.annealing`, or any function
         of a position. It returns a number, or one a parameter group; or there is a list of
-        curves, one a group.
+        curves, one a group. A schedule, this package's or MXNet's, gives the values of its
+        iterations; in a fit whose end is moved it is moved with it.
     trainer : mx.gluon.Trainer, optional
         Without an lr_scheduler, where the rate is moved. A Learner gives its own.
     length : int, optional
-        Length of the curves, in updates, at least 1. A fit gives its own.
+        Length of the curves, in updates, at least 1. A fit gives its own, and schedules in
+        iterations need none.
     groups : sequence, optional
         Parameter groups, as :class:`HyperParameters` takes them.
     momentum_correction : bool
@@ -87,19 +92,14 @@ class ParamScheduler(Callback):
             raise TypeError(_check.message(name, "scheds", constraint, scheds))
         for curves in scheds.values():
             for curve in curves if isinstance(curves, (list, tuple)) else [curves]:
-                if isinstance(curve, (mx.lr_scheduler.LRScheduler, Schedule)):
-                    constraint = "a dict of curves, functions of a position from 0 to 1"
-                    remedy = (
-                        "A schedule is a function of the update's number: give it to the trainer, "
-                        "Trainer(..., {'lr_scheduler': schedule})."
-                    )
-                    raise TypeError(_check.message(name, "scheds", constraint, curve, remedy))
                 if isinstance(curve, type) or not callable(curve):
                     constraint = (
-                        "a dict of curves, SchedCos(0.1, 0) say, or functions of a position"
+                        "a dict of curves, SchedCos(0.1, 0) say, schedules or functions of a "
+                        "position"
                     )
                     raise TypeError(_check.message(name, "scheds", constraint, scheds))
-        self.scheds = dict(scheds)
+        self.scheds = _each_of(scheds, as_curve)
+        self._of_length: Optional[Mapping[str, Curves]] = None  # those of the fit
         self.length = None if length is None else _check.integer(name, "length", length, 1)
         self.groups = groups
         self.momentum_correction = momentum_correction
@@ -140,7 +140,7 @@ class ParamScheduler(Callback):
         """Raise a ValueError where a name or the values of a curve do not fit `hypers`."""
         for name, curves in self.scheds.items():
             hypers.attribute(name)
-            hypers.by_group(name, _values(curves, 0.0))
+            hypers.by_group(name, _values(over_updates(curves, self.length or _ANY), 0.0))
 
     @event
     def before_fit(self, learner: Any = None) -> None:
@@ -158,6 +158,8 @@ class ParamScheduler(Callback):
     def before_batch(self, learner: Any = None) -> None:
         """Give the trainer the values of its next update."""
         n, self.length = (learner or self.learn).place_in_fit
+        if self._of_length is None:
+            self._of_length = _each_of(self.scheds, partial(over_updates, length=self.length))
         self.assign(n)
 
     @event
@@ -183,7 +185,8 @@ class ParamScheduler(Callback):
     def leave_fit(self) -> None:
         """Give the trainer its own values again, and belong to no fit any more."""
         self.put_back()
-        self._hypers = self._rates = self.length = self.groups = self._of_fit = None
+        self._hypers = self._rates = self.length = self.groups = None
+        self._of_fit = self._of_length = None
         self._corrects = self.momentum_correction
 
     @property
@@ -211,15 +214,12 @@ class ParamScheduler(Callback):
         Raises
         ------
         RuntimeError
-            Where there is no `length`.
+            Where there is no `length`, but for schedules in iterations alone.
         """
-        if self.length is None:
-            raise RuntimeError("ParamScheduler: no `length` yet; pass it, in updates.")
         if self._of_fit is None:
-            positions: Sequence[Sequence[float]] = [(position_of(n, self.length), 1.0)]
-        else:
-            positions = self._of_fit(n)
-        return {name: _mixed(curves, positions) for name, curves in self.scheds.items()}
+            return _each_of(self.scheds, partial(_at_update, n=n, length=self.length))
+        scheds, positions = self._of_length or self.scheds, self._of_fit(n)
+        return {name: _mixed(curves, positions) for name, curves in scheds.items()}
 
     def step(self, n: Optional[int] = None) -> None:
         """Give the trainer the values of its next update.
@@ -285,7 +285,7 @@ class ParamScheduler(Callback):
         ValueError
             Where it moves more than the rate, or has a curve a group, or no length.
         """
-        curve = self.scheds.get("lr")
+        curve = over_updates(self.scheds.get("lr"), self.length or _ANY)
         if list(self.scheds) != ["lr"] or not callable(curve) or np.ndim(curve(0.0)):
             constraint = "{'lr': curve}, one for all groups, to be an lr_scheduler"
             raise ValueError(_check.message("ParamScheduler", "scheds", constraint, self.scheds))
@@ -301,9 +301,17 @@ class ParamScheduler(Callback):
         show: bool = False,
     ) -> "List[Axes]":
         """Draw the values of all updates, or those of `keys`; return the matplotlib Axes."""
-        each = [self.at(n) for n in range(1, (self.length or 0) + 1)] or [self.at(1)]
+        each = [self.at(n) for n in range(1, (self.length or self._natural_length) + 1)]
         values = {name: np.array([one[name] for one in each]) for name in self.scheds}
         return plotting.shown(plotting.plot_hyper_parameters(values, keys, figsize), show)
+
+    @property
+    def _natural_length(self) -> int:
+        """How many updates show what schedules in iterations do; 1 where there are other curves."""
+        several = [one if isinstance(one, (list, tuple)) else [one] for one in self.scheds.values()]
+        curves = [curve for one in several for curve in one]
+        schedules = [one.schedule for one in curves if isinstance(one, ScheduledCurve)]
+        return shown_length(schedules) if len(schedules) == len(curves) > 0 else 1
 
     @property
     def _of_trainer(self) -> HyperParameters:
@@ -316,6 +324,25 @@ class ParamScheduler(Callback):
     def __repr__(self) -> str:
         length = "" if self.length is None else f", length={self.length}"
         return f"ParamScheduler({self.scheds!r}{length})"
+
+
+def _each(function: Callable[[Any], Any], curves: Curves) -> Any:
+    """Apply `function` to a curve, or to each of a list."""
+    if isinstance(curves, (list, tuple)):
+        return [function(one) for one in curves]
+    return function(curves)
+
+
+def _each_of(scheds: Mapping[str, Curves], function: Callable[[Any], Any]) -> Dict[str, Any]:
+    return {name: _each(function, curves) for name, curves in scheds.items()}
+
+
+def _at_update(curve: Curve, n: int, length: Optional[int]) -> Any:
+    if isinstance(curve, ScheduledCurve) and not curve.needs_length:
+        return curve.at(n)
+    if length is None:
+        raise RuntimeError("ParamScheduler: no `length` yet; pass it, in updates.")
+    return over_updates(curve, length)(position_of(n, length))
 
 
 def _mixed(curves: Curves, positions: Sequence[Sequence[float]]) -> Any:

@@ -5,11 +5,14 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from .. import _check
 from ..hyper import annealing
+from ..hyper.annealing import over_updates
 from ..hyper.scheduling import Curves
+from ..schedules import foreign
 from ..state import schema
 from .callback_states import STATES, States
 
 _LEAVES_IN = 0.1  # of the updates that are left
+_OF_SECONDS = 10_000  # updates that stand for a fit of any number of them
 
 _PAIR = schema.Schema(
     "a position and its weight",
@@ -71,6 +74,17 @@ class Span(NamedTuple):
             constraint = f"below {name}, {n_epoch}"
             raise ValueError(_check.message(owner, "start_epoch", constraint, start_epoch))
         return cls(n_epoch, start_epoch)
+
+
+def check_no_schedule_counts(owner: str, scheds: Mapping[str, Optional[Curves]]) -> None:
+    """Raise a ValueError where a curve is a schedule that counts updates, of an unknown number."""
+    for curves in scheds.values():
+        for curve in curves if isinstance(curves, (list, tuple)) else [curves]:
+            schedule = getattr(curve, "schedule", None)
+            if schedule is not None and not foreign.goes_with_any_length(schedule):
+                constraint = "left out where a schedule counts updates"
+                remedy = "Or write all its lengths as shares of the fit, which come to 1 at most."
+                raise ValueError(_check.message(owner, "seconds", constraint, schedule, remedy))
 
 
 class Fit:
@@ -240,6 +254,14 @@ class Fit:
         after = self.place(batches)[1]
         self.from_update, self.from_position = n, position * before / after
         self.left, self.leaving = left, math.ceil((after + 1 - n) * _LEAVES_IN)
+
+    def give_length(self, length: int) -> None:
+        """Let schedules among the curves be over so many updates, where they have no length yet."""
+        length = length if self.seconds is None else _OF_SECONDS
+        self.scheds = {
+            name: None if curves is None else over_updates(curves, length)
+            for name, curves in self.scheds.items()
+        }
 
     def count_update(self, was_made: bool) -> None:
         """Take note of an update, which AMP may have skipped."""

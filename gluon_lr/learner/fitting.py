@@ -77,6 +77,7 @@ class Fitting:
         self.own_lr: float = learner.trainer.learning_rate
         self._at = 0  # the update whose values the trainer has
         self._is_stepping = False  # whether an update has its last batch already
+        self._has_length = False  # whether schedules among the curves know how long the fit is
         self.has_ended = False
         self._stopwatch = Stopwatch(fit, learner.workers)
         self._warned = False
@@ -103,6 +104,10 @@ class Fitting:
         self._is_stepping = True
         fit.batches_per_update = max(fit.batches_per_update, self._learner.batches_in_update)
         self._at, self._scheduler.length = fit.place()
+        if not self._has_length:
+            fit.give_length(self._scheduler.length)
+            self._scheduler.scheds = fit.curves
+            self._has_length = True
         self._scheduler.assign(self._at)
 
     @property

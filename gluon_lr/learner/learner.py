@@ -15,6 +15,7 @@ from typing import (
     Sequence,
     Tuple,
     Union,
+    cast,
     overload,
 )
 
@@ -32,7 +33,7 @@ from ..events import FASTAIS_OWN_EVENTS, Callback, CancelFitException
 from ..finder.finder import LRFinder
 from ..finder.start import trial_of
 from ..finder.tune_result import TuneResult
-from ..hyper.annealing import SchedNo
+from ..hyper.annealing import SchedNo, as_curve
 from ..hyper.group_rates import Rate, group_rates
 from ..hyper.groups import Freezer, parameter_groups
 from ..hyper.parameters import HyperParameters
@@ -44,6 +45,7 @@ from ..hyper.policies import (
     usual_moms,
 )
 from ..hyper.scheduling import Curves, ParamScheduler
+from ..schedules import Schedule
 from ..state.checkpoint import (
     PathLike,
     Reading,
@@ -72,7 +74,7 @@ from .audience import Audience, in_order
 from .callback_states import hand_out, states_of, without_taker
 from .callbacks import ProgressCallback, TerminateOnNaN
 from .fastai_names import FastaiNames, make_a_search
-from .fit import Fit, Span
+from .fit import Fit, Span, check_no_schedule_counts
 from .fitting import Fitting
 from .lr_find import SuggestedLRs, SuggestFuncs, lr_find, named_functions
 from .recorder import Recorder
@@ -301,7 +303,7 @@ class Learner(FastaiNames):
     def fit(
         self,
         n_epoch: Optional[int] = None,
-        lr: Union[Rate, str, None] = None,
+        lr: Union[Rate, str, Schedule, None] = None,
         wd: Optional[float] = None,
         cbs: Callbacks = None,
         reset_opt: bool = False,
@@ -309,14 +311,16 @@ class Learner(FastaiNames):
         *,
         seconds: Optional[float] = None,
     ) -> None:
-        """Train at one rate, or along the curves of a :class:`gluon_lr.ParamScheduler`.
+        """Train at one rate, or along a schedule or the curves of a :class:`ParamScheduler`.
 
         Parameters
         ----------
         n_epoch : int, optional
             Epochs, at least 1.
-        lr : float or slice, optional
-            Rate. By default the trainer's own, or that of its lr_scheduler.
+        lr : float, slice or Schedule, optional
+            Rate, or a schedule of the fit's updates from 1, this package's or MXNet's; one with
+            lengths in shares is stretched to the fit. By default the trainer's own rate, or that
+            of its lr_scheduler.
         wd : float, optional
             Weight decay, for this fit; by default the trainer's own.
         cbs : Callback or list, optional
@@ -337,11 +341,16 @@ class Learner(FastaiNames):
             On an argument outside its bounds.
         """
 
+        span = Span.checked("fit", n_epoch, seconds, start_epoch)
+        if isinstance(lr, mx.lr_scheduler.LRScheduler):
+            along = {"lr": as_curve(lr)}
+            self._fit("fit", "lr", None, lambda _: along, span, wd, cbs, reset_opt)
+            return
+
         def constant(rate: Any) -> Dict[str, Curves]:
             return {} if lr is None else {"lr": SchedNo(rate, rate)}
 
-        span = Span.checked("fit", n_epoch, seconds, start_epoch)
-        self._fit("fit", "lr", lr, constant, span, wd, cbs, reset_opt)
+        self._fit("fit", "lr", cast(Union[Rate, str, None], lr), constant, span, wd, cbs, reset_opt)
 
     def fit_one_cycle(
         self,
@@ -1132,6 +1141,8 @@ class Learner(FastaiNames):
     ) -> Fit:
         self._check_no_fit(owner)
         all_scheds = self._checked_scheds(owner, scheds, wd, cbs)
+        if span.seconds is not None:
+            check_no_schedule_counts(owner, all_scheds)
         iterations = self.iterations_per_epoch
         self.prepare()
         iterations = self.workers.of_first(iterations)

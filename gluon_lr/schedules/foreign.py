@@ -89,6 +89,17 @@ def set_base_lr(schedule: LRCallable, value: float) -> bool:
     return True
 
 
+def is_in_shares(schedule: LRCallable) -> bool:
+    """Say whether `schedule` is of a training of any length, of which its lengths are shares."""
+    length, ends = extent_of(schedule)
+    return lengths.are_shares(lengths_in(schedule)) or (ends and length == 1)
+
+
+def goes_with_any_length(schedule: LRCallable) -> bool:
+    """Say whether `schedule` is the same in a training of any length."""
+    return not lengths_in(schedule) or is_in_shares(schedule)
+
+
 def is_ours(schedule_class: Any) -> bool:
     """Say whether something is a class of schedules of this package."""
     of_schedules = isinstance(schedule_class, type) and issubclass(schedule_class, Schedule)

@@ -9,7 +9,7 @@ from .. import _check, plotting
 from . import foreign
 from .compose import stretched
 from .foreign import LRCallable
-from .lengths import are_shares, longest
+from .lengths import longest
 
 _POINTS = 100_000  # of a line, at most
 _ENDLESS = 1500  # iterations that show a constant
@@ -77,7 +77,7 @@ def shown_length(schedules: Sequence[LRCallable]) -> int:
     They are as many as the longest lasts of those that end; else a multiple of the longest of
     their lengths; 1500 where there is none.
     """
-    in_iterations = [one for one in schedules if not are_shares(foreign.lengths_in(one))]
+    in_iterations = [one for one in schedules if not foreign.is_in_shares(one)]
     if not in_iterations:
         return _SHARES
     length, ends = longest(foreign.extent_of(one) for one in in_iterations)
@@ -86,6 +86,6 @@ def shown_length(schedules: Sequence[LRCallable]) -> int:
 
 def rates_in(schedule: LRCallable, iterations: int, counts: np.ndarray) -> np.ndarray:
     """Return the rates at rising `counts` in a training of `iterations`."""
-    if are_shares(foreign.lengths_in(schedule)):
+    if foreign.is_in_shares(schedule):
         schedule = stretched(schedule, iterations)
     return foreign.rates(schedule, counts)
