@@ -37,6 +37,7 @@ from .schedules import (
     SequentialSchedule,
     TriangularSchedule,
     schedule,
+    transfer,
 )
 from .schedules.plot import plot_schedule
 
@@ -191,6 +192,7 @@ __all__ = [
     "sgdr",
     "slide",
     "steep",
+    "transfer",
     "valley",
 ]
 

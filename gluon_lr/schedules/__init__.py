@@ -28,6 +28,7 @@ from .decay import (
 )
 from .plateau import PlateauScheduler
 from .text import schedule
+from .transfer import transfer
 
 __all__ = [
     "ClippedSchedule",
@@ -52,4 +53,5 @@ __all__ = [
     "SequentialSchedule",
     "TriangularSchedule",
     "schedule",
+    "transfer",
 ]
