@@ -25,7 +25,7 @@ MINUTES = [
     "workers_overhead",
     "leaderboard",
 ]
-LONGER = ["time_budget", "changed_lengths", "super_convergence"]
+LONGER = ["time_budget", "changed_lengths", "super_convergence", "transfer"]
 HOW_TO_PEERS = (
     "\nTo measure torch, torch-lr-finder and fastai beside: `pip install torch torch-lr-finder "
     "fastai` in an environment of its own, and `--peers` with its Python."

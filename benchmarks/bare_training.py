@@ -5,7 +5,7 @@ It is `make_problem`'s training: the same data, split, weights, batches and upda
 
 import math
 from itertools import islice
-from typing import Any, Iterator, List, Tuple
+from typing import Any, Callable, Iterator, List, Tuple
 
 import numpy as np
 
@@ -32,26 +32,37 @@ class Training(mx.gluon.HybridBlock):
         return self.loss(self.net(data), label)
 
 
+def one_cycle(lr: float, length: int) -> OneCycleSchedule:
+    """Make the 1-cycle of a highest rate above 0 and at least 10 updates."""
+    return OneCycleSchedule(lr / 10, lr, round(0.9 * length), round(0.1 * length), 0)
+
+
 def held_out_loss(task: Task, seed: int, order: int, lr: float, length: int) -> float:
-    """Train by a 1-cycle; return the held-out loss, infinite where it diverged.
+    """Train by a 1-cycle; return the held-out loss, infinite where it diverged."""
+    return loss_under(one_cycle(lr, length), task, seed, order, length)
+
+
+def loss_under(
+    schedule: Callable[[int], float], task: Task, seed: int, order: int, length: int
+) -> float:
+    """Train by a schedule; return the held-out loss, infinite where it diverged.
 
     Parameters
     ----------
+    schedule : callable
+        From an update to its rate.
     task : Task
         What to train.
     seed : int
         What data, split and weights are drawn from.
     order : int
         Which order of the batches.
-    lr : float
-        The highest rate, above 0.
     length : int
-        Updates, at least 10.
+        Updates.
     """
     trained, held = drawn(task.data, seed)
     training, updater, weights, gradients = made(task, seed, trained[0][:1])
     keys = list(range(len(weights)))
-    schedule = OneCycleSchedule(lr / 10, lr, round(0.9 * length), round(0.1 * length), 0)
     updates = length - 1 if task.optimizer in NOT_AT_0 else length
     orders = shuffled(len(trained[0]), task.batch_size, order_seed(seed, order))
     for n, (data, label) in enumerate(batches(trained, islice(orders, updates)), start=1):

@@ -53,6 +53,7 @@ from .schedules import (
     exp_range,
     linear_to_zero,
     schedule,
+    transfer,
     triangular2,
 )
 from .schedules.plot import plot_schedule
@@ -224,6 +225,7 @@ __all__ = [
     "sgdr",
     "slide",
     "steep",
+    "transfer",
     "triangular2",
     "valley",
 ]

@@ -15,7 +15,7 @@ import pytest
 from benchmarks import __main__ as benchmarks
 from benchmarks import baseline, measure, schedule_call, super_convergence
 from benchmarks.measure import Row
-from gluon_lr import LRFinder, OneCycleSchedule
+from gluon_lr import ConstantSchedule, LRFinder, OneCycleSchedule
 from gluon_lr.finder import SearchState
 
 FOLDER = Path(benchmarks.__file__).parent
@@ -359,3 +359,24 @@ def test_a_search_of_several_ways_is_made_once_and_counts_for_each(board, monkey
         assert said == (None, 5, None, False)
         assert seconds == (10 if name == "one" else 8)
     assert made == ["a learner"]
+
+
+# -- transferred rates ---------------------------------------------------------------------------
+
+
+def test_where_the_bound_is_right_transferred_rates_lose_next_to_nothing(board, monkeypatch):
+    from benchmarks import transfer
+
+    def loss_under(schedule, task, seed, order, length):
+        highest = schedule.values(range(1, length + 1)).max()
+        meant = transfer.transfer(0.1, ConstantSchedule(1), schedule, 250, length)
+        return 1 + math.log10(highest / meant) ** 2
+
+    monkeypatch.setattr(transfer, "loss_under", loss_under)
+    found = transfer.outcomes_of(None)
+    assert len(found) == 6 + 36 * len(transfer.RULES)
+    lost = {rule: [one.shortfall for one in found if one.rule == rule] for rule in transfer.RULES}
+    assert max(lost["transfer"]) < 0.01 < max(lost["the same highest rate"])
+    table = cells("\n".join(transfer.lines(found)))
+    assert table[2][:3] == ["another schedule, 250 updates", "transfer", "100%"]
+    assert len(table) == 2 + 7 + 2 + 12

@@ -36,6 +36,7 @@ from .plateau import PlateauScheduler
 from .power_law import PowerLawSchedule
 from .recipes import exp_range, linear_to_zero, triangular2
 from .text import schedule
+from .transfer import transfer
 from .warmup_stable_decay import WarmupStableDecaySchedule
 
 __all__ = [
@@ -76,5 +77,6 @@ __all__ = [
     "exp_range",
     "linear_to_zero",
     "schedule",
+    "transfer",
     "triangular2",
 ]

@@ -263,7 +263,7 @@ FACTOR = mx.lr_scheduler.FactorScheduler(10, base_lr=0.1)
             "a dict with a curve for lr, where the momentum is to be corrected",
         ),
         (lambda t: ParamScheduler({}).step(1), RuntimeError, "no `trainer` yet"),
-        (lambda t: ParamScheduler({}, t).step(1), RuntimeError, "no `length` yet"),
+        (lambda t: ParamScheduler({"lr": abs}, t).step(1), RuntimeError, "no `length` yet"),
         (lambda t: ParamScheduler({}, t, 3).step(0), ValueError, "`n` must be an integer of at"),
         (
             lambda t: ParamScheduler({"lr": lambda p: -p}, t, 3).step(3),
