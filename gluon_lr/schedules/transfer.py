@@ -8,6 +8,7 @@ import numpy as np
 from .. import _check
 from . import foreign
 from .base import Schedule
+from .compose import stretched
 from .foreign import LRCallable
 from .plateau import PlateauScheduler
 
@@ -86,6 +87,8 @@ def _shares(argument: str, schedule: Any, iterations: Any) -> np.ndarray:
     if _listens(schedule):
         constraint = "a schedule whose rates are known beforehand"
         raise TypeError(_check.message("transfer", argument, constraint, schedule))
+    if foreign.is_in_shares(schedule):
+        schedule = stretched(schedule, count)
     rates = foreign.rates(schedule, np.arange(1, count + 1))
     highest = rates.max()
     if not (np.all(np.isfinite(rates)) and rates.min() >= 0 and highest > 0):
