@@ -13,11 +13,18 @@ from blocks import PAGES, ROOT, blocks_of
 
 MYPY = [sys.executable, "-m", "mypy", "--strict", "--allow-subclassing-any"]
 
-with tempfile.TemporaryDirectory() as folder:
-    files = []
-    for page in PAGES:
-        place = "_".join(page.relative_to(ROOT).with_suffix("").parts)
-        for number, code in enumerate(blocks_of(page), start=1):
-            files.append(Path(folder, f"{place}_{number}.py"))
-            files[-1].write_text(code, encoding="utf-8")
-    sys.exit(subprocess.call([*MYPY, "--follow-imports=silent", *files], cwd=ROOT))
+
+def main() -> int:
+    """Write the blocks into a folder, check them, and return mypy's exit status."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = []
+        for page in PAGES:
+            place = "_".join(page.relative_to(ROOT).with_suffix("").parts)
+            for number, code in enumerate(blocks_of(page), start=1):
+                files.append(Path(folder, f"{place}_{number}.py"))
+                files[-1].write_text(code, encoding="utf-8")
+        return subprocess.call([*MYPY, "--follow-imports=silent", *files], cwd=ROOT)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

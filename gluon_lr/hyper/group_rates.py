@@ -61,8 +61,8 @@ def _refuse_what_has_a_rate(owner: str, argument: str, lr: Any) -> None:
         raise TypeError(_check.message(owner, argument, constraint, lr, remedy))
     if callable(lr):
         remedy = (
-            "Give a schedule to the trainer, Trainer(..., {'lr_scheduler': schedule}), and no rate "
-            "to the fit; or give a curve to the fit, cbs=ParamScheduler({'lr': SchedCos(0.1, 0)})."
+            "A schedule goes into fit(n_epoch, lr=schedule), a curve into "
+            "fit(n_epoch, cbs=ParamScheduler({'lr': SchedCos(0.1, 0)}))."
         )
         raise TypeError(_check.message(owner, argument, constraint, lr, remedy))
 

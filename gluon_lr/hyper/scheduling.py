@@ -158,7 +158,7 @@ class ParamScheduler(Callback):
     def before_batch(self, learner: Any = None) -> None:
         """Give the trainer the values of its next update."""
         n, self.length = (learner or self.learn).place_in_fit
-        if self._of_length is None:
+        if self._of_length is None or n == 1:
             self._of_length = _each_of(self.scheds, partial(over_updates, length=self.length))
         self.assign(n)
 

@@ -257,11 +257,12 @@ class Fit:
 
     def give_length(self, length: int) -> None:
         """Let schedules among the curves be over so many updates, where they have no length yet."""
+        self.scheds.update(self.curves_over(length))
+
+    def curves_over(self, length: int) -> Dict[str, Curves]:
+        """Return the curves that it knows, schedules over so many updates."""
         length = length if self.seconds is None else _OF_SECONDS
-        self.scheds = {
-            name: None if curves is None else over_updates(curves, length)
-            for name, curves in self.scheds.items()
-        }
+        return {name: over_updates(curves, length) for name, curves in self.curves.items()}
 
     def count_update(self, was_made: bool) -> None:
         """Take note of an update, which AMP may have skipped."""

@@ -77,7 +77,6 @@ class Fitting:
         self.own_lr: float = learner.trainer.learning_rate
         self._at = 0  # the update whose values the trainer has
         self._is_stepping = False  # whether an update has its last batch already
-        self._has_length = False  # whether schedules among the curves know how long the fit is
         self.has_ended = False
         self._stopwatch = Stopwatch(fit, learner.workers)
         self._warned = False
@@ -104,10 +103,8 @@ class Fitting:
         self._is_stepping = True
         fit.batches_per_update = max(fit.batches_per_update, self._learner.batches_in_update)
         self._at, self._scheduler.length = fit.place()
-        if not self._has_length:
-            fit.give_length(self._scheduler.length)
-            self._scheduler.scheds = fit.curves
-            self._has_length = True
+        if self._at == 1:  # of which another batch may show that it is one of fewer
+            self._scheduler.scheds = fit.curves_over(self._scheduler.length)
         self._scheduler.assign(self._at)
 
     @property
@@ -136,6 +133,8 @@ class Fitting:
     def after_update(self) -> None:
         """Count an update, which AMP may have skipped."""
         self._is_stepping = False
+        if self._at == 1 and self._scheduler.length is not None:
+            self.fit.give_length(self._scheduler.length)
         self.fit.count_update(self._scheduler.position >= self._at)
 
     def after_batch(self) -> None:
