@@ -557,7 +557,8 @@ class EpochSchedule(Modifier):
         )
 
     def _own_lengths(self) -> List[float]:
-        return [self.iterations_per_epoch * one for one in foreign.lengths_in(self.schedule)]
+        lengths = foreign.lengths_in(self.schedule)
+        return [max(self.iterations_per_epoch * one, 1) for one in lengths]  # they are no shares
 
     def _extent(self) -> Extent:
         return super()._extent().times(self.iterations_per_epoch)

@@ -5,6 +5,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gluon_lr import (
     ConstantSchedule,
@@ -154,3 +156,64 @@ def test_bounds_the_other_way_round_follow_the_formula(schedule, expected):
 def test_what_mxnet_refuses_is_refused():
     with pytest.raises(ValueError, match=r"`warmup_begin_lr` must be .* from 0 to 1"):
         CosineScheduler(10, base_lr=1, warmup_steps=5, warmup_begin_lr=2)
+
+
+@pytest.mark.parametrize("decay", [1.0003, 1.001, 1.0234, 0.9997, 0.99, 0.9, 1.5, 1.7, 0.51])
+@pytest.mark.parametrize("length", [1, 7, 150, 150.5, 1000, 4321])
+def test_cycles_that_hardly_change_are_those_of_a_walk(length, decay):
+    schedule = CyclicalSchedule(TriangularSchedule, length, decay, 0.999, min_lr=1, max_lr=3)
+    last = 200_000 if decay > 1 else 50_000
+    counts = [*range(0, last, 997), *range(40), last]
+    cycles = [walk_through_cycles(length, decay, count) for count in counts]
+    expected = [
+        (3 - 4 * abs(offset / its_length - 0.5)) * 0.999**cycle
+        for cycle, its_length, offset in cycles
+    ]
+    np.testing.assert_allclose([schedule(n) for n in counts], expected, rtol=1e-9)
+    np.testing.assert_allclose(schedule.values(counts), expected, rtol=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 10**6), st.floats(0.5, 2), st.integers(1, 3000))
+def test_the_lengths_of_cycles_are_those_of_a_walk(length, decay, cycles):
+    schedule = CyclicalSchedule(TriangularSchedule, length, decay, min_lr=1, max_lr=3)
+    start, walked = 0, length
+    for _ in range(cycles):
+        start, walked = start + walked, math.ceil(walked * decay)
+        if start > 10**15:
+            break
+    begin, end, _, _ = schedule._cycle_at(start)
+    assert (begin, end - begin) == (start, walked)
+
+
+@pytest.mark.parametrize("decay", [1 + 1e-15, 1 + 1e-9, 1 + 1e-6, 1.0001, 1 - 1e-6, 1 - 1e-9])
+def test_a_far_cycle_is_found_without_a_walk_over_all(decay):
+    schedule = CyclicalSchedule(CosineAnnealingSchedule, 10, decay, min_lr=0, max_lr=1)
+    assert 0 <= schedule(10**15) <= 1
+    assert schedule.values([10**15, 10**15 + 1])[0] == pytest.approx(schedule(10**15), abs=1e-9)
+    assert len(schedule._table[1]) < 200_000
+
+
+@pytest.mark.parametrize("growth", [1.5, 2, 1e300])
+def test_rates_that_grow_beyond_all_numbers_are_the_same_asked_singly(growth):
+    schedule = CyclicalSchedule(TriangularSchedule, 4, 1, growth, min_lr=0.5, max_lr=2)
+    counts = [0, 2, 4, 6, 4000, 4002, 10**12, 10**12 + 2]
+    rates = [schedule(n) for n in counts]
+    with np.errstate(all="raise"):
+        np.testing.assert_allclose(schedule.values(counts), rates, rtol=1e-12)
+    assert rates[-1] == math.inf
+    assert not any(map(math.isnan, rates))
+    longer = CyclicalSchedule(TriangularSchedule, 4, 1.1, growth, min_lr=0.5, max_lr=2)
+    np.testing.assert_allclose(longer.values(counts), [longer(n) for n in counts], rtol=1e-12)
+
+
+@pytest.mark.parametrize("shortest", [1e-9, 1e-8, 0.3])
+def test_the_shortest_lengths_work_in_epochs(shortest):
+    for make in TAKERS.values():
+        schedule = make(shortest).in_epochs(100)
+        assert all(0 <= schedule(n) <= 2 for n in (0, 1, 10**15))
+
+
+def test_a_length_has_a_lowest_bound():
+    with pytest.raises(ValueError, match="`step` must be a number of at least 1e-09, got 1e-10"):
+        FactorScheduler(1e-10)
