@@ -8,12 +8,22 @@ import numpy as np
 
 import gluon_lr
 from gluon_lr import (
+    ConstantSchedule,
+    CoolDown,
     CosineAnnealingSchedule,
+    CosineScheduler,
     CyclicalSchedule,
+    InverseTimeScheduler,
+    KDecaySchedule,
     LinearCoolDown,
     LinearWarmUp,
     OneCycleSchedule,
+    PiecewiseSchedule,
+    PolyScheduler,
+    PowerLawSchedule,
+    REXSchedule,
     TriangularSchedule,
+    WarmupStableDecaySchedule,
 )
 from gluon_lr._mxnet import mx
 
@@ -58,6 +68,66 @@ LONG = {
     "CosineScheduler": (
         lambda module: module.CosineScheduler(1_000_000, base_lr=1.0),
         lambda n: (1 + np.cos(np.pi * np.minimum(n, 1_000_000) / 1_000_000)) / 2,
+    ),
+}
+
+
+def _shared(n: np.ndarray) -> np.ndarray:
+    return np.minimum(n, 1_000_000) / 1_000_000
+
+
+FLAT, LINE = ConstantSchedule(1), PolyScheduler(1_000_000, base_lr=1.0, pwr=1)
+NEW = {
+    "CosineScheduler(exponent=2)": (
+        lambda last: CosineScheduler(last, base_lr=1.0, exponent=2),
+        lambda n: ((1 + np.cos(np.pi * _shared(n))) / 2) ** 2,
+    ),
+    "InverseTimeScheduler": (
+        lambda last: InverseTimeScheduler(last / 10, base_lr=1.0),
+        lambda n: 1 / (1 + n / 100_000),
+    ),
+    "PowerLawSchedule": (
+        lambda last: PowerLawSchedule(1, 10, -0.51),
+        lambda n: np.minimum(1, 10 * n**-0.51),
+    ),
+    "REXSchedule": (
+        lambda last: REXSchedule(0, 1, last),
+        lambda n: (1 - _shared(n)) / (1 - _shared(n) / 2),
+    ),
+    "PiecewiseSchedule, linear": (
+        lambda last: PiecewiseSchedule([0, last / 10, last], [0, 1, 0], "linear"),
+        lambda n: np.interp(n, [0, 100_000, 1_000_000], [0, 1, 0]),
+    ),
+    "WarmupStableDecaySchedule, 1-sqrt": (
+        lambda last: WarmupStableDecaySchedule(1, last / 10, last / 2, last * 0.4, "1-sqrt"),
+        lambda n: np.where(
+            n < 100_000, n / 100_000, 1 - np.sqrt(np.clip((n - 600_000) / 400_000, 0, 1))
+        ),
+    ),
+    "CoolDown, cosine": (
+        lambda last: CoolDown(FLAT, 0, 0, last, "cosine"),
+        lambda n: (1 + np.cos(np.pi * _shared(n))) / 2,
+    ),
+    "KDecaySchedule of a line": (
+        lambda last: KDecaySchedule(PolyScheduler(last, base_lr=1.0, pwr=1), last, 1.5),
+        lambda n: 1 - _shared(n) ** 1.5,
+    ),
+    "ShiftedSchedule of a line": (lambda last: LINE.shifted(10), lambda n: 1 - _shared(n + 10)),
+    "ContinuedSchedule of a line": (
+        lambda last: PolyScheduler(last * 2, base_lr=1.0, pwr=1).continued(last / 10, last),
+        lambda n: np.where(
+            n < 100_000, 1 - n / 2e6, 1 - (100_000 + (n - 100_000) * (1.9 / 0.9)) / 2e6
+        ),
+    ),
+    "ProductSchedule of two lines": (lambda last: LINE * LINE, lambda n: (1 - _shared(n)) ** 2),
+    "SumSchedule of a line and a number": (lambda last: LINE + 0.1, lambda n: 1.1 - _shared(n)),
+    "MaximumSchedule of a line and a number": (
+        lambda last: LINE.maximum(0.1),
+        lambda n: np.maximum(1 - _shared(n), 0.1),
+    ),
+    "MinimumSchedule of a line and a number": (
+        lambda last: LINE.minimum(0.1),
+        lambda n: np.minimum(1 - _shared(n), 0.1),
     ),
 }
 
@@ -140,9 +210,19 @@ def values() -> Iterator[Row]:
         yield compared(what, "bare NumPy", ratios(ours, at_once(bare)), 3.0)
 
 
+def of_ours() -> Iterator[Row]:
+    """Compare the schedules that MXNet has not with its CosineScheduler, and with bare NumPy."""
+    cosine = mx.lr_scheduler.CosineScheduler(LAST, base_lr=1.0)
+    for name, (make, bare) in NEW.items():
+        worst = max((ratios(at(make(LAST), n), at(cosine, 500)) for n in (50, 500, 900)), key=min)
+        yield compared(name, "MXNet's cosine", worst, 1.3)
+        beside = ratios(at_once(make(1_000_000).values), at_once(bare))
+        yield compared(f"{name}.values, a million", "bare NumPy", beside, 3.0)
+
+
 def rows() -> Iterator[Row]:
     """Yield all rows."""
-    for part in (drop_ins, like_peers, nested, cycles, values):
+    for part in (drop_ins, like_peers, nested, cycles, values, of_ours):
         yield from part()
 
 

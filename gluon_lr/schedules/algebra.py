@@ -144,7 +144,8 @@ class MaximumSchedule(Combination):
     """
 
     def _rate(self, n: float) -> float:
-        return max(self._rate_of_first(n), self._rate_of_second(n))
+        first, second = self._rate_of_first(n), self._rate_of_second(n)
+        return first if first > second else second
 
     def _of_each(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         return np.maximum(first, second)
@@ -176,7 +177,8 @@ class MinimumSchedule(Combination):
     """
 
     def _rate(self, n: float) -> float:
-        return min(self._rate_of_first(n), self._rate_of_second(n))
+        first, second = self._rate_of_first(n), self._rate_of_second(n)
+        return first if first < second else second
 
     def _of_each(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         return np.minimum(first, second)

@@ -39,7 +39,7 @@ class Modifier(Compound):
     bounds: its rate at 0 is read instead, and an assignment warns once.
     """
 
-    _derived = ("_inner",)
+    _derived: Tuple[str, ...] = ("_inner",)
     _lengths: Tuple[str, ...] = ()
     _parts: Tuple[str, ...] = ("schedule",)
 
@@ -222,6 +222,7 @@ class CosineWarmUp(HalfCosine, WarmUp):
 class _CoolDown(Modifier):
     """The inner schedule up to `start_idx`, then a way down to `finish_lr`, which stays."""
 
+    _fall: Fall
     _lengths = ("start_idx", "length")
 
     def __init__(
@@ -252,7 +253,10 @@ class _CoolDown(Modifier):
             return self._inner(n)
         if late >= self.length:
             return self.finish_lr
-        return self._fallen(self._fall.of(late / self.length))
+        finish_lr = self.finish_lr
+        return finish_lr + (self._inner(self.start_idx) - finish_lr) * self._fall.of(
+            late / self.length
+        )
 
     def _rates(self, n: np.ndarray) -> np.ndarray:
         return arrays.join(n, self.start_idx, "right", self._inner_rates, self._late_rates)
@@ -262,14 +266,9 @@ class _CoolDown(Modifier):
         return arrays.join(late, self.length, "left", self._descent, arrays.flat(self.finish_lr))
 
     def _descent(self, late: np.ndarray) -> np.ndarray:
-        return self._fallen(self._fall.of_each(late / self.length))
-
-    def _fallen(self, height: Any) -> Any:
-        return self.finish_lr + (self._inner(self.start_idx) - self.finish_lr) * height
-
-    @property
-    def _fall(self) -> Fall:
-        raise NotImplementedError(f"{type(self).__name__} must define _fall")
+        return self.finish_lr + (self.start_lr - self.finish_lr) * self._fall.of_each(
+            late / self.length
+        )
 
 
 class LinearCoolDown(_CoolDown):
@@ -350,6 +349,8 @@ class CoolDown(_CoolDown):
     [1.0, 1.0, 0.5, 0.0, 0.0]
     """
 
+    _derived = ("_inner", "_fall")
+
     def __init__(
         self,
         schedule: LRCallable,
@@ -358,12 +359,12 @@ class CoolDown(_CoolDown):
         length: float,
         shape: str = "linear",
     ) -> None:
-        super().__init__(schedule, finish_lr, start_idx, length)
         self.shape = _check.one_of(type(self).__name__, "shape", shape, [*FALLS])
+        super().__init__(schedule, finish_lr, start_idx, length)
 
-    @property
-    def _fall(self) -> Fall:
-        return FALLS[self.shape]
+    def _derive(self) -> None:
+        super()._derive()
+        self._fall = FALLS[self.shape]
 
 
 class Pair(Compound):

@@ -1,7 +1,5 @@
 """A schedule asked at other iterations: later ones, warped ones, on the way to a new end."""
 
-from typing import Any
-
 import numpy as np
 
 from .. import _check
@@ -98,9 +96,8 @@ class KDecaySchedule(Modifier):
         self.k = _check.real(name, "k", k, above=0)
 
     def _rate(self, n: float) -> float:
-        if n >= self.length:
-            return self._inner(n)
-        return self._inner(self.length * (n / self.length) ** self.k)
+        length = self.length
+        return self._inner(n if n >= length else length * (n / length) ** self.k)
 
     def _rates(self, n: np.ndarray) -> np.ndarray:
         return arrays.join(n, self.length, "left", self._warped, self._inner_rates)
@@ -149,16 +146,23 @@ class ContinuedSchedule(Modifier):
     [0.5, 0.0, 0.421783, 0.146447, 0.0, 0.0]
     """
 
+    _derived = ("_inner", "_is_nearer", "_pace", "_leading")
     _lengths = ("at", "to", "end")
 
     def __init__(self, schedule: LRCallable, at: float, to: float, end: float) -> None:
-        super().__init__(schedule)
         name = type(self).__name__
         self.at = _check.iterations(name, "at", at, 0)
         self.to = _check.length(name, "to", to)
         self.end = _check.length(name, "end", end)
         if self.to <= self.at:
             raise ValueError(_check.message(name, "to", f"above `at`, {self.at}", to))
+        super().__init__(schedule)
+
+    def _derive(self) -> None:
+        super()._derive()
+        self._is_nearer = self.to <= self.end
+        self._pace = (self.end - self.at) / (self.to - self.at)
+        self._leading = _LED_IN * (self.to - self.at)
 
     def _extent(self) -> Extent:
         return Extent(self.to, ends=True)
@@ -166,8 +170,8 @@ class ContinuedSchedule(Modifier):
     def _rate(self, n: float) -> float:
         if n <= self.at:
             return self._inner(n)
-        if self.to <= self.end:
-            return self._inner(self._pressed(n))
+        if self._is_nearer:
+            return self._inner(self.at + (n - self.at) * self._pace)
         led = 1 - (n - self.at) / self._leading
         planned = self._inner(n * self.end / self.to)
         return planned if led <= 0 else (1 - led) * planned + led * self._inner(self.at)
@@ -176,15 +180,8 @@ class ContinuedSchedule(Modifier):
         return arrays.join(n, self.at, "right", self._inner_rates, self._later_rates)
 
     def _later_rates(self, n: np.ndarray) -> np.ndarray:
-        if self.to <= self.end:
-            return self._inner_rates(self._pressed(n))
+        if self._is_nearer:
+            return self._inner_rates(self.at + (n - self.at) * self._pace)
         led = np.maximum(1 - (n - self.at) / self._leading, 0)
         planned = self._inner_rates(n * self.end / self.to)
         return (1 - led) * planned + led * self._inner(self.at)
-
-    def _pressed(self, n: Any) -> Any:
-        return self.at + (n - self.at) * ((self.end - self.at) / (self.to - self.at))
-
-    @property
-    def _leading(self) -> float:
-        return _LED_IN * (self.to - self.at)

@@ -1,12 +1,11 @@
 """Schedules that start from `base_lr`; the first four are `mx.lr_scheduler`'s by argument.
 
-Their calls are to cost no more than MXNet's own, so ``__call__`` answers the common case itself.
+Their calls are to cost no more than MXNet's own, so what is asked most has the fewest calls in it.
 """
 
 import bisect
-import functools
 import math
-from typing import Any, Callable, Sequence, Tuple
+from typing import Any, Sequence, Tuple
 
 import numpy as np
 
@@ -348,31 +347,23 @@ class FiniteDecaySchedule(DecaySchedule):
         self._length = self.max_update - self.warmup_steps
         self._end = self.max_update
 
-    def __call__(self, num_update: float) -> float:
-        """Return the learning rate of update `num_update` (iterations, from 1)."""
-        if type(num_update) is int and self._is_in_iterations:
-            if num_update >= self._end:
-                return self.final_lr
-            if num_update >= self.warmup_steps:  # as in _falling, without the calls
-                position = (num_update - self.warmup_steps) / self._length
-                return self.final_lr + (self._base_lr - self.final_lr) * self._shape(position)
-            if num_update >= 0:
-                return self._warm_up(num_update)
-        return Schedule.__call__(self, num_update)
-
     def _extent(self) -> Extent:
         return Extent(self.max_update, ends=True)
 
-    def _decayed(self, n: float) -> float:
-        return self.final_lr if n >= self._end else self._falling(n, self._shape)
+    def _rate(self, n: float) -> float:
+        if n >= self._end:
+            return self.final_lr
+        if n >= self.warmup_steps:  # as in _falling, without its call
+            position = (n - self.warmup_steps) / self._length
+            return self.final_lr + (self._base_lr - self.final_lr) * self._shape(position)
+        return self._warm_up(n)
 
     def _decayed_each(self, n: np.ndarray) -> np.ndarray:
-        falling = functools.partial(self._falling, shape=self._shapes)
-        return arrays.join(n, self._end, "left", falling, arrays.flat(self.final_lr))
+        return arrays.join(n, self._end, "left", self._falling, arrays.flat(self.final_lr))
 
-    def _falling(self, n: Any, shape: Callable[[Any], Any]) -> Any:
+    def _falling(self, n: np.ndarray) -> np.ndarray:
         position = (n - self.warmup_steps) / self._length
-        return self.final_lr + (self._base_lr - self.final_lr) * shape(position)
+        return self.final_lr + (self._base_lr - self.final_lr) * self._shapes(position)
 
     def _shape(self, position: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must define _shape(position)")

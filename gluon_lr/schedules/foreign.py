@@ -17,7 +17,6 @@ from .decay import (
     CosineScheduler,
     DecaySchedule,
     FactorScheduler,
-    FiniteDecaySchedule,
     MultiFactorScheduler,
     PolyScheduler,
     SteppedDecaySchedule,
@@ -144,11 +143,7 @@ def _undecayed(schedule: Any, decays: int, floor: float) -> float:
     return schedule.base_lr / schedule.factor**decays
 
 
-_OWN_CALLS = (
-    Schedule.__call__,
-    SteppedDecaySchedule.__call__,
-    FiniteDecaySchedule.__call__,
-)
+_OWN_CALLS = (Schedule.__call__, SteppedDecaySchedule.__call__)
 _EQUIVALENTS: Dict[type, Callable[[Any], DecaySchedule]] = {
     mx.lr_scheduler.FactorScheduler: lambda own: FactorScheduler(
         own.step,

@@ -1,7 +1,7 @@
 """The schedule that is given as rates at iterations."""
 
 import bisect
-from typing import Any, List, Sequence
+from typing import Any, Callable, List, Sequence
 
 import numpy as np
 
@@ -49,6 +49,7 @@ class PiecewiseSchedule(BoundedSchedule):
     [0.5, 0.5, 1.0, 1.0, 0.1, 0.1]
     """
 
+    _derived = ("_fall", "_moving")
     _lengths = ("iterations",)
     _periods = 1
 
@@ -67,6 +68,12 @@ class PiecewiseSchedule(BoundedSchedule):
             constraint = f"as many rates as the {len(self.iterations)} iterations"
             raise ValueError(_check.message(name, "lrs", constraint, lrs))
         self.interpolation = _check.one_of(name, "interpolation", interpolation, INTERPOLATIONS)
+        self._derive()
+
+    def _derive(self) -> None:
+        stays = self.interpolation == "constant"
+        self._fall = FALLS["linear" if stays else self.interpolation]
+        self._moving = 0 if stays else len(self.lrs) - 1  # pieces that do not stay
 
     def _peak(self) -> float:
         return max(self.lrs)
@@ -76,9 +83,9 @@ class PiecewiseSchedule(BoundedSchedule):
 
     def _rate(self, n: float) -> float:
         piece = bisect.bisect_right(self.iterations, n) - 1
-        if piece < 0 or self._stays(piece):
-            return self.lrs[max(piece, 0)]
-        return self._between(piece, FALLS[self.interpolation].of(self._share(piece, n)))
+        if 0 <= piece < self._moving:
+            return self._between(piece, n, self._fall.of)
+        return self.lrs[max(piece, 0)]
 
     def _rates(self, n: np.ndarray) -> np.ndarray:
         places = n.searchsorted(self.iterations)
@@ -87,17 +94,11 @@ class PiecewiseSchedule(BoundedSchedule):
         return np.concatenate(rates)
 
     def _rates_of(self, piece: int, n: np.ndarray) -> np.ndarray:
-        if piece < 0 or self._stays(piece):
-            return np.full(n.shape, self.lrs[max(piece, 0)])
-        return self._between(piece, FALLS[self.interpolation].of_each(self._share(piece, n)))
+        if 0 <= piece < self._moving:
+            return self._between(piece, n, self._fall.of_each)
+        return np.full(n.shape, self.lrs[max(piece, 0)])
 
-    def _stays(self, piece: int) -> bool:
-        return self.interpolation == "constant" or piece == len(self.lrs) - 1
-
-    def _share(self, piece: int, n: Any) -> Any:
-        start, end = self.iterations[piece : piece + 2]
-        return (n - start) / (end - start)
-
-    def _between(self, piece: int, fall: Any) -> Any:
-        start, end = self.lrs[piece : piece + 2]
-        return start + (end - start) * (1 - fall)
+    def _between(self, piece: int, n: Any, fall: Callable[[Any], Any]) -> Any:
+        start, lr = self.iterations[piece], self.lrs[piece]
+        share = (n - start) / (self.iterations[piece + 1] - start)
+        return lr + (self.lrs[piece + 1] - lr) * (1 - fall(share))
