@@ -12,6 +12,7 @@ import numpy as np
 from .. import _check
 from .._mxnet import mx
 from ..schedules import foreign, text
+from ..schedules.base import HasValues
 from ..schedules.compose import stretched
 
 Curve = Callable[[Any], Any]
@@ -68,11 +69,8 @@ def sched_poly(start: Any, end: Any, pos: Any, power: float) -> Any:
     return sched_lin(start, end, pos**power)
 
 
-class _Curve:
+class _Curve(HasValues):
     """A value at each position. Curves of one class, with the same arguments, are equal."""
-
-    def __call__(self, pos: Any) -> Any:
-        raise NotImplementedError(f"{type(self).__name__} must define __call__(pos)")
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):

@@ -27,6 +27,15 @@ from .._mxnet import mx
 from . import arrays, lengths
 from .lengths import Extent
 
+
+class HasValues:
+    """What gives a value: a curve at a position, and to mypy a schedule too, at an iteration."""
+
+    def __call__(self, place: Any) -> Any:
+        """Return the value at a place."""
+        raise NotImplementedError(f"{type(self).__name__} must define __call__")
+
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -34,7 +43,7 @@ if TYPE_CHECKING:
     from .compose import ClippedSchedule, EpochSchedule, ScaledSchedule, SequentialSchedule
     from .counts import ContinuedSchedule, ShiftedSchedule
 
-    class LRScheduler:
+    class LRScheduler(HasValues):
         """What MXNet, which has no types, has for schedules."""
 
         base_lr: float
