@@ -15,10 +15,17 @@ from gluon_lr import (
     ReduceLROnPlateau,
     SaveModelCallback,
     SchedLin,
+    Schedule,
     SuggestedLRs,
     valley,
 )
-from gluon_lr.schedules import ScaledSchedule, SequentialSchedule
+from gluon_lr.schedules import (
+    MaximumSchedule,
+    ProductSchedule,
+    ScaledSchedule,
+    SequentialSchedule,
+    SumSchedule,
+)
 
 
 def schedules() -> List[float]:
@@ -26,7 +33,12 @@ def schedules() -> List[float]:
     twice: ScaledSchedule = CosineScheduler(2.5 * 40) * 2
     both: SequentialSchedule = half.then(twice, 50)
     again: CosineScheduler = CosineScheduler.from_config(CosineScheduler(9).to_config())
-    return [half(3), twice(3.5), both(60), again(9)]
+    product: ProductSchedule = half * both
+    third: ScaledSchedule = product / 3
+    total: SumSchedule = 0.1 + third + half
+    higher: MaximumSchedule = total.maximum(0.2)
+    longer: Schedule = higher.scaled_to(1000).continued(at=500, to=2000)
+    return [half(3), twice(3.5), both(60), again(9), longer(7), longer.natural_length]
 
 
 def search(learner: Learner) -> Optional[float]:
@@ -47,6 +59,8 @@ class Halving(ParamScheduler):
 
 def train(learner: Learner) -> float:
     learner.fit(20, cbs=LRFinder(num_it=100))
+    learner.fit(20, CosineScheduler(0.9))
+    learner.fit(2, cbs=ParamScheduler({"lr": SchedLin(0.1, 0.2), "wd": CosineScheduler(100)}))
     learner.fit(2, cbs=[Halving({"lr": SchedLin(0.1, 0.2)})])
     learner.fit_one_cycle(1, learner.lr_find().valley)
     return float(learner.recorder.lrs[-1])
