@@ -281,7 +281,7 @@ class Schedule(LRScheduler):
     def continued(self, at: float, to: float) -> "ContinuedSchedule":
         """Follow this schedule to iteration `at`, and let it end at `to`, without a jump.
 
-        See :class:`gluon_lr.schedules.ContinuedSchedule`.
+        See :class:`ContinuedSchedule`.
 
         Raises
         ------

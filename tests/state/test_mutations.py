@@ -156,7 +156,7 @@ def all_of(learner):
         "fields": repr(
             {name: value for name, value in vars(optimizer).items() if name not in NOT_REMEMBERED}
         ),
-        "scheduler": repr(optimizer.lr_scheduler and vars(optimizer.lr_scheduler)),
+        "scheduler": repr(optimizer.lr_scheduler and optimizer.lr_scheduler.__getstate__()),
         "frozen_to": learner._freezer.frozen_to,
         "fits": text_of([fit.as_data() for fit in learner._fits]),
         "recorder": text_of(learner.recorder.as_data()),

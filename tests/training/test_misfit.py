@@ -76,8 +76,11 @@ def test_a_trainer_of_another_net():
 @pytest.mark.parametrize(
     ("fit", "says"),
     [
-        (lambda one: one.fit(1, CosineScheduler(100)), r"fit: `lr`.*'lr_scheduler': schedule"),
-        (lambda one: one.fit_one_cycle(1, CosineScheduler(100)), "fit_one_cycle: `lr_max`"),
+        (
+            lambda one: one.fit_one_cycle(1, CosineScheduler(100)),
+            r"fit_one_cycle: `lr_max`.*goes into fit\(n_epoch, lr=schedule\)",
+        ),
+        (lambda one: one.fit(1, CosineScheduler), r"fit: `lr`.*goes into fit\(n_epoch, lr="),
         (
             lambda one: one.fit_one_cycle(1, one.lr_find(show_plot=False)),
             r"fit_one_cycle: `lr_max`.*Write lr_max=result\.suggestion",
@@ -87,8 +90,8 @@ def test_a_trainer_of_another_net():
             r"fit: `lr` .*Write lr=result\.suggestion",
         ),
         (
-            lambda one: one.fit(1, cbs=ParamScheduler({"lr": CosineScheduler(100)})),
-            "functions of a position from 0 to 1.*'lr_scheduler': schedule",
+            lambda one: one.fit(1, cbs=ParamScheduler({"lr": CosineScheduler})),
+            "a dict of curves, .* schedules or functions of a position",
         ),
     ],
 )
