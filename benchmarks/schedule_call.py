@@ -9,6 +9,7 @@ import numpy as np
 import gluon_lr
 from gluon_lr import (
     ConstantSchedule,
+    ContinuedSchedule,
     CoolDown,
     CosineAnnealingSchedule,
     CosineScheduler,
@@ -105,28 +106,28 @@ NEW = {
         ),
     ),
     "CoolDown, cosine": (
-        lambda last: CoolDown(FLAT, 0, 0, last, "cosine"),
-        lambda n: (1 + np.cos(np.pi * _shared(n))) / 2,
+        lambda last: CoolDown(FLAT, 0, last / 2, last / 2, "cosine"),
+        lambda n: (1 + np.cos(np.pi * np.clip(n / 500_000 - 1, 0, 1))) / 2,
     ),
-    "KDecaySchedule of a line": (
-        lambda last: KDecaySchedule(PolyScheduler(last, base_lr=1.0, pwr=1), last, 1.5),
+}
+OVER_OTHERS = {
+    "KDecaySchedule": (
+        lambda inner: KDecaySchedule(inner, 1_000_000, 1.5),
         lambda n: 1 - _shared(n) ** 1.5,
     ),
-    "ShiftedSchedule of a line": (lambda last: LINE.shifted(10), lambda n: 1 - _shared(n + 10)),
-    "ContinuedSchedule of a line": (
-        lambda last: PolyScheduler(last * 2, base_lr=1.0, pwr=1).continued(last / 10, last),
-        lambda n: np.where(
-            n < 100_000, 1 - n / 2e6, 1 - (100_000 + (n - 100_000) * (1.9 / 0.9)) / 2e6
-        ),
+    "ShiftedSchedule": (lambda inner: inner.shifted(10), lambda n: 1 - _shared(n + 10)),
+    "ContinuedSchedule": (
+        lambda inner: ContinuedSchedule(inner, 100, 900_000, 1_000_000),
+        lambda n: 1 - _shared(100 + (n - 100) * ((1e6 - 100) / (9e5 - 100))),
     ),
-    "ProductSchedule of two lines": (lambda last: LINE * LINE, lambda n: (1 - _shared(n)) ** 2),
-    "SumSchedule of a line and a number": (lambda last: LINE + 0.1, lambda n: 1.1 - _shared(n)),
-    "MaximumSchedule of a line and a number": (
-        lambda last: LINE.maximum(0.1),
+    "ProductSchedule": (lambda inner: inner * inner, lambda n: (1 - _shared(n)) ** 2),
+    "SumSchedule": (lambda inner: inner + 0.1, lambda n: 1.1 - _shared(n)),
+    "MaximumSchedule": (
+        lambda inner: inner.maximum(0.1),
         lambda n: np.maximum(1 - _shared(n), 0.1),
     ),
-    "MinimumSchedule of a line and a number": (
-        lambda last: LINE.minimum(0.1),
+    "MinimumSchedule": (
+        lambda inner: inner.minimum(0.1),
         lambda n: np.minimum(1 - _shared(n), 0.1),
     ),
 }
@@ -214,10 +215,15 @@ def of_ours() -> Iterator[Row]:
     """Compare the schedules that MXNet has not with its CosineScheduler, and with bare NumPy."""
     cosine = mx.lr_scheduler.CosineScheduler(LAST, base_lr=1.0)
     for name, (make, bare) in NEW.items():
-        worst = max((ratios(at(make(LAST), n), at(cosine, 500)) for n in (50, 500, 900)), key=min)
-        yield compared(name, "MXNet's cosine", worst, 1.3)
+        training = ratios(in_order(functools.partial(make, LAST)), in_order(lambda: cosine))
+        yield compared(f"{name}, {IN_ORDER}", "MXNet's cosine", training, 1.3)
         beside = ratios(at_once(make(1_000_000).values), at_once(bare))
         yield compared(f"{name}.values, a million", "bare NumPy", beside, 3.0)
+    for name, (over, bare) in OVER_OTHERS.items():
+        training = ratios(in_order(functools.partial(over, FLAT)), in_order(lambda: cosine))
+        yield compared(f"{name} of a constant, {IN_ORDER}", "MXNet's cosine", training, 1.3)
+        beside = ratios(at_once(over(LINE).values), at_once(bare))
+        yield compared(f"{name}.values of a line, a million", "bare NumPy", beside, 3.0)
 
 
 def rows() -> Iterator[Row]:

@@ -119,7 +119,7 @@ class Schedule(LRScheduler):
     _lengths: Optional[Tuple[str, ...]] = None  # the arguments that are lengths, where it is known
     _parts: Tuple[str, ...] = ()  # those that are schedules
     _periods: float = 8  # how many of its lengths show what one does that never ends
-    _is_in_iterations = False  # whether that has been made sure of
+    _is_in_iterations: bool  # whether that has been made sure of
     _declined = False
     _assigned_by: Any = None  # a weak reference to an optimizer, _User, or None for nobody yet
 
@@ -339,6 +339,8 @@ class Schedule(LRScheduler):
         return schedule
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if not hasattr(self, "_is_in_iterations"):
+            object.__setattr__(self, "_is_in_iterations", False)
         is_new = not hasattr(self, name) and not hasattr(type(self), name)
         if is_new or name.startswith("_"):
             object.__setattr__(self, name, value)
@@ -377,7 +379,6 @@ class Schedule(LRScheduler):
         constructor, _ = _constructor_of(cls)
         anew = cls.__new__(cls)
         constructor(anew, **arguments)
-        self.__dict__.pop("_is_in_iterations", None)
         self.__dict__.update(vars(anew))
 
     def _note_assignment(self, before: float) -> None:
@@ -492,7 +493,7 @@ class Schedule(LRScheduler):
         return {name: value for name, value in vars(self).items() if name not in left_out}
 
     def __setstate__(self, state: Dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        self.__dict__.update(state, _is_in_iterations=False)
         self._derive()
 
 

@@ -223,6 +223,7 @@ class _CoolDown(Modifier):
     """The inner schedule up to `start_idx`, then a way down to `finish_lr`, which stays."""
 
     _fall: Fall
+    _derived = ("_inner", "_fall")
     _lengths = ("start_idx", "length")
 
     def __init__(
@@ -303,7 +304,9 @@ class LinearCoolDown(_CoolDown):
     [1.0, 1.0, 0.5, 0.0, 0.0]
     """
 
-    _fall = FALLS["linear"]
+    def _derive(self) -> None:
+        super()._derive()
+        self._fall = FALLS["linear"]
 
 
 class CoolDown(_CoolDown):
@@ -348,8 +351,6 @@ class CoolDown(_CoolDown):
     >>> [schedule(n) for n in (0, 900, 925, 1000, 5000)]
     [1.0, 1.0, 0.5, 0.0, 0.0]
     """
-
-    _derived = ("_inner", "_fall")
 
     def __init__(
         self,

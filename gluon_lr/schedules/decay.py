@@ -13,7 +13,7 @@ from .. import _check
 from . import arrays
 from .base import Schedule
 from .lengths import Extent
-from .shapes import HalfCosine
+from .shapes import PoweredHalfCosine
 
 __all__ = [
     "CosineScheduler",
@@ -350,10 +350,19 @@ class FiniteDecaySchedule(DecaySchedule):
     def _extent(self) -> Extent:
         return Extent(self.max_update, ends=True)
 
+    def __call__(self, num_update: float) -> float:
+        """Return the learning rate of update `num_update` (iterations, from 1)."""
+        if type(num_update) is int and self._is_in_iterations and num_update >= self.warmup_steps:
+            if num_update >= self._end:
+                return self.final_lr
+            position = (num_update - self.warmup_steps) / self._length  # as _rate, in one call
+            return self.final_lr + (self._base_lr - self.final_lr) * self._shape(position)
+        return Schedule.__call__(self, num_update)
+
     def _rate(self, n: float) -> float:
         if n >= self._end:
             return self.final_lr
-        if n >= self.warmup_steps:  # as in _falling, without its call
+        if n >= self.warmup_steps:
             position = (n - self.warmup_steps) / self._length
             return self.final_lr + (self._base_lr - self.final_lr) * self._shape(position)
         return self._warm_up(n)
@@ -423,7 +432,7 @@ class PolyScheduler(FiniteDecaySchedule):
         return (1 - position) ** self.pwr
 
 
-class CosineScheduler(HalfCosine, FiniteDecaySchedule):
+class CosineScheduler(PoweredHalfCosine, FiniteDecaySchedule):
     """Cosine decay from `base_lr` to `final_lr`, then flat.
 
         lr(n) = final_lr + (base_lr - final_lr) * ((1 + cos(pi * t)) / 2)^exponent

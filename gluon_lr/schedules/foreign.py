@@ -17,6 +17,7 @@ from .decay import (
     CosineScheduler,
     DecaySchedule,
     FactorScheduler,
+    FiniteDecaySchedule,
     MultiFactorScheduler,
     PolyScheduler,
     SteppedDecaySchedule,
@@ -143,7 +144,11 @@ def _undecayed(schedule: Any, decays: int, floor: float) -> float:
     return schedule.base_lr / schedule.factor**decays
 
 
-_OWN_CALLS = (Schedule.__call__, SteppedDecaySchedule.__call__)
+_OWN_CALLS = (
+    Schedule.__call__,
+    SteppedDecaySchedule.__call__,
+    FiniteDecaySchedule.__call__,
+)
 _EQUIVALENTS: Dict[type, Callable[[Any], DecaySchedule]] = {
     mx.lr_scheduler.FactorScheduler: lambda own: FactorScheduler(
         own.step,

@@ -1,7 +1,7 @@
 """The schedule that is given as rates at iterations."""
 
-import bisect
-from typing import Any, Callable, List, Sequence
+from bisect import bisect_right
+from typing import List, Sequence, Tuple
 
 import numpy as np
 
@@ -49,7 +49,7 @@ class PiecewiseSchedule(BoundedSchedule):
     [0.5, 0.5, 1.0, 1.0, 0.1, 0.1]
     """
 
-    _derived = ("_fall", "_moving")
+    _derived = ("_fall", "_pieces")
     _lengths = ("iterations",)
     _periods = 1
 
@@ -71,9 +71,14 @@ class PiecewiseSchedule(BoundedSchedule):
         self._derive()
 
     def _derive(self) -> None:
-        stays = self.interpolation == "constant"
-        self._fall = FALLS["linear" if stays else self.interpolation]
-        self._moving = 0 if stays else len(self.lrs) - 1  # pieces that do not stay
+        moves = self.interpolation != "constant"
+        self._fall = FALLS[self.interpolation if moves else "linear"]
+        n, lrs = self.iterations, self.lrs
+        flat = 0, 1, lrs[0], 0.0
+        between = zip(n, n[1:], lrs, lrs[1:])
+        pieces = [(a, b - a, lr, (next_lr - lr) * moves) for a, b, lr, next_lr in between]
+        # where each begins, how long it is, its rate and how much that rises
+        self._pieces = [flat, *pieces, (n[-1], 1, lrs[-1], 0.0)]
 
     def _peak(self) -> float:
         return max(self.lrs)
@@ -82,23 +87,16 @@ class PiecewiseSchedule(BoundedSchedule):
         return Extent(self.iterations[-1], ends=self.interpolation != "constant")
 
     def _rate(self, n: float) -> float:
-        piece = bisect.bisect_right(self.iterations, n) - 1
-        if 0 <= piece < self._moving:
-            return self._between(piece, n, self._fall.of)
-        return self.lrs[max(piece, 0)]
+        start, length, lr, rise = self._pieces[bisect_right(self.iterations, n)]
+        return lr + rise * (1 - self._fall.of((n - start) / length)) if rise else lr
 
     def _rates(self, n: np.ndarray) -> np.ndarray:
-        places = n.searchsorted(self.iterations)
-        pieces = np.split(n, places)
-        rates = [self._rates_of(piece, part) for piece, part in enumerate(pieces, -1) if part.size]
-        return np.concatenate(rates)
+        parts = np.split(n, n.searchsorted(self.iterations))
+        pairs = zip(self._pieces, parts)
+        return np.concatenate([self._rates_of(*pair) for pair in pairs if pair[1].size])
 
-    def _rates_of(self, piece: int, n: np.ndarray) -> np.ndarray:
-        if 0 <= piece < self._moving:
-            return self._between(piece, n, self._fall.of_each)
-        return np.full(n.shape, self.lrs[max(piece, 0)])
-
-    def _between(self, piece: int, n: Any, fall: Callable[[Any], Any]) -> Any:
-        start, lr = self.iterations[piece], self.lrs[piece]
-        share = (n - start) / (self.iterations[piece + 1] - start)
-        return lr + (self.lrs[piece + 1] - lr) * (1 - fall(share))
+    def _rates_of(self, piece: Tuple[float, float, float, float], n: np.ndarray) -> np.ndarray:
+        start, length, lr, rise = piece
+        if not rise:
+            return np.full(n.shape, lr)
+        return lr + rise * (1 - self._fall.of_each((n - start) / length))

@@ -2,24 +2,30 @@
 
 import math
 from math import pi
-from typing import Any, Callable, Dict, NamedTuple
+from typing import Any, Callable, Dict, Optional
 
 import numpy as np
 
 _NEAR = 0.032  # where a cosine is 0.0005 from 1 or -1
 
 
-class HalfCosine:
-    """The shape that falls from 1 at position 0 to 0 at position 1 along half a cosine."""
+class PoweredHalfCosine:
+    """The shape that falls from 1 to 0 along half a cosine, which is raised to `exponent`."""
 
-    exponent: float = 1
+    exponent: float
 
     def _shape(self, position: Any, cos: Callable[[Any], Any] = math.cos) -> Any:
         height = 0.5 * (1 + cos(pi * position))
-        return height if self.exponent == 1 else height**self.exponent
+        return height if self.exponent == 1.0 else height**self.exponent
 
     def _shapes(self, position: np.ndarray) -> np.ndarray:
         return self._shape(position, _cos_of_rising)
+
+
+class HalfCosine(PoweredHalfCosine):
+    """The shape that falls from 1 at position 0 to 0 at position 1 along half a cosine."""
+
+    exponent = 1.0
 
 
 def _cos_of_rising(angles: np.ndarray) -> np.ndarray:
@@ -35,21 +41,24 @@ def _cos_of_rising(angles: np.ndarray) -> np.ndarray:
     return cosines
 
 
-class Fall(NamedTuple):
+class Fall:
     """A way down from 1 at position 0 to 0 at position 1: of a number, and of a rising array."""
 
-    of: Callable[[Any], Any]
-    of_each: Callable[[np.ndarray], np.ndarray]
+    __slots__ = ("of", "of_each")
 
-
-def _both(function: Callable[[Any], Any]) -> Fall:
-    return Fall(function, function)
+    def __init__(
+        self,
+        of: Callable[[Any], Any],
+        of_each: Optional[Callable[[np.ndarray], np.ndarray]] = None,
+    ) -> None:
+        self.of = of
+        self.of_each = of_each or of
 
 
 FALLS: Dict[str, Fall] = {
-    "linear": _both(lambda position: 1 - position),
+    "linear": Fall(lambda position: 1 - position),
     "cosine": Fall(HalfCosine()._shape, HalfCosine()._shapes),
-    "1-sqrt": _both(lambda position: 1 - position**0.5),
-    "square": _both(lambda position: 1 - position**2),
-    "exponential": _both(lambda position: 2 ** (1 - position) - 1),
+    "1-sqrt": Fall(lambda position: 1 - position**0.5),
+    "square": Fall(lambda position: 1 - position**2),
+    "exponential": Fall(lambda position: 2 ** (1 - position) - 1),
 }

@@ -52,7 +52,7 @@ class WarmupStableDecaySchedule(BoundedSchedule):
     [0.0, 0.5, 1.0, 1.0, 0.5, 0.0, 0.0]
     """
 
-    _derived = ("_curve",)
+    _derived = ("_curve", "_fall", "_until")
     _lengths = ("warmup", "stable", "decay")
 
     def __init__(
@@ -80,6 +80,7 @@ class WarmupStableDecaySchedule(BoundedSchedule):
         flat = ConstantSchedule(self.lr)
         falling = CoolDown(flat, self.finish_lr, self.stable, self.decay, self.shape)
         self._curve = LinearWarmUp(falling, self.start_lr, self.warmup)
+        self._fall, self._until = FALLS[self.shape], self.warmup + self.stable
 
     def _extent(self) -> Extent:
         return self._curve._extent()
@@ -87,8 +88,13 @@ class WarmupStableDecaySchedule(BoundedSchedule):
     def _peak(self) -> float:
         return max(self.start_lr, self.lr, self.finish_lr)
 
-    def _rate(self, n: float) -> float:
-        return self._curve._rate(n)
+    def _rate(self, n: float) -> float:  # as the curve's, with fewer calls
+        late = n - self._until
+        if late >= self.decay:
+            return self.finish_lr if late > 0 else self._curve._rate(n)
+        if late > 0:
+            return self.finish_lr + (self.lr - self.finish_lr) * self._fall.of(late / self.decay)
+        return self.lr if n >= self.warmup else self._curve._rate(n)
 
     def _rates(self, n: np.ndarray) -> np.ndarray:
         return self._curve._rates(n)
