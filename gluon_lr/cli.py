@@ -18,7 +18,7 @@ from .distributed.launch import launch
 from .distributed.workers import Workers
 from .finder import LRFinder
 from .schedules import Schedule, schedule
-from .schedules.plot import plot_schedule, rates_in, shown_length
+from .schedules.plot import plot_schedule, rates_in, shown_length, spread
 
 
 class _RequestError(Exception):
@@ -270,7 +270,7 @@ def _plot(options: Any) -> str:
 def _table(options: Any) -> str:
     schedules = _read_schedules(options)
     last = options.iterations or shown_length([*schedules.values()])
-    counts = np.unique(np.append(np.linspace(0, last, 21).round().astype(int), 1))
+    counts = np.unique(np.append(spread(0, last, 21), 1))
     columns = [rates_in(one, last, counts) for one in schedules.values()]
     names = ["rate"]
     lines = []

@@ -8,7 +8,8 @@ from .._mxnet import mx
 from ..hyper.annealing import SchedNo, ScheduledCurve
 from ..hyper.parameters import HyperParameters
 from ..hyper.policies import flat_cos, one_cycle, sgdr, usual_moms
-from ..schedules import PlateauScheduler, Schedule, foreign
+from ..schedules import Schedule, foreign
+from ..schedules.plateau import listens
 
 CurvesOf = Callable[[float], Dict[str, Any]]
 Policy = Union[str, Schedule, CurvesOf]
@@ -66,7 +67,7 @@ def name_of(policy: Policy) -> str:
 
 def _scaled(owner: str, schedule: Schedule, length: int) -> CurvesOf:
     """Return curves of the schedule's shape: that of iterations 1 to `length`, stretched."""
-    if isinstance(schedule, PlateauScheduler):
+    if listens(schedule):
         constraint = "a schedule whose rates are known beforehand"
         raise TypeError(_check.message(owner, "policy", constraint, schedule))
     if foreign.is_in_shares(schedule):

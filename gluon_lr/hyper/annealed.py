@@ -5,7 +5,7 @@ import math
 from .. import _check
 from ..schedules.base import BoundedSchedule
 from ..schedules.lengths import Extent
-from .annealing import Curve, position_of
+from .annealing import Curve, as_curve, over_updates, position_of
 
 
 class AnnealedSchedule(BoundedSchedule):
@@ -17,7 +17,7 @@ class AnnealedSchedule(BoundedSchedule):
     Parameters
     ----------
     curve : callable
-        From a position, 0 to 1, to a rate.
+        From a position, 0 to 1, to a rate; or a schedule, whose iterations are followed.
     length : float
         Length of the curve, in iterations, above 0; fractions are taken.
 
@@ -38,8 +38,8 @@ class AnnealedSchedule(BoundedSchedule):
         super().__init__()
         name = type(self).__name__
         _check.is_function(name, "curve", curve, "callable with a position")
-        self.curve = curve
         self.length = _check.length(name, "length", length)
+        self.curve = over_updates(as_curve(curve), self.length)
 
     def _extent(self) -> Extent:
         return Extent(self.length, ends=True)

@@ -5,13 +5,13 @@ Start, end and position are numbers or arrays, which broadcast. The curves are e
 """
 
 import math
-from typing import Any, Callable, Dict, Optional, Sequence, Type
+from typing import Any, Callable, Dict, List, Optional, Sequence, Type
 
 import numpy as np
 
 from .. import _check
 from .._mxnet import mx
-from ..schedules import foreign, text
+from ..schedules import Schedule, foreign, text
 from ..schedules.base import HasValues
 from ..schedules.compose import stretched
 
@@ -222,7 +222,7 @@ class CombinedAnnealer(_Curve):
     pcts : sequence of float
         The shares, at least 0; their sum is 1.
     scheds : sequence of callable
-        From a position to a value, as many as shares.
+        From a position to a value, or schedules; as many as shares.
 
     Raises
     ------
@@ -237,7 +237,7 @@ class CombinedAnnealer(_Curve):
     def __init__(self, pcts: Sequence[float], scheds: Sequence[Curve]) -> None:
         owner = "combine_scheds"
         self.pcts = [_check.real(owner, "pcts", pct, minimum=0) for pct in pcts]
-        self.scheds = list(scheds)
+        self.scheds = [as_curve(sched) for sched in scheds]
         if not self.pcts or abs(math.fsum(self.pcts) - 1) > 1e-9:
             raise ValueError(_check.message(owner, "pcts", "shares that sum to 1", pcts))
         if len(self.scheds) != len(self.pcts):
@@ -249,6 +249,10 @@ class CombinedAnnealer(_Curve):
         self._reached = [
             start - _ROUNDING if start > _ROUNDING else start for start in self._starts
         ]
+
+    def updates(self, length: float) -> List[float]:
+        """Return how many of so many updates each curve has; 1 where its share is 0."""
+        return [pct * length or 1 for pct in self.pcts]
 
     def __call__(self, pos: Any) -> Any:
         """Return the value at `pos`."""
@@ -330,6 +334,12 @@ class ScheduledCurve(_Curve):
         name = type(self).__name__
         self.schedule = foreign.as_ours(foreign.check_schedule(name, schedule))
         self.length = None if length is None else _check.length(name, "length", length)
+        asked = self.schedule
+        if self.needs_length:
+            asked = stretched(asked, self.length or 1)
+        elif isinstance(asked, Schedule):
+            asked.check_in_iterations()
+        self._value_at = foreign.asked(asked)
 
     @property
     def needs_length(self) -> bool:
@@ -342,15 +352,12 @@ class ScheduledCurve(_Curve):
             raise RuntimeError("ScheduledCurve: no `length` yet; pass it, in updates.")
         if isinstance(pos, np.ndarray):
             return np.vectorize(self, otypes=[float])(pos)
-        n = 1 + pos * self.length
+        n = max(1 + pos * self.length, 0)
         return self.at(round(n) if abs(n - round(n)) < _NEAR_WHOLE else n)
 
     def at(self, n: float) -> float:
         """Return the value at update `n`, from 1."""
-        schedule = self.schedule
-        if self.length is not None and self.needs_length:
-            schedule = stretched(schedule, self.length)
-        return foreign.asked(schedule)(n)
+        return self._value_at(n)
 
     def __repr__(self) -> str:
         length = "" if self.length is None else f", length={self.length}"
@@ -366,6 +373,9 @@ def over_updates(curves: Any, length: float) -> Any:
     """Return a curve, or each of a list, over so many updates, where it has no length yet."""
     if isinstance(curves, (list, tuple)):
         return [over_updates(one, length) for one in curves]
+    if isinstance(curves, CombinedAnnealer):
+        parts = [over_updates(*part) for part in zip(curves.scheds, curves.updates(length))]
+        return CombinedAnnealer(curves.pcts, parts)
     if isinstance(curves, ScheduledCurve) and curves.length is None:
         return ScheduledCurve(curves.schedule, length)
     return curves
@@ -446,6 +456,7 @@ def _arguments(curve: Any) -> Dict[str, Any]:
     return {
         name: value.tolist() if isinstance(value, np.ndarray) else value
         for name, value in vars(curve).items()
+        if not name.startswith("_")
     }
 
 

@@ -217,9 +217,12 @@ class ParamScheduler(Callback):
             Where there is no `length`, but for schedules in iterations alone.
         """
         if self._of_fit is None:
-            return _each_of(self.scheds, partial(_at_update, n=n, length=self.length))
+            return self._at(n, self.length)
         scheds, positions = self._of_length or self.scheds, self._of_fit(n)
         return {name: _mixed(curves, positions) for name, curves in scheds.items()}
+
+    def _at(self, n: int, length: Optional[int]) -> Dict[str, Any]:
+        return _each_of(self.scheds, partial(_at_update, n=n, length=length))
 
     def step(self, n: Optional[int] = None) -> None:
         """Give the trainer the values of its next update.
@@ -301,7 +304,9 @@ class ParamScheduler(Callback):
         show: bool = False,
     ) -> "List[Axes]":
         """Draw the values of all updates, or those of `keys`; return the matplotlib Axes."""
-        each = [self.at(n) for n in range(1, (self.length or self._natural_length) + 1)]
+        length = self.length or self._natural_length
+        at = self.at if self._of_fit else partial(self._at, length=length)
+        each = [at(n) for n in range(1, length + 1)]
         values = {name: np.array([one[name] for one in each]) for name in self.scheds}
         return plotting.shown(plotting.plot_hyper_parameters(values, keys, figsize), show)
 

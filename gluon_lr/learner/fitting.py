@@ -77,6 +77,7 @@ class Fitting:
         self.own_lr: float = learner.trainer.learning_rate
         self._at = 0  # the update whose values the trainer has
         self._is_stepping = False  # whether an update has its last batch already
+        self._has_length = False  # whether schedules among the curves know that of the fit
         self.has_ended = False
         self._stopwatch = Stopwatch(fit, learner.workers)
         self._warned = False
@@ -103,7 +104,7 @@ class Fitting:
         self._is_stepping = True
         fit.batches_per_update = max(fit.batches_per_update, self._learner.batches_in_update)
         self._at, self._scheduler.length = fit.place()
-        if self._at == 1:  # of which another batch may show that it is one of fewer
+        if not self._has_length:  # before the first update, another batch may show that it is less
             self._scheduler.scheds = fit.curves_over(self._scheduler.length)
         self._scheduler.assign(self._at)
 
@@ -133,8 +134,9 @@ class Fitting:
     def after_update(self) -> None:
         """Count an update, which AMP may have skipped."""
         self._is_stepping = False
-        if self._at == 1 and self._scheduler.length is not None:
+        if not self._has_length and self._scheduler.length is not None:
             self.fit.give_length(self._scheduler.length)
+            self._has_length = True
         self.fit.count_update(self._scheduler.position >= self._at)
 
     def after_batch(self) -> None:

@@ -1170,8 +1170,9 @@ class Learner(FastaiNames):
             constraint = f"callbacks without {', '.join(sorted(twice))}, which {owner} sets"
             raise ValueError(_check.message(owner, "cbs", constraint, cbs))
         hypers = HyperParameters(self.trainer, self.groups)
-        ParamScheduler(scheds).check(hypers)
-        moved = {**scheds, **given}
+        own = ParamScheduler(scheds)
+        own.check(hypers)
+        moved = {**own.scheds, **given}
         return {**moved, **self._scaled_besides(moved, cbs, hypers)}
 
     def _scaled_besides(

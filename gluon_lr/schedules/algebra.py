@@ -7,10 +7,11 @@ import numpy as np
 
 from .. import _check
 from . import foreign
+from .base import BoundedSchedule
 from .compose import Pair
 from .cycle import ConstantSchedule
 from .foreign import LRCallable
-from .lengths import Extent, longest
+from .lengths import Extent
 
 __all__ = [
     "MaximumSchedule",
@@ -23,7 +24,7 @@ __all__ = [
 class Combination(Pair):
     """A schedule whose rate is made from those of two, at the same iteration.
 
-    It goes as far as the longer of those that end.
+    It ends where both have ended.
     """
 
     def __init__(self, first: LRCallable, second: Union[LRCallable, float]) -> None:
@@ -33,7 +34,23 @@ class Combination(Pair):
         super().__init__(first, second)  # type: ignore[arg-type]
 
     def _extent(self) -> Extent:
-        return longest([foreign.extent_of(self.first), foreign.extent_of(self.second)])
+        parts = [one for one in (self.first, self.second) if foreign.lengths_in(one)]
+        extents = [foreign.extent_of(one) for one in parts]
+        length = max((one.length for one in extents), default=0)
+        return Extent(length, ends=bool(extents) and all(one.ends for one in extents))
+
+    @property
+    def base_lr(self) -> float:
+        """The first schedule's `base_lr`, now; an assignment reaches those that take one."""
+        return foreign.get_base_lr(self.first)
+
+    @base_lr.setter
+    def base_lr(self, value: float) -> None:
+        parts = (self.first, self.second)
+        takers = [one for one in parts if not isinstance(one, BoundedSchedule)]
+        reached = [foreign.set_base_lr(one, value) for one in takers]
+        if not any(reached):
+            self._decline_base_lr(value)
 
     def _rates(self, n: np.ndarray) -> np.ndarray:
         return self._of_each(foreign.rates(self.first, n), foreign.rates(self.second, n))
@@ -42,7 +59,21 @@ class Combination(Pair):
         raise NotImplementedError(f"{type(self).__name__} must define _of_each(first, second)")
 
 
-class ProductSchedule(Combination):
+class _Vanishing(Combination):
+    """One that is 0 for good once one of the two is, whatever the other does."""
+
+    def _extent(self) -> Extent:
+        whole = super()._extent()
+        extents = [(one, foreign.extent_of(one)) for one in (self.first, self.second)]
+        gone = [
+            extent.length
+            for one, extent in extents
+            if extent.ends and foreign.asked(one)(extent.length) == 0
+        ]
+        return Extent(min(gone), ends=True) if gone else whole
+
+
+class ProductSchedule(_Vanishing):
     """Multiply the rates of two schedules; ``first * second`` makes one.
 
         lr(n) = first(n) * second(n)
@@ -91,7 +122,7 @@ class SumSchedule(Combination):
 
         lr(n) = first(n) + second(n)
 
-    Its `base_lr` reads as the first's, and an assignment reaches both.
+    Its `base_lr` reads as the first's, and an assignment reaches those that take one.
 
     Parameters
     ----------
@@ -123,7 +154,7 @@ class MaximumSchedule(Combination):
 
         lr(n) = max(first(n), second(n))
 
-    Its `base_lr` reads as the first's, and an assignment reaches both.
+    Its `base_lr` reads as the first's, and an assignment reaches those that take one.
 
     Parameters
     ----------
@@ -151,12 +182,12 @@ class MaximumSchedule(Combination):
         return np.maximum(first, second)
 
 
-class MinimumSchedule(Combination):
+class MinimumSchedule(_Vanishing):
     """Take the lower rate of two schedules; ``first.minimum(second)`` makes one.
 
         lr(n) = min(first(n), second(n))
 
-    Its `base_lr` reads as the first's, and an assignment reaches both.
+    Its `base_lr` reads as the first's, and an assignment reaches those that take one.
 
     Parameters
     ----------

@@ -123,6 +123,14 @@ class Schedule(LRScheduler):
     _declined = False
     _assigned_by: Any = None  # a weak reference to an optimizer, _User, or None for nobody yet
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Have a class of the user's that says its rate anew asked by that alone."""
+        super().__init_subclass__(**kwargs)
+        if "_rate" in vars(cls) and cls.__module__.split(".")[0] != "gluon_lr":
+            for name in ("__call__", "_rates"):
+                if name not in vars(cls):
+                    setattr(cls, name, vars(Schedule)[name])
+
     def __init__(self, base_lr: float = _DEFAULT) -> None:
         self.base_lr = _check.rate(type(self).__name__, "base_lr", base_lr)
 
@@ -132,7 +140,7 @@ class Schedule(LRScheduler):
         At a fraction it is the formula's rate there.
         """
         if type(num_update) is not int or num_update < 0 or not self._is_in_iterations:
-            self._check_in_iterations()
+            self.check_in_iterations()
             remedy = "For many at once there is `values`." if np.ndim(num_update) else ""
             owner = type(self).__name__
             num_update = _check.iterations(owner, "num_update", num_update, 0, remedy)
@@ -154,7 +162,7 @@ class Schedule(LRScheduler):
         """
         from .foreign import rates
 
-        self._check_in_iterations()
+        self.check_in_iterations()
         return arrays.evaluate(type(self).__name__, functools.partial(rates, self), iterations)
 
     def plot(
@@ -193,7 +201,18 @@ class Schedule(LRScheduler):
 
         return ProductSchedule(self, other) if callable(other) else ScaledSchedule(self, other)
 
-    __rmul__ = __mul__
+    @overload
+    def __rmul__(self, other: float) -> "ScaledSchedule": ...
+
+    @overload
+    def __rmul__(self, other: Callable[[int], float]) -> "ProductSchedule": ...
+
+    def __rmul__(
+        self, other: Union[float, Callable[[int], float]]
+    ) -> "Union[ScaledSchedule, ProductSchedule]":
+        from .algebra import ProductSchedule
+
+        return ProductSchedule(other, self) if callable(other) else self * other
 
     def __truediv__(self, divisor: float) -> "ScaledSchedule":
         """Return this schedule with all rates divided by `divisor`, above 0."""
@@ -208,7 +227,10 @@ class Schedule(LRScheduler):
 
         return SumSchedule(self, other)
 
-    __radd__ = __add__
+    def __radd__(self, other: Union[float, Callable[[int], float]]) -> "SumSchedule":
+        from .algebra import SumSchedule
+
+        return SumSchedule(other, self) if callable(other) else self + other
 
     def maximum(self, other: Union[float, Callable[[int], float]]) -> "MaximumSchedule":
         """Return the schedule that has the higher of this one's rate and another's."""
@@ -295,7 +317,7 @@ class Schedule(LRScheduler):
         """
         from .counts import ContinuedSchedule
 
-        self._check_in_iterations()
+        self.check_in_iterations()
         length, ends = self._extent()
         if not ends:
             remedy = "For an end of one that has none use CoolDown."
@@ -440,12 +462,20 @@ class Schedule(LRScheduler):
             given[name] = stretched(given[name], factor)
         return type(self)(**given)
 
-    def _check_in_iterations(self) -> None:
-        """Raise a ValueError where the lengths are shares of a training that is not known."""
+    def check_in_iterations(self) -> None:
+        """Raise a ValueError where lengths are shares of a training that is not known."""
         if not self._is_in_iterations:
-            if lengths.are_shares(self._all_lengths()):
+            if lengths.are_shares(self._all_lengths()) or self._has_shares():
                 raise ValueError(lengths.must_be_scaled(self))
             self._is_in_iterations = True
+
+    def _has_shares(self) -> bool:
+        """Say whether a length is below 1 that is of no use so in iterations."""
+        from .foreign import has_shares
+
+        names = [name for name in self._lengths or () if name not in lengths.MAY_BE_0]
+        own = lengths.flattened(getattr(self, name) for name in names)
+        return min(own, default=1) < 1 or any(has_shares(getattr(self, n)) for n in self._parts)
 
     def _derive(self) -> None:
         """Set the attributes named in `_derived`, which follow from the arguments."""

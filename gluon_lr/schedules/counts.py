@@ -54,7 +54,7 @@ class ShiftedSchedule(Modifier):
         return self._inner(n + self.by)
 
     def _rates(self, n: np.ndarray) -> np.ndarray:
-        return self._inner_rates(n + self.by)
+        return self._inner_rates(n + float(self.by))
 
 
 class KDecaySchedule(Modifier):
@@ -95,6 +95,13 @@ class KDecaySchedule(Modifier):
         self.length = _check.length(name, "length", length)
         self.k = _check.real(name, "k", k, above=0)
 
+    def _extent(self) -> Extent:
+        end, ends = super()._extent()
+        share = min(end / self.length, 1)
+        return Extent(
+            max(end, self.length) if share == 1 else self.length * share ** (1 / self.k), ends
+        )
+
     def _rate(self, n: float) -> float:
         length = self.length
         return self._inner(n if n >= length else length * (n / length) ** self.k)
@@ -120,9 +127,9 @@ class ContinuedSchedule(Modifier):
         lr(n) = (1 - w) * schedule(n * end / to) + w * schedule(at)     to > end
         w = max(1 - (n - at) / (0.1 * (to - at)), 0)
 
-    So does ``learner.finish`` with a fit, and ``learner.extend``. On warming up again: Ibrahim et
-    al., "Simple and Scalable Strategies to Continually Pre-train Large Language Models", 2024,
-    https://arxiv.org/abs/2403.08763.
+    By these rules ``learner.finish`` and ``learner.extend`` move the end of a fit. On warming up
+    again: Ibrahim et al., "Simple and Scalable Strategies to Continually Pre-train Large Language
+    Models", 2024, https://arxiv.org/abs/2403.08763.
 
     Parameters
     ----------
@@ -146,7 +153,7 @@ class ContinuedSchedule(Modifier):
     [0.5, 0.0, 0.421783, 0.146447, 0.0, 0.0]
     """
 
-    _derived = ("_inner", "_is_nearer", "_pace", "_leading")
+    _derived = ("_inner", "_is_nearer", "_pace", "_share", "_leading")
     _lengths = ("at", "to", "end")
 
     def __init__(self, schedule: LRCallable, at: float, to: float, end: float) -> None:
@@ -162,6 +169,7 @@ class ContinuedSchedule(Modifier):
         super()._derive()
         self._is_nearer = self.to <= self.end
         self._pace = (self.end - self.at) / (self.to - self.at)
+        self._share = self.end / self.to
         self._leading = _LED_IN * (self.to - self.at)
 
     def _extent(self) -> Extent:
@@ -171,9 +179,9 @@ class ContinuedSchedule(Modifier):
         if n <= self.at:
             return self._inner(n)
         if self._is_nearer:
-            return self._inner(self.at + (n - self.at) * self._pace)
+            return self._inner(max(self.end - (self.to - n) * self._pace, self.at))
         led = 1 - (n - self.at) / self._leading
-        planned = self._inner(n * self.end / self.to)
+        planned = self._inner(self.end - (self.to - n) * self._share)
         return planned if led <= 0 else (1 - led) * planned + led * self._inner(self.at)
 
     def _rates(self, n: np.ndarray) -> np.ndarray:
@@ -181,7 +189,7 @@ class ContinuedSchedule(Modifier):
 
     def _later_rates(self, n: np.ndarray) -> np.ndarray:
         if self._is_nearer:
-            return self._inner_rates(self.at + (n - self.at) * self._pace)
+            return self._inner_rates(np.maximum(self.end - (self.to - n) * self._pace, self.at))
         led = np.maximum(1 - (n - self.at) / self._leading, 0)
-        planned = self._inner_rates(n * self.end / self.to)
+        planned = self._inner_rates(self.end - (self.to - n) * self._share)
         return (1 - led) * planned + led * self._inner(self.at)

@@ -44,7 +44,8 @@ class _Run(NamedTuple):
     @classmethod
     def begun(cls, first: int, start: float, length: float, decay: float) -> "_Run":
         """Return the cycles from number `first` on that change by the same step, nearly all."""
-        step = math.ceil(min(length * decay, _LONGEST)) - length
+        whole = math.ceil(length)
+        step = (whole if decay == 1 else math.ceil(min(length * decay, _LONGEST))) - length
         if step == 0:
             return cls(first, start, length, 0, math.inf)
         cycles = 1

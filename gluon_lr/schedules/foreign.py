@@ -70,7 +70,10 @@ def _rate_of_another(schedule: LRCallable, n: float) -> float:
     own = as_ours(schedule)
     if own is not schedule:
         return own._rate(n)
-    return float(copy.deepcopy(schedule)(n))
+    asked = copy.deepcopy(schedule)
+    if isinstance(asked, Schedule):
+        asked._is_in_iterations = True  # as others that are asked by their `_rate`
+    return float(asked(n))
 
 
 def get_base_lr(schedule: LRCallable) -> float:
@@ -91,13 +94,19 @@ def set_base_lr(schedule: LRCallable, value: float) -> bool:
 
 def is_in_shares(schedule: LRCallable) -> bool:
     """Say whether `schedule` is of a training of any length, of which its lengths are shares."""
-    length, ends = extent_of(schedule)
-    return lengths.are_shares(lengths_in(schedule)) or (ends and length == 1)
+    found = lengths_in(schedule)
+    return lengths.are_shares(found) or lengths.is_whole(found, extent_of(schedule))
 
 
 def goes_with_any_length(schedule: LRCallable) -> bool:
     """Say whether `schedule` is the same in a training of any length."""
     return not lengths_in(schedule) or is_in_shares(schedule)
+
+
+def has_shares(schedule: LRCallable) -> bool:
+    """Say whether a length in `schedule` can only be meant as a share of a training."""
+    schedule = as_ours(schedule)
+    return isinstance(schedule, Schedule) and schedule._has_shares()
 
 
 def is_ours(schedule_class: Any) -> bool:

@@ -6,6 +6,11 @@ from typing import Any, Iterable, List, NamedTuple
 from .. import _check
 
 UNKNOWN = math.inf  # what stands for the lengths in a function, or in a user's own class
+# the arguments that may be less than an iteration; the others are shares where they are below 1
+MAY_BE_0 = (
+    *("after", "at", "by", "cooldown_length", "decay", "iterations", "length", "stable"),
+    *("start_idx", "warmup", "warmup_steps"),
+)
 
 
 class Extent(NamedTuple):
@@ -48,6 +53,11 @@ def are_shares(lengths: List[float]) -> bool:
     return bool(lengths) and min(lengths) < 1 and max(lengths) <= 1
 
 
+def is_whole(lengths: List[float], extent: Extent) -> bool:
+    """Say whether a schedule ends at 1, all of a training, which no other schedule does."""
+    return extent.ends and extent.length == 1 and max(lengths) <= 1
+
+
 def factor_to(iterations: float, lengths: List[float], extent: Extent, schedule: Any) -> float:
     """Return by what a schedule is stretched to fill a training of so many iterations.
 
@@ -56,15 +66,17 @@ def factor_to(iterations: float, lengths: List[float], extent: Extent, schedule:
     ValueError
         Where it has no end, nor lengths that are shares of the training.
     """
+    if not lengths:
+        return iterations
     fills = not extent.ends or extent.length < 1 + 1e-9
-    if max(lengths, default=1) <= 1 and fills:
+    if (are_shares(lengths) and fills) or is_whole(lengths, extent):
         return iterations
     name = type(schedule).__name__
     remedy = "Write all its lengths as shares of the training, which come to 1 at most."
     if min(lengths) < 1:
         constraint = "one with all lengths in iterations, or all as shares of a training"
         raise ValueError(_check.message(name, "scaled_to", constraint, schedule, remedy))
-    if not extent.ends:
+    if not (extent.ends and extent.length):
         constraint = "that of a schedule that ends, as only this tells how long its training is"
         raise ValueError(_check.message(name, "scaled_to", constraint, schedule, remedy))
     return iterations / extent.length

@@ -7,6 +7,7 @@ from typing import Any, Dict, Mapping, NamedTuple, Optional
 import numpy as np
 
 from .. import _check
+from .base import Schedule
 from .decay import GeometricDecaySchedule
 
 __all__ = [
@@ -161,3 +162,10 @@ class PlateauScheduler(GeometricDecaySchedule):
 
     def _decayed_each(self, n: np.ndarray) -> np.ndarray:
         return np.full(n.shape, self._decayed(0))
+
+
+def listens(schedule: Any) -> bool:
+    """Say whether a schedule is moved by a metric, or one inside it."""
+    if isinstance(schedule, PlateauScheduler):
+        return True
+    return isinstance(schedule, Schedule) and any(map(listens, schedule._arguments().values()))

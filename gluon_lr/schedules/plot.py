@@ -15,6 +15,7 @@ _POINTS = 100_000  # of a line, at most
 _ENDLESS = 1500  # iterations that show a constant
 _SHARES = 1000  # that show a training of any length
 _BEYOND = 1.25  # how much is shown of what has no end
+_FARTHEST = 2.0**53
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +67,7 @@ def plot_schedule(
     if iterations is None:
         iterations = shown_length([schedule for _, schedule in named])
     last = _check.integer(owner, "iterations", iterations, 1)
-    counts = np.unique(np.linspace(1, last, min(last, _POINTS)).round().astype(np.int64))
+    counts = spread(1, last, min(last, _POINTS))
     rates = [(name, rates_in(schedule, last, counts)) for name, schedule in named]
     return plotting.shown(plotting.plot_rates(counts, rates, ax), show)
 
@@ -81,7 +82,13 @@ def shown_length(schedules: Sequence[LRCallable]) -> int:
     if not in_iterations:
         return _SHARES
     length, ends = longest(foreign.extent_of(one) for one in in_iterations)
-    return math.ceil(length if ends else _BEYOND * length) or _ENDLESS
+    return math.ceil(min(length if ends else _BEYOND * length, _FARTHEST)) or _ENDLESS
+
+
+def spread(first: int, last: int, points: int) -> np.ndarray:
+    """Return about so many whole numbers from `first` to `last`, evenly."""
+    counts = np.linspace(first, last, points).round()
+    return np.unique(np.append(counts[:-1].astype(np.int64), last))
 
 
 def rates_in(schedule: LRCallable, iterations: int, counts: np.ndarray) -> np.ndarray:

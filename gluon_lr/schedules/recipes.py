@@ -56,8 +56,10 @@ def exp_range(
 
     Parameters
     ----------
-    min_lr, max_lr, cycle_length, inc_fraction
+    min_lr, max_lr, inc_fraction
         As :func:`triangular2` takes them.
+    cycle_length : float
+        Iterations of one triangle, at least 1: no share of a training.
     factor : float
         From 0 to 1; torch's gamma.
 
@@ -70,6 +72,7 @@ def exp_range(
     >>> [schedule(n) for n in (0, 1, 2, 4, 6)]
     [1.0, 1.5, 1.5, 1.0, 1.03125]
     """
+    cycle_length = _check.iterations("exp_range", "cycle_length", cycle_length, 1)
     triangles = _triangles("exp_range", min_lr, max_lr, cycle_length, inc_fraction, 1)
     height = ExponentialScheduler(step=1, factor=factor, stop_factor_lr=0, base_lr=1)
     return triangles * height + min_lr

@@ -261,10 +261,10 @@ def _registered(entry: Any, fail: Fail) -> Type[Schedule]:
 
 def _is_known(cls: type) -> bool:
     """Say whether a class can be read back by its name."""
-    if cls in NAMES.values():
-        return True
-    place = f"{cls.__module__}:{cls.__qualname__}"
-    return any((one.name, one.value) == (cls.__name__, place) for one in _entry_points())
+    if cls.__name__ in NAMES:
+        return NAMES[cls.__name__] is cls
+    own = [one for one in _entry_points() if one.name == cls.__name__]
+    return any(_registered(one, _config_error("schedule")) is cls for one in own)
 
 
 def _construct(

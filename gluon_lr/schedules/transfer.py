@@ -7,10 +7,9 @@ import numpy as np
 
 from .. import _check
 from . import foreign
-from .base import Schedule
 from .compose import stretched
 from .foreign import LRCallable
-from .plateau import PlateauScheduler
+from .plateau import listens
 
 _NOTHING = 1e-6  # of the highest rate: an update at less counts as one at 0
 
@@ -84,7 +83,7 @@ def _shares(argument: str, schedule: Any, iterations: Any) -> np.ndarray:
     foreign.check_schedule("transfer", schedule, argument)
     name = argument.rstrip("_") + "_iterations"
     count = _check.integer("transfer", name, iterations, 1)
-    if _listens(schedule):
+    if listens(schedule):
         constraint = "a schedule whose rates are known beforehand"
         raise TypeError(_check.message("transfer", argument, constraint, schedule))
     if foreign.is_in_shares(schedule):
@@ -96,10 +95,3 @@ def _shares(argument: str, schedule: Any, iterations: Any) -> np.ndarray:
         raise ValueError(_check.message("transfer", argument, constraint, schedule))
     shares = rates / highest
     return shares[shares >= _NOTHING]
-
-
-def _listens(schedule: Any) -> bool:
-    """Return whether a schedule is moved by a metric, or one inside it."""
-    if isinstance(schedule, PlateauScheduler):
-        return True
-    return isinstance(schedule, Schedule) and any(map(_listens, schedule._arguments().values()))

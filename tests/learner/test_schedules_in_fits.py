@@ -18,15 +18,20 @@ from gluon_lr import (
     CyclicalSchedule,
     FactorScheduler,
     GradientAccumulation,
+    Learner,
     LinearWarmUp,
+    LRFinder,
     MultiFactorScheduler,
     ParamScheduler,
     PiecewiseSchedule,
+    PlateauScheduler,
     PolyScheduler,
+    ScaledSchedule,
     SchedLin,
     Schedule,
     ScheduledCurve,
     TriangularSchedule,
+    combine_scheds,
     combined_cos,
 )
 from gluon_lr._mxnet import mx
@@ -269,3 +274,75 @@ def test_a_curve_is_a_schedule_and_a_curve_again(curve):
 def test_what_is_no_such_curve_is_refused(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+# -- wherever there are curves ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("schedule", [STEPS, SHARES, mx.lr_scheduler.PolyScheduler(12, 0.1)])
+def test_in_fit_curves_they_are_schedules_too(schedule):
+    learner, other = make_learner(), make_learner()
+    learner.fit_curves({"lr": schedule}, length=12)
+    other.fit(3, schedule)
+    np.testing.assert_array_equal(learner.recorder.lrs, other.recorder.lrs)
+    with pytest.raises(ValueError, match="fit_curves: `seconds` must be left out where a schedule"):
+        learner.fit_curves({"lr": STEPS}, seconds=3)
+
+
+def test_curves_one_after_another_may_be_schedules():
+    warm, down = SchedLin(0.01, 0.1), CosineScheduler(1, base_lr=0.1)
+    learner = make_learner()
+    learner.fit_curves({"lr": combine_scheds([0.25, 0.75], [warm, down])}, length=12)
+    expected = [0.01, 0.04, 0.07, *CosineScheduler(9, base_lr=0.1).values(range(1, 10))]
+    np.testing.assert_allclose(learner.recorder.lrs, expected, rtol=1e-12)
+    along = AnnealedSchedule(STEPS, 12)
+    assert along.values(range(1, 13)).tolist() == STEPS.values(range(1, 13)).tolist()
+
+
+@pytest.mark.parametrize("schedule", [STEPS, SHARES])
+@pytest.mark.parametrize("kind", [ParamScheduler, Own])
+def test_a_fit_may_start_at_a_later_epoch(schedule, kind):
+    learner = make_learner()
+    learner.fit(3, cbs=kind({"lr": schedule}), start_epoch=1)
+    whole = schedule.scaled_to(12) if schedule is SHARES else schedule
+    np.testing.assert_allclose(learner.recorder.lrs, whole.values(range(5, 13)), rtol=1e-12)
+
+
+def test_a_schedule_that_no_file_can_hold_is_given_again():
+    schedule = ScaledSchedule(lambda n: 1 / n, 0.1)
+    straight = make_learner()
+    straight.fit(3, schedule)
+    expected = straight.recorder.lrs
+    stopped = make_learner()
+    with pytest.raises(KeyboardInterrupt):
+        stopped.fit(3, schedule, cbs=[CheckpointCallback("run", 1), StopAfter(9)])
+    loaded = make_learner()
+    loaded.load("run")
+    loaded.resume(cbs=ParamScheduler({"lr": schedule}))
+    np.testing.assert_array_equal(loaded.recorder.lrs, expected)
+
+
+def test_a_mixture_of_shares_and_iterations_trains_nothing():
+    learner = make_learner()
+    with pytest.raises(ValueError, match="shares of a training"):
+        learner.fit(3, LinearWarmUp(CosineScheduler(0.9, base_lr=0.1), 0, 10))
+    with pytest.raises(TypeError, match="a schedule whose rates are known beforehand"):
+        LRFinder(learner).tune(8, policy=0.5 * PlateauScheduler(), progress=False)
+    assert len(learner.recorder) == 0
+
+
+def test_a_picture_of_shares_needs_no_length():
+    (axes,) = ParamScheduler({"lr": SHARES}).plot()
+    np.testing.assert_allclose(
+        axes.get_lines()[0].get_ydata(), SHARES.scaled_to(1000).values(range(1, 1001))
+    )
+
+
+def test_beside_a_scheduler_without_a_learning_rate_a_fit_shows_its_own():
+    learner = make_learner()
+    optimizer = mx.optimizer.SGD(lr_scheduler=CosineScheduler(100, base_lr=0.1))
+    trainer = mx.gluon.Trainer(learner.net.collect_params(), optimizer)
+    own = Learner(learner.net, learner.data_loader, trainer=trainer)
+    own.fit(1, 0.05)
+    own.fit(1, STEPS)
+    np.testing.assert_allclose(own.recorder.lrs[0], STEPS(1))

@@ -3,6 +3,7 @@
 import copy
 import math
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -101,6 +102,20 @@ def test_the_laws_of_arithmetic_hold(a, b, number):
         for copied in (*again, copy.copy(one), pickle.loads(pickle.dumps(one))):
             assert copied == one
             assert_same_rates(copied.values(n), one.values(n))
+
+
+def test_the_order_stays_and_a_number_takes_no_rate():
+    own = mx.lr_scheduler.PolyScheduler(100, 0.5)
+    for pair in (own * COSINE, own + COSINE):
+        assert pair.first is own
+    scaled = mx.lr_scheduler.PolyScheduler(100, 0.5) * LinearWarmUp(ConstantSchedule(1), 0, 10)
+    scaled.base_lr = 0.2
+    assert scaled(10) == pytest.approx(0.2 * 0.9**2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for schedule in (CosineScheduler(100) + 0.5, CosineScheduler(100).maximum(1e-4)):
+            schedule.base_lr = 0.1
+            assert schedule.base_lr == 0.1
 
 
 def test_an_assigned_base_lr_reaches_the_rate_of_a_product_and_both_of_the_others():

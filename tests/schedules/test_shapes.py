@@ -199,6 +199,12 @@ def test_triangles_that_decay_at_each_iteration_over_a_lower_bound_that_stays():
     assert_follows(exp_range(0.1, 1.1, 40, 0.99), lambda n: 0.1 + triangle(n, 40) * 0.99**n)
 
 
+def test_a_decay_at_each_iteration_is_no_share_of_a_training():
+    with pytest.raises(ValueError, match=r"exp_range: `cycle_length` must be .* of at least 1"):
+        exp_range(0.1, 1, 0.25, 0.99)
+    assert triangular2(0.1, 1, 0.25).scaled_to(1000) == triangular2(0.1, 1, 250)
+
+
 @pytest.mark.parametrize("make", [triangular2, lambda *a: exp_range(*a, 0.9)])
 def test_triangles_have_their_peak_above(make):
     with pytest.raises(ValueError, match=r"`max_lr` must be a finite number of at least 0\.5, got"):

@@ -1,5 +1,6 @@
 """How long schedules are, in shares of a training, stretched, and with a new end."""
 
+import functools
 import math
 
 import numpy as np
@@ -20,6 +21,7 @@ from gluon_lr import (
     ExponentialScheduler,
     FactorScheduler,
     InverseSqrtScheduler,
+    KDecaySchedule,
     LinearWarmUp,
     MultiFactorScheduler,
     OneCycleSchedule,
@@ -28,11 +30,12 @@ from gluon_lr import (
     PolyScheduler,
     SchedLin,
     Schedule,
+    ScheduledCurve,
     TriangularSchedule,
     WarmupStableDecaySchedule,
     plot_schedule,
 )
-from gluon_lr._mxnet import mx
+from gluon_lr._mxnet import mx, nd
 
 FLAT = ConstantSchedule(1)
 
@@ -56,7 +59,7 @@ class Sawtooth(Schedule):
         (TriangularSchedule(0, 1, 30).in_epochs(10), 300),
         (OneCycleSchedule(0, 1, 30, 10, 0), 40),
         (FLAT.then(CosineScheduler(100), 50), 150),
-        (CosineScheduler(100) * TriangularSchedule(0, 1, 30), 100),
+        (CosineScheduler(100) * TriangularSchedule(0.1, 1, 30), 100),
         (CosineScheduler(100) + 0.1, 100),
         (CosineScheduler(100).shifted(30), 70),
         (CosineScheduler(100).shifted(130), 0),
@@ -169,7 +172,7 @@ def test_an_optimizer_with_shares_raises_at_its_first_update():
     trainer = mx.gluon.Trainer(net.collect_params(), "sgd", {"lr_scheduler": shares})
     before = net.weight.data().asnumpy()
     with mx.autograd.record():
-        loss = net(mx.nd.ones((1, 1)))
+        loss = net(nd.ones((1, 1)))
     loss.backward()
     with pytest.raises(ValueError, match="LinearWarmUp: `schedule` must be in iterations"):
         trainer.step(1)
@@ -319,3 +322,118 @@ def test_a_picture_of_a_long_schedule_has_points_enough():
     (line,) = CosineScheduler(10**12, base_lr=1).plot().get_lines()
     assert len(line.get_xdata()) == 100_000
     assert line.get_xdata()[-1] == 10**12
+
+
+@pytest.mark.parametrize(
+    "mixed",
+    [
+        LinearWarmUp(CosineScheduler(0.9, base_lr=1), 0, 10),
+        CosineScheduler(0.9, base_lr=1) * (lambda n: 1.0),
+        CosineScheduler(0.9, base_lr=1) * CosineScheduler(100, base_lr=1),
+        CyclicalSchedule(functools.partial(TriangularSchedule), 0.25, min_lr=0, max_lr=1),
+        LinearWarmUp(mx.lr_scheduler.FactorScheduler(10, 0.5, base_lr=1), 0, 10)
+        + FactorScheduler(0.5, 0.5),
+    ],
+)
+def test_shares_beside_iterations_have_no_rates_either(mixed):
+    for ask in (lambda: mixed(5), lambda: mixed.values([5]), lambda: ScheduledCurve(mixed, 100)):
+        with pytest.raises(ValueError, match="shares of a training"):
+            ask()
+    with pytest.raises(ValueError, match="in iterations, or all as shares of a training"):
+        mixed.scaled_to(100)
+
+
+def test_a_warm_up_of_less_than_an_iteration_is_one():
+    shorter = LinearWarmUp(CosineScheduler(1000, base_lr=1), 0, 10).scaled_to(50)
+    assert shorter.length < 1
+    assert shorter(25) == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "length"),
+    [
+        (CosineScheduler(1000) + FactorScheduler(300, 0.5), math.inf),
+        (CosineScheduler(1000).maximum(InverseSqrtScheduler(40)), math.inf),
+        (PolyScheduler(100, 1, 1, 0.1) * FactorScheduler(50, 0.5), math.inf),
+        (PolyScheduler(100, 1, 1, 0) * FactorScheduler(50, 0.5), 100),
+        (FactorScheduler(50, 0.5).minimum(PolyScheduler(100, 1, 1, 0)), 100),
+        (CosineScheduler(100) * CosineScheduler(300), 100),
+        (CosineScheduler(100, 1, 0.1) * CosineScheduler(300, 1, 0.1), 300),
+        (CosineScheduler(100) + abs, math.inf),
+        (ConstantSchedule(0) * FLAT, math.inf),
+        (KDecaySchedule(PolyScheduler(500, 1, 1), 1000, 2), 1000 * 0.5**0.5),
+        (KDecaySchedule(PolyScheduler(1000, 1, 1), 1000, 2), 1000),
+        (KDecaySchedule(PolyScheduler(1500, 1, 1), 1000, 2), 1500),
+    ],
+)
+def test_natural_lengths_of_what_goes_on_and_of_what_is_warped(schedule, length):
+    assert schedule.natural_length == pytest.approx(length)
+    if length < math.inf:
+        assert schedule(length) == pytest.approx(schedule(10**6), abs=1e-12)
+
+
+def test_what_has_ended_before_it_begins_cannot_be_stretched():
+    with pytest.raises(ValueError, match="that of a schedule that ends"):
+        CosineScheduler(100).shifted(200).scaled_to(50)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [FactorScheduler(1, 0.9), CyclicalSchedule(TriangularSchedule, 1, min_lr=0, max_lr=1)],
+)
+def test_one_iteration_is_no_share_where_there_is_no_end(schedule):
+    with pytest.raises(ValueError, match="that of a schedule that ends"):
+        schedule.scaled_to(100)
+    assert not ScheduledCurve(schedule).needs_length
+
+
+def test_an_end_of_1_that_lengths_do_not_have_is_no_whole_training():
+    assert not ScheduledCurve(CosineScheduler(1000).shifted(999)).needs_length
+
+
+class Doubled(CosineScheduler):
+    def __call__(self, num_update):
+        return 2 * super().__call__(num_update)
+
+
+class Halved(CosineScheduler):
+    def _rate(self, n):
+        return super()._rate(n) / 2
+
+
+def test_a_users_own_class_is_stretched_and_asked_as_it_says():
+    assert Doubled(0.5, base_lr=1).scaled_to(200)(50) == pytest.approx(1)
+    assert Halved(100, base_lr=1)(50) == Halved(100, base_lr=1).values([50]) == 0.25
+    assert (2 * Halved(100, base_lr=1)).values([50]) == 0.5
+    assert Halved(0.5, base_lr=1).scaled_to(200)(50) == 0.25
+
+
+@pytest.mark.parametrize("far", [2**53 - 1, 2**60, 2**62])
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        CosineScheduler(1000, 1, 0.1).continued(500, 3000),
+        CosineScheduler(1000, 1, 0.1).continued(500, 800),
+        CosineScheduler(1000, 1, 0.1).shifted(2**62),
+        KDecaySchedule(CosineScheduler(1000, 1, 0.1), 1000, 2),
+        CyclicalSchedule(TriangularSchedule, 2**53 + 1, min_lr=0.1, max_lr=1),
+    ],
+)
+def test_far_out_values_are_the_calls(schedule, far):
+    np.testing.assert_allclose(schedule.values([5, far]), [schedule(5), schedule(far)], rtol=1e-6)
+
+
+def test_a_jump_at_the_end_stays_there():
+    base = gluon_lr.LinearCoolDown(FLAT, 0, 3598, 0)
+    for at, to in ((994, 3581), (1, 3597), (17, 9999), (3000, 12345)):
+        moved = base.continued(at, to)
+        assert (moved(to), moved(to + 1)) == (1, 0)
+
+
+def test_very_long_schedules_are_shown():
+    for schedule in (CosineScheduler(2**63 - 1), FactorScheduler(2**62, 0.5)):
+        (line,) = schedule.plot().get_lines()
+        assert line.get_xdata().min() == 1
+        assert line.get_xdata()[-1] == 2**53
+    (line,) = CosineScheduler(100).plot(2**63 - 1).get_lines()
+    assert (line.get_xdata().min(), line.get_xdata().max()) == (1, 2**63 - 1)

@@ -296,6 +296,10 @@ class Other:
     pass
 
 
+class CosineScheduler(Sawtooth):
+    pass
+
+
 Renamed = Sawtooth
 """
 
@@ -328,6 +332,20 @@ def test_another_packages_schedule_is_text_and_json_once_it_is_registered(regist
     assert Schedule.from_config(json.dumps(schedule.to_config())) == schedule
     cycles = CyclicalSchedule(TriangularSchedule, 10, min_lr=0, max_lr=1) * schedule
     assert Schedule.from_config(cycles.to_config()) == cycles
+
+
+def test_a_class_may_be_registered_where_its_package_offers_it(register, tmp_path):
+    (tmp_path / "tiny_offers.py").write_text("from tiny_schedules import Sawtooth")
+    register(Sawtooth="tiny_offers:Sawtooth")
+    schedule = 0.5 * gluon_lr.schedule("Sawtooth(100)")
+    assert Schedule.from_config(schedule.to_config()) == schedule
+
+
+def test_a_class_with_the_name_of_one_of_ours_is_not_written(register):
+    register(CosineScheduler="tiny_schedules:CosineScheduler")
+    schedule = import_module("tiny_schedules").CosineScheduler(100)
+    with pytest.raises(ValueError, match="one registered as an entry point"):
+        schedule.to_config()
 
 
 def test_another_packages_schedule_that_is_not_registered_is_refused(register):

@@ -84,4 +84,6 @@ def _state_of(learner: Any) -> str:
     parts = [f"epoch {min(learner.epoch + 1, learner.n_epoch)}/{learner.n_epoch}"]
     if recorder.last_loss is not None:
         parts.append(f"loss {recorder.last_loss:.3g}")
-    return ", ".join([*parts, f"lr {learner.trainer.learning_rate:.2g}"])
+    if learner.trainer.learning_rate is not None:  # MXNet's, beside a scheduler that rests
+        parts.append(f"lr {learner.trainer.learning_rate:.2g}")
+    return ", ".join(parts)
