@@ -346,6 +346,11 @@ class ScheduledCurve(_Curve):
         """Whether it has values only in a training of a known length."""
         return foreign.is_in_shares(self.schedule)
 
+    @property
+    def counts_updates(self) -> bool:
+        """Whether it has the values of its schedule's iterations, in a training of any length."""
+        return self.length is None and not self.needs_length
+
     def __call__(self, pos: Any) -> Any:
         """Return the value at `pos`, a number or an array."""
         if self.length is None:

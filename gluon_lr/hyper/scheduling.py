@@ -343,7 +343,7 @@ def _each_of(scheds: Mapping[str, Curves], function: Callable[[Any], Any]) -> Di
 
 
 def _at_update(curve: Curve, n: int, length: Optional[int]) -> Any:
-    if isinstance(curve, ScheduledCurve) and not curve.needs_length:
+    if isinstance(curve, ScheduledCurve) and curve.counts_updates:
         return curve.at(n)
     if length is None:
         raise RuntimeError("ParamScheduler: no `length` yet; pass it, in updates.")

@@ -473,7 +473,7 @@ class Schedule(LRScheduler):
         """Say whether a length is below 1 that is of no use so in iterations."""
         from .foreign import has_shares
 
-        names = [name for name in self._lengths or () if name not in lengths.MAY_BE_0]
+        names = [name for name in self._lengths or () if name not in lengths.MAY_BE_LESS]
         own = lengths.flattened(getattr(self, name) for name in names)
         return min(own, default=1) < 1 or any(has_shares(getattr(self, n)) for n in self._parts)
 

@@ -7,9 +7,9 @@ from .. import _check
 
 UNKNOWN = math.inf  # what stands for the lengths in a function, or in a user's own class
 # the arguments that may be less than an iteration; the others are shares where they are below 1
-MAY_BE_0 = (
-    *("after", "at", "by", "cooldown_length", "decay", "iterations", "length", "stable"),
-    *("start_idx", "warmup", "warmup_steps"),
+MAY_BE_LESS = (
+    *("after", "at", "by", "cooldown_length", "decay", "iterations", "iterations_per_epoch"),
+    *("length", "stable", "start_idx", "warmup", "warmup_steps"),
 )
 
 

@@ -228,6 +228,12 @@ def test_without_a_length_a_schedule_has_its_iterations():
     ] * 6
 
 
+def test_a_curve_that_has_a_length_is_stretched_to_that_of_the_scheduler():
+    curve = ScheduledCurve(PolyScheduler(11, base_lr=1, pwr=1), length=10)
+    scheduler = ParamScheduler({"lr": curve}, length=5)
+    assert [scheduler.at(n)["lr"] for n in range(1, 6)] == [curve(n / 5) for n in range(5)]
+
+
 @pytest.mark.parametrize("schedule", [STEPS, SHARES])
 def test_it_is_an_lr_scheduler_again(schedule):
     scheduler = ParamScheduler({"lr": schedule}, length=12)

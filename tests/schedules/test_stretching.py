@@ -236,6 +236,9 @@ def test_another_schedule_is_asked_earlier():
     schedule = CoolDown(inner, 0, 80, 20).scaled_to(1000)
     assert schedule == CoolDown(EpochSchedule(inner, 10), 0, 800, 200)
     assert schedule(155) == pytest.approx(inner(15.5))
+    shorter = CoolDown(inner, 0, 80, 20).scaled_to(20)
+    assert shorter(3) == pytest.approx(inner(15))
+    assert CosineScheduler(1000, base_lr=1).in_epochs(0.5)(250) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("make", [lambda: CosineScheduler(1000, base_lr=1)])
