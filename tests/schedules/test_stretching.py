@@ -272,6 +272,7 @@ def test_a_moved_end_is_reached_without_a_jump(schedule, share, more):
     length = schedule.natural_length
     assume(10 < length < math.inf and "ContinuedSchedule" not in repr(schedule))
     at = share * length
+    assume(more * at >= 1)  # else it is a share of a training
     moved = schedule.continued(at=at, to=more * at)
     assert moved(at) == pytest.approx(schedule(at))
     assert moved(at + 1e-9) == pytest.approx(schedule(at + 1e-9), rel=1e-3, abs=1e-3)
