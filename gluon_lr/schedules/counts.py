@@ -179,7 +179,8 @@ class ContinuedSchedule(Modifier):
         if n <= self.at:
             return self._inner(n)
         if self._is_nearer:
-            return self._inner(max(self.end - (self.to - n) * self._pace, self.at))
+            pressed = self.end - (self.to - n) * self._pace
+            return self._inner(pressed if pressed > self.at else self.at)
         led = 1 - (n - self.at) / self._leading
         planned = self._inner(self.end - (self.to - n) * self._share)
         return planned if led <= 0 else (1 - led) * planned + led * self._inner(self.at)
