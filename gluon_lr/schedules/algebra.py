@@ -1,7 +1,7 @@
 """Two schedules, each asked at every iteration: their product, sum, higher and lower rate."""
 
 from numbers import Real
-from typing import Union
+from typing import List, Union
 
 import numpy as np
 
@@ -39,18 +39,8 @@ class Combination(Pair):
         length = max((one.length for one in extents), default=0)
         return Extent(length, ends=bool(extents) and all(one.ends for one in extents))
 
-    @property
-    def base_lr(self) -> float:
-        """The first schedule's `base_lr`, now; an assignment reaches those that take one."""
-        return foreign.get_base_lr(self.first)
-
-    @base_lr.setter
-    def base_lr(self, value: float) -> None:
-        parts = (self.first, self.second)
-        takers = [one for one in parts if not isinstance(one, BoundedSchedule)]
-        reached = [foreign.set_base_lr(one, value) for one in takers]
-        if not any(reached):
-            self._decline_base_lr(value)
+    def _assigned(self) -> List[LRCallable]:
+        return [one for one in super()._assigned() if not isinstance(one, BoundedSchedule)]
 
     def _rates(self, n: np.ndarray) -> np.ndarray:
         return self._of_each(foreign.rates(self.first, n), foreign.rates(self.second, n))
@@ -100,15 +90,8 @@ class ProductSchedule(_Vanishing):
     [2.0, 1.5, 0.625, 1.0, 0.0]
     """
 
-    @property
-    def base_lr(self) -> float:
-        """The first schedule's `base_lr`, now; an assignment leaves the second as it is."""
-        return foreign.get_base_lr(self.first)
-
-    @base_lr.setter
-    def base_lr(self, value: float) -> None:
-        if not foreign.set_base_lr(self.first, value):
-            self._decline_base_lr(value)
+    def _assigned(self) -> List[LRCallable]:
+        return [self.first]
 
     def _rate(self, n: float) -> float:
         return self._rate_of_first(n) * self._rate_of_second(n)

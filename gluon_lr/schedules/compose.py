@@ -369,7 +369,7 @@ class CoolDown(_CoolDown):
 
 
 class Pair(Compound):
-    """A schedule made from two. Its `base_lr` reads as the first's; an assignment reaches both."""
+    """A schedule made from two. Its `base_lr` reads as the first's."""
 
     _derived = ("_rate_of_first", "_rate_of_second")
     _lengths: Tuple[str, ...] = ()
@@ -387,14 +387,18 @@ class Pair(Compound):
 
     @property
     def base_lr(self) -> float:
-        """The first schedule's `base_lr`, now; an assignment reaches both schedules."""
+        """The first schedule's `base_lr`, now; the class says which an assignment reaches."""
         return foreign.get_base_lr(self.first)
 
     @base_lr.setter
     def base_lr(self, value: float) -> None:
-        reached = [foreign.set_base_lr(one, value) for one in (self.first, self.second)]
+        reached = [foreign.set_base_lr(one, value) for one in self._assigned()]
         if not any(reached):
             self._decline_base_lr(value)
+
+    def _assigned(self) -> List[LRCallable]:
+        """Return those that an assigned `base_lr` is for."""
+        return [self.first, self.second]
 
 
 class SequentialSchedule(Pair):

@@ -97,10 +97,9 @@ class KDecaySchedule(Modifier):
 
     def _extent(self) -> Extent:
         end, ends = super()._extent()
-        share = min(end / self.length, 1)
-        return Extent(
-            max(end, self.length) if share == 1 else self.length * share ** (1 / self.k), ends
-        )
+        if end >= self.length:
+            return Extent(end, ends)
+        return Extent(self.length * (end / self.length) ** (1 / self.k), ends)
 
     def _rate(self, n: float) -> float:
         length = self.length
