@@ -21,6 +21,8 @@ from gluon_lr import (
     EMA,
     SWA,
     Callback,
+    CancelBatchException,
+    CancelFitException,
     CheckpointCallback,
     CSVLogger,
     EarlyStoppingCallback,
@@ -476,16 +478,6 @@ def die():
     learner.fit(lr=0.1, seconds=1000, cbs=[EMA(), Call(1, die, "before_step")])
 
 
-def fail():
-    """One raises an exception, and MXNet would have it wait for the other for ever."""
-    learner = make_learner()
-    learner.prepare()
-    for n in range(20):
-        if n == 7 and learner.workers.rank == 1:
-            raise KeyError("of the second worker")
-        learner.iteration(0.1)
-
-
 def die_after_training():
     """The other finds that out when it ends, where MXNet would have it wait for ever."""
     learner = make_learner()
@@ -493,6 +485,55 @@ def die_after_training():
     learner.workers.sum(np.zeros(1))
     if learner.workers.rank == 1:
         os.kill(os.getpid(), 9)
+
+
+def astray(what, event, rank=1, n=17):
+    """Train for ever, where one does something else than the others in the middle."""
+
+    def go_astray(learner):
+        if learner.workers.rank == rank:
+            what(learner)
+
+    learner = make_learner()
+    learner.fit(10**6, 0.1, cbs=[EMA(), Call(n, go_astray, event)])
+    LRFinder(learner).find(progress=False)
+
+
+def fail():
+    """One raises an exception, and MXNet would have it wait for the other for ever."""
+
+    def fail(learner):
+        raise KeyError("of the second worker")
+
+    astray(fail, "after_loss")
+
+
+def leave():
+    """One ends its program without an error."""
+    astray(lambda learner: sys.exit(0), "before_step")
+
+
+def cancel():
+    """One ends its fit, and goes on with the program; the first is the one that goes on."""
+
+    def cancel(learner):
+        raise CancelFitException
+
+    astray(cancel, "before_step", rank=0)
+
+
+def skip():
+    """One makes no update of a batch."""
+
+    def skip(learner):
+        raise CancelBatchException
+
+    astray(skip, "before_step")
+
+
+def ask():
+    """One alone reads a loss that the others have not told it yet."""
+    astray(lambda learner: float(learner.iteration_loss), "after_step")
 
 
 def never_come():

@@ -383,8 +383,10 @@ class Batches:
             raise ValueError(
                 _check.message("Learner", "data_loader", constraint, self._loader, remedy)
             )
-        data = self._workers.of_first(GlobalState.get().as_data())
-        GlobalState.from_data(data).put_back()
+        own = GlobalState.get()
+        data = self._workers.of_first_if_unlike("generators", own.digest(), own.as_data)
+        if data is not None:
+            GlobalState.from_data(data).put_back()
 
     def _begin_pass(self) -> Optional[Any]:
         """Begin a pass of the loader and return its first batch; None where there is none."""

@@ -1,38 +1,43 @@
 """The processes that train together, through a trainer's distributed KVStore."""
 
 import atexit
+import concurrent.futures
 import json
 import os
+import socket
 import sys
 import threading
-from concurrent.futures import Future, TimeoutError
+import time
+from concurrent.futures import Future
+from functools import partial
 from queue import SimpleQueue
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple
 from weakref import proxy
 
 import numpy as np
 
 from .. import _check, _trainer
 from .._mxnet import mx, nd
+from .exchange import TIMEOUT, Exchange, WorkersLostError, connect, no_answer
 
-TIMEOUT = "GLUON_LR_TIMEOUT"  # the variable with the seconds to wait for the others
-_FIRST_KEY = 200_000  # in the KVStore, above all parameters' numbers; MXNet multiplies it by 9973
-_PIECE = 4096  # numbers that are sent at once
-_LOSS, _LEAVING = 0, _PIECE + 1  # what has a buffer of its own, beside sums by their sizes
+_KEY = 200_000  # in the KVStore, above all parameters' numbers; MXNet multiplies it by 9973
+_ADDRESS = 256  # bytes for that of the first
+_LOOK = 0.25  # seconds between looking after the others while waiting for MXNet
 _ON_TRAINER = "_gluon_lr_workers"  # where a trainer has its own
 _stores: List[Any] = []  # the KVStores that this process has to free
-
-
-class WorkersLostError(RuntimeError):
-    """Another worker has not answered in time: it has died, or never came."""
 
 
 class Workers:
     """The processes that train together through a trainer's KVStore; one, without such a KVStore.
 
-    All of them have to make the same calls. Where one does not answer within the seconds that
-    the variable GLUON_LR_TIMEOUT holds, 300 by default, the others raise a WorkersLostError. A
-    program that ends with an exception then ends at once, which MXNet would not let it.
+    All of them have to make the same calls. Where one makes others, or ends, the others raise a
+    WorkersLostError at once; where one does not answer, after the seconds that the variable
+    GLUON_LR_TIMEOUT holds, 300 by default. A program that ends with an exception then ends at
+    once, which MXNet would not let it.
+
+    MXNet's servers add up gradients. Other numbers are added up by the first worker, to which
+    the others connect: at the address DMLC_NODE_HOST of its machine, or else at the one from
+    which it reaches DMLC_PS_ROOT_URI.
 
     Parameters
     ----------
@@ -50,9 +55,10 @@ class Workers:
     def __init__(self, trainer: mx.gluon.Trainer) -> None:
         self._trainer = proxy(trainer)  # which holds this in turn
         self._timeout = seconds_to_wait("Learner", os.environ)
-        self._buffers: Dict[int, Any] = {}
+        self._exchange: Optional[Exchange] = None
+        self._updates = 0
         self._calls: SimpleQueue[Tuple[Future[Any], Callable[[], Any]]] = SimpleQueue()
-        self._lost = False
+        self._lost: Optional[WorkersLostError] = None
         self._joined = not self.are_apart
         self._store: Any = None
         self.rank = 0
@@ -94,6 +100,9 @@ class Workers:
         threading.Thread(target=_answer, args=(self._calls,), daemon=True).start()
         self._store = self._patiently(lambda: _trainer.make_store(self._trainer))
         self.rank, self.count = self._store.rank, self._store.num_workers
+        if self.count > 1:
+            join = partial(connect, self.rank, self.count, _own_host(), self._timeout)
+            self._exchange = self._patiently(lambda: join(self._of_first_by_store))
         self._joined = True
         if not _stores:
             atexit.register(_free_stores)  # which so comes after all have left
@@ -111,25 +120,28 @@ class Workers:
         if self.are_apart:
             self._patiently(lambda: _trainer.prepare(self._trainer))
 
-    def sum(self, values: np.ndarray) -> np.ndarray:
-        """Return the sum of all workers' arrays, of one shape, in float32; waits for them.
+    def sum(self, values: np.ndarray, what: str = "a sum") -> np.ndarray:
+        """Return the sum of all workers' arrays; waits for them.
 
-        MXNet's servers add up in float32, whatever they are sent.
+        Parameters
+        ----------
+        values : np.ndarray
+            Of one shape on all of them. They are added up in float32 if they are in float32, in
+            float64 otherwise.
+        what : str
+            What is added up, in at most 48 characters of ASCII: the same on all of them.
 
         Raises
         ------
         WorkersLostError
-            Where one has not called it in time.
+            Where another calls something else, has ended, or has not called it in time.
         """
         if self.count == 1:
             return values
-        flat = np.ravel(values)
-        pieces = [flat[start : start + _PIECE] for start in range(0, flat.size, _PIECE)]
-        sums = [
-            self.read(self._pushed(piece.size, nd.array(piece, dtype="float32")))
-            for piece in pieces
-        ]
-        return np.concatenate(sums).reshape(np.shape(values))
+        kind = np.float32 if values.dtype == np.float32 else np.float64
+        own = np.ascontiguousarray(values, dtype=kind)
+        total = self._told(what, own.tobytes(), partial(_sum_of, kind=kind))
+        return np.frombuffer(bytearray(total), dtype=kind).reshape(np.shape(values))
 
     def mean(self, values: np.ndarray) -> np.ndarray:
         """Return the mean of all workers' arrays, as :meth:`sum`."""
@@ -140,30 +152,34 @@ class Workers:
         each = self.mean(np.array(list(values.values())))
         return dict(zip(values, each.tolist()))
 
-    def mean_loss(self, losses: Sequence[Any], count: float) -> Any:
-        """Return an array that will hold the mean of all workers' losses; does not wait.
-
-        Parameters
-        ----------
-        losses : sequence of arrays
-            This worker's, on each context; empty where it has none.
-        count : float
-            The losses of all workers, or the sum of the weights that they were multiplied with.
-        """
-        total = 0
-        for loss in losses:
-            part = loss.astype("float32").sum() / count
-            total = part.reshape((1,)).as_in_context(mx.cpu()) + total
-        return self._pushed(_LOSS, total if losses else nd.zeros((1,))).copy()
-
     def of_first(self, data: Any) -> Any:
         """Return what the first worker gave, which `json` can write, on all of them."""
         if self.count == 1:
             return data
-        text = json.dumps(data).encode() if self.is_first else b""
-        length = int(self.sum(np.array([len(text)]))[0])
-        numbers = np.frombuffer(text.ljust(length, b"\0"), dtype=np.uint8)
-        return json.loads(self.sum(numbers).astype(np.uint8).tobytes())
+        text = json.dumps(data).encode()
+        return json.loads(self._told("what the first has", b"", lambda given: text))
+
+    def of_first_if_unlike(
+        self, what: str, digest: bytes, data: Callable[[], Any]
+    ) -> Optional[Any]:
+        """Return what the first worker has, on all of them; None where all have the same.
+
+        Parameters
+        ----------
+        what : str
+            What it is, as :meth:`sum` takes it.
+        digest : bytes
+            Of what this worker has.
+        data : callable
+            Returns that, which is not None, and `json` can write.
+        """
+        if self.count == 1:
+            return None
+
+        def answer(digests: List[bytes]) -> bytes:
+            return json.dumps(data() if len(set(digests)) > 1 else None).encode()
+
+        return json.loads(self._told(what, digest, answer))
 
     def give_mean(self, arrays: Iterable[Any]) -> None:
         """Write the mean of all workers' values into each of some arrays, as :meth:`sum`."""
@@ -187,44 +203,62 @@ class Workers:
         values: np.ndarray = self._patiently(array.asnumpy) if self.count > 1 else array.asnumpy()
         return values
 
-    def _pushed(self, purpose: int, values: Any) -> Any:
-        """Have MXNet add up `values` in the buffer for that purpose, and return the buffer.
+    def count_update(self) -> None:
+        """Note that this worker's part of an update has been sent, and all others' is needed."""
+        self._updates += 1
 
-        Going through one buffer keeps what is sent under one key in order.
-        """
-        store, key = self._store, _FIRST_KEY + purpose
-        if purpose not in self._buffers:
-            self._buffers[purpose] = nd.zeros(values.shape)
-            self._patiently(lambda: store.init(key, self._buffers[purpose]))
-        buffer = self._buffers[purpose]
-        buffer[:] = values
-        store.pushpull(key, buffer, out=buffer)
-        return buffer
+    def _told(self, name: str, own: bytes, answer: Callable[[List[bytes]], bytes]) -> bytes:
+        if self._lost is not None:
+            raise WorkersLostError(str(self._lost))
+        assert self._exchange is not None
+        try:
+            return self._exchange.call(name, self._updates, own, answer)
+        except WorkersLostError as lost:
+            raise self._losing(lost) from None
+
+    def _of_first_by_store(self, data: bytes) -> bytes:
+        """Return the bytes that the first gave, through the KVStore: MXNet's servers add floats."""
+        numbers = np.frombuffer(data.ljust(_ADDRESS), dtype=np.uint8) * (self.rank == 0)
+        buffer = nd.zeros((_ADDRESS,))
+        self._store.init(_KEY, buffer)
+        buffer[:] = numbers
+        self._store.pushpull(_KEY, buffer, out=buffer)
+        return buffer.asnumpy().astype(np.uint8).tobytes().rstrip()
 
     def _patiently(self, action: Callable[[], Any]) -> Any:
         """Return what `action` returns, which may wait for the others, within the time."""
+        if self._lost is not None:
+            raise WorkersLostError(str(self._lost))
         outcome: Future[Any] = Future()
         self._calls.put((outcome, action))
-        try:
-            return outcome.result(0 if self._lost else self._timeout)
-        except TimeoutError:
-            pass
-        if not self._lost:
-            atexit.register(_exit_at_once)
-        self._lost = True
-        who = f"worker {self.rank} of {self.count}" if self._joined else "a worker"
-        raise WorkersLostError(
-            f"Learner: all workers of the KVStore must answer within {self._timeout:g} s "
-            f"({TIMEOUT}), and to {who} they did not. One has died, made other calls than this "
-            "one, or never came: compare DMLC_NUM_WORKER with what was started."
-        )
+        last = time.monotonic() + self._timeout
+        while not concurrent.futures.wait([outcome], _LOOK).done:
+            try:
+                if self._exchange is not None:
+                    self._exchange.check(self._updates)
+                if time.monotonic() > last:
+                    who = f"worker {self.rank} of {self.count}" if self._joined else "a worker"
+                    raise no_answer(who, self._timeout)
+            except WorkersLostError as lost:
+                raise self._losing(lost) from None
+        return outcome.result()
+
+    def _losing(self, lost: WorkersLostError) -> WorkersLostError:
+        """Take note that the others are lost, and tell them so."""
+        self._lost = lost
+        atexit.register(_exit_at_once)
+        if self._exchange is not None:
+            self._exchange.close()
+        return lost
 
     def _leave(self) -> None:
         """Wait for the others before this process ends, but not for ever, as MXNet would."""
         if hasattr(sys, "last_type"):  # an exception has ended the program
             _exit_at_once()
         try:
-            self.read(self._pushed(_LEAVING, nd.zeros((1,))))
+            self.wait_for_others()
+            if self.count > 1:
+                self._told("the end of the program", b"", lambda given: b"")
         except WorkersLostError as lost:
             sys.stderr.write(f"{lost}\n")
             _exit_at_once()
@@ -244,6 +278,20 @@ def seconds_to_wait(owner: str, variables: Mapping[str, str]) -> float:
     except ValueError:
         constraint = f"a number of seconds above 0, at most {threading.TIMEOUT_MAX:g}"
         raise ValueError(_check.message(owner, TIMEOUT, constraint, text)) from None
+
+
+def _sum_of(given: List[bytes], kind: type) -> bytes:
+    return np.sum([np.frombuffer(one, dtype=kind) for one in given], axis=0).tobytes()
+
+
+def _own_host() -> str:
+    """Return the address of this machine, as the others reach it."""
+    host = os.environ.get("DMLC_NODE_HOST")
+    if host:
+        return host
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:  # which sends nothing
+        probe.connect((os.environ["DMLC_PS_ROOT_URI"], int(os.environ["DMLC_PS_ROOT_PORT"])))
+        return str(probe.getsockname()[0])
 
 
 def _answer(calls: "SimpleQueue[Tuple[Future[Any], Callable[[], Any]]]") -> None:

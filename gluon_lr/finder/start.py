@@ -84,7 +84,7 @@ def losses_at(
         if workers.count > 1 and not isinstance(loss, PendingLoss):
             loss = float(workers.mean(np.array(float(loss))))
         pending.append(loss)
-        if len(pending) > (LATE if ours else 0):
+        if len(pending) > (getattr(loss, "late", LATE) if ours else 0):
             yield float(pending.popleft())
     while pending:
         yield float(pending.popleft())

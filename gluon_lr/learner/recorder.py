@@ -94,12 +94,12 @@ class Recorder:
         ----------
         loss : float
             Or what `float()` makes one of, a PendingLoss say: it is read two updates later, so
-            that MXNet need not wait.
+            that MXNet need not wait, or ten where several workers train.
         """
         for key, values in self._values.items():
             values.extend(math.nan if one is None else one for one in self._hypers[key])
         self._losses.append(loss)
-        self._read(len(self._losses) - LATE)
+        self._read(len(self._losses) - getattr(loss, "late", LATE))
 
     def end_epoch(self, **values: Value) -> None:
         """Note the values of an epoch."""

@@ -1,5 +1,6 @@
 """The random generators that Python and NumPy draw from, and those that an object holds."""
 
+import hashlib
 import math
 import random
 from typing import Any, Dict, NamedTuple
@@ -53,6 +54,12 @@ class GlobalState(NamedTuple):
         random.setstate(self.python)
         name, *rest = self.numpy
         np.random.set_state((name, np.frombuffer(self.numpy_key, dtype=np.uint32), *rest))
+
+    def digest(self) -> bytes:
+        """Return 32 bytes that tell this state from others."""
+        version, internal, gauss = self.python
+        words = np.array(internal, dtype=np.uint32).tobytes() + self.numpy_key
+        return hashlib.sha256(words + repr((version, gauss, self.numpy)).encode()).digest()
 
     def as_data(self) -> Dict[str, Any]:
         """Return the state as what `json` can write."""

@@ -44,6 +44,7 @@ from .losses import (
     Losses,
     PendingLoss,
     PendingUpdate,
+    SharedLosses,
     are_weights,
     as_loss,
     losses_of,
@@ -127,6 +128,7 @@ class IterationLearner:
         self._contexts = contexts
         self._batch_split = BatchSplit(batch_axis)
         self._batches = Batches(data_loader, self.workers, split_batches, self._batch_split)
+        self._shared_losses = SharedLosses(self.workers)
         self._update = PendingUpdate()
         self._last: Optional[PendingLoss] = None
         self._returns_weights: Optional[bool] = None  # what compute_loss was seen to return
@@ -258,7 +260,9 @@ class IterationLearner:
     def samples_in_update(self) -> int:
         """The samples of :attr:`batches_in_update`; to be asked for at each batch."""
         samples = self._batch_split.samples(self.batch)
-        self._update = self._update.with_samples(int(self.workers.sum(np.array([samples]))[0]))
+        self._update = self._update.with_samples(
+            int(self.workers.sum(np.array([samples]), "samples")[0])
+        )
         return sum(self._update.samples)
 
     def iteration(self, lr: Optional[float] = None, take_step: bool = True) -> float:
@@ -744,18 +748,14 @@ class IterationLearner:
 
     def _with_batch(self, losses: List[Losses]) -> PendingUpdate:
         """Return the pending update with this batch, and tell its loss and the divisor."""
-        numbers = [sum(one.number for one in losses), self._divisor_of(losses)]
-        if self.workers.count > 1:
-            numbers = self.workers.sum(np.array(numbers)).tolist()
-        count, divisor = numbers
+        divisor = self._divisor_of(losses)
+        if self.workers.count == 1:
+            loss: PendingLoss = mean_of(losses)
+        else:
+            loss, divisor = self._shared_losses.of_batch(losses, divisor)
         if not divisor:
             constraint = "above 0 somewhere in each batch, to have a mean"
             raise ValueError(_check.message("compute_loss", "weights", constraint, 0))
-        if self.workers.count == 1:
-            loss = mean_of(losses)
-        else:
-            arrays = [array for one in losses for array in one.weighted]
-            loss = PendingLoss([self.workers.mean_loss(arrays, count)], read=self.workers.read)
         update = self._update.with_batch(loss, divisor)
         self._last, self.divisor = loss, update.divisor
         return update
@@ -804,6 +804,7 @@ class IterationLearner:
         check_rates("Learner", self.trainer)
         self._updating()
         update_weights(self.trainer, self.divisor)
+        self.workers.count_update()
         set_added_up_to_zero(self.trainer)
         self._updated, self._update = self._update.loss, PendingUpdate()
         self._stepped(self._updated)

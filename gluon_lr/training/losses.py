@@ -7,9 +7,11 @@ import numpy as np
 
 from .. import _check
 from .._mxnet import as_mx_nd, is_recorded, mx
+from ..distributed.workers import Workers
 from ..state import schema
 
 LATE = 2  # updates after which a loss is read, so that MXNet need not wait
+_AT_ONCE = 8  # losses that workers tell each other together
 
 _UPDATE = schema.Record(
     losses=schema.ARRAY, divisors=schema.ARRAY, samples=schema.Several(schema.COUNT)
@@ -27,7 +29,14 @@ class PendingLoss:
         Their weights in the mean; all the same by default.
     read : callable
         From an array to its values.
+
+    Attributes
+    ----------
+    late : int
+        Updates after which it can be read while MXNet, and other workers, go on.
     """
+
+    late = LATE
 
     def __init__(
         self,
@@ -74,6 +83,7 @@ class MeanOfBatches(PendingLoss):
     def __init__(self, losses: Sequence[PendingLoss], counts: Sequence[float]) -> None:
         super().__init__(losses)
         self._counts = counts
+        self.late = max(loss.late for loss in losses)
 
     def _mean(self) -> float:
         return float(np.average([float(loss) for loss in self._losses], weights=self._counts))
@@ -112,6 +122,80 @@ class Losses(NamedTuple):
         if not is_own:
             return [mx.nd.zeros_like(as_mx_nd(array)) for array in self.arrays]
         return [None] * len(self.arrays) if self.weights is None else list(self.weights)
+
+
+class SharedLoss(PendingLoss):
+    """The mean of the losses of all workers, who tell each other theirs some updates later.
+
+    Parameters
+    ----------
+    own : list of Losses
+        This worker's, on each context.
+    number : float
+        The number of losses on all workers, or the sum of their weights.
+    losses : SharedLosses
+        What it is one of.
+    """
+
+    late = LATE + _AT_ONCE
+
+    def __init__(self, own: Sequence[Losses], number: float, losses: "SharedLosses") -> None:
+        super().__init__([array for one in own for array in one.weighted])
+        self._number = number
+        self._all = losses
+
+    def own_sum(self, read: Callable[[Any], np.ndarray]) -> float:
+        """Return the sum of this worker's losses, each times its weight; waits for MXNet."""
+        return sum(float(read(loss).sum(dtype=np.float64)) for loss in self._losses)
+
+    def take(self, total: float) -> None:
+        """Take the sum over all workers."""
+        self._value, self._losses = total / self._number, []
+
+    def _mean(self) -> float:
+        self._all.tell_until(self)
+        assert self._value is not None
+        return self._value
+
+
+class SharedLosses:
+    """The losses of all workers of one training.
+
+    Each tells its own in the same message as the number of losses of a batch, several together
+    and not before MXNet has them. Where one is asked for before that, all have to ask for it.
+
+    Parameters
+    ----------
+    workers : Workers
+        They.
+    """
+
+    def __init__(self, workers: Workers) -> None:
+        self._workers = workers
+        self._untold: List[SharedLoss] = []
+
+    def of_batch(self, own: Sequence[Losses], divisor: float) -> Tuple[SharedLoss, float]:
+        """Return the mean loss of a batch on all workers, and the sum of their divisors."""
+        late = len(self._untold) - LATE
+        told = self._untold[:late] if late >= _AT_ONCE else []
+        numbers = [sum(one.number for one in own), divisor]
+        number, total_divisor = self._tell(told, numbers, "losses of a batch")
+        loss = SharedLoss(own, number, self)
+        self._untold.append(loss)
+        return loss, total_divisor
+
+    def tell_until(self, last: SharedLoss) -> None:
+        """Tell each other the losses up to one; all workers do so."""
+        self._tell(self._untold[: self._untold.index(last) + 1], [], "losses")
+
+    def _tell(self, losses: List[SharedLoss], numbers: List[float], what: str) -> List[float]:
+        """Return the sums over all workers of some numbers, and tell losses besides."""
+        sums = [one.own_sum(self._workers.read) for one in losses]
+        totals = self._workers.sum(np.array([*numbers, *sums], dtype=np.float64), what).tolist()
+        for loss, total in zip(losses, totals[len(numbers) :]):
+            loss.take(total)
+        del self._untold[: len(losses)]
+        return totals[: len(numbers)]
 
 
 def losses_of(returned: Any, with_weights: bool) -> Losses:
