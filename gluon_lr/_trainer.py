@@ -107,6 +107,24 @@ def check_rates(owner: str, trainer: mx.gluon.Trainer, lr: Optional[float] = Non
     raise ValueError(_check.message(owner, "lr", constraint, 0.0, remedy))
 
 
+def check_is_not_anothers(owner: str, trainer: mx.gluon.Trainer) -> None:
+    """Raise a ValueError where another library than MXNet adds up the gradients of processes.
+
+    Each process would take itself for the only one: they would stop searches at updates of their
+    own, and train on with weights that differ.
+    """
+    homes = {kind.__module__.partition(".")[0] for kind in type(trainer).__mro__}
+    libraries = sorted({*homes, _store_type(trainer).lower()} & {"horovod", "byteps"})
+    if libraries:
+        constraint = "one whose gradients MXNet's own KVStore adds up"
+        remedy = (
+            "Make it with mx.gluon.Trainer(..., kvstore='dist_sync', update_on_kvstore=False); or "
+            "move its rate by a schedule in its optimizer, or by a ParamScheduler, which work."
+        )
+        value = f"{type(trainer).__name__} of {libraries[0]}"
+        raise ValueError(_check.message(owner, "trainer", constraint, value, remedy))
+
+
 def check_no_compression(owner: str, trainer: mx.gluon.Trainer) -> None:
     """Raise a ValueError where gradients are compressed: so would all else that is sent."""
     if trainer._compression_params:

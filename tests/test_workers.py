@@ -51,7 +51,15 @@ STATISTICS = ["fit_with_running_statistics", "average_running_statistics"]
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory):
     """What came of many scenarios, one after the other in the same two workers."""
-    scenarios = [*TRAININGS, *STATISTICS, "tune", "stop_and_go_on", "fit_for_a_time", "predict"]
+    scenarios = [
+        *TRAININGS,
+        *STATISTICS,
+        "tune",
+        "stop_and_go_on",
+        "fit_for_a_time",
+        "predict",
+        "estimate",
+    ]
     if importlib.util.find_spec("optuna"):
         scenarios.append("prune")
     return outcomes_of(scenarios, tmp_path_factory.mktemp("outcomes"))
@@ -164,6 +172,11 @@ def test_each_worker_predicts_all_samples_and_needs_no_other_for_it(outcomes):
     assert_close(outcome, alone)
     assert outcome["labels"] == list(range(together.SAMPLES))
     np.testing.assert_allclose(outcome["outputs"], alone["outputs"], rtol=1e-4, atol=1e-5)
+
+
+def test_an_estimator_with_handlers_trains_and_searches_as_one(outcomes):
+    outcome, alone = alike(in_order("estimate", outcomes)), together.alone("estimate")
+    assert_close(outcome, alone)
 
 
 def test_a_trial_that_is_pruned_ends_the_fit_of_all_workers(outcomes):

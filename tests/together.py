@@ -7,6 +7,7 @@ import faulthandler
 import importlib.util
 import itertools
 import json
+import logging
 import os
 import signal
 import sys
@@ -26,21 +27,25 @@ from gluon_lr import (
     CheckpointCallback,
     CSVLogger,
     EarlyStoppingCallback,
+    EstimatorLearner,
     GradientAccumulation,
     GradientClip,
     Learner,
     LinearWarmUp,
     LRFinder,
     LRScheduleHandler,
+    OneCycleHandler,
     OneCycleSchedule,
     OptunaPruningCallback,
     ParamScheduler,
+    ParamSchedulerHandler,
     ReduceLROnPlateau,
     SaveModelCallback,
     SchedLin,
     TensorBoardCallback,
 )
-from gluon_lr._mxnet import MXNET_2, mx, nd
+from gluon_lr._mxnet import MXNET_2, metric, mx, nd
+from gluon_lr._mxnet import estimator as mx_estimator
 from gluon_lr.learner import stopwatch
 
 LONGEST = 150  # seconds, after which a worker ends itself, and all others with it
@@ -338,6 +343,32 @@ def predict():
     return what_came_of(
         learner, outputs=outputs.asnumpy().tolist(), labels=labels.asnumpy().tolist()
     )
+
+
+def estimate():
+    """Train MXNet's Estimator by handlers, each worker on unequal parts of its own."""
+    low, high = (0, 8) if KVSTORE == "device" else ((0, 3), (3, 8))[RANK]
+    data = np.random.RandomState(3).randn(48, 5).astype(np.float32)
+    dataset = mx.gluon.data.ArrayDataset(data, (data[:, 0] > 0).astype(np.float32))
+    parts = [list(range(start + low, start + high)) for start in range(0, 48, 8)]
+    in_python = {"try_nopython": False} if MXNET_2 else {}
+    loader = mx.gluon.data.DataLoader(dataset, batch_sampler=parts, **in_python)
+    learner = make_learner(loader)
+    estimator = mx_estimator.Estimator(
+        learner.net,
+        mx.gluon.loss.SoftmaxCrossEntropyLoss(),
+        metric.Accuracy(),
+        trainer=learner.trainer,
+        **{"device" if MXNET_2 else "context": mx.cpu()},
+    )
+    estimator.logger.setLevel(logging.ERROR)
+    handlers = [
+        OneCycleHandler(0.5, length=18),
+        ParamSchedulerHandler(ParamScheduler({"wd": SchedLin(0, 0.1)}, length=18)),
+    ]
+    estimator.fit(loader, epochs=3, event_handlers=handlers)
+    found = LRFinder(EstimatorLearner(estimator, loader)).find(num_iter=20, progress=False)
+    return what_came_of(learner, losses=found.losses.tolist(), lrs=found.lrs.tolist())
 
 
 def prune():

@@ -44,6 +44,12 @@ class Workers:
     trainer : mx.gluon.Trainer
         Its KVStore is made by :meth:`join`.
 
+    Raises
+    ------
+    ValueError
+        Where another library adds up its gradients, Horovod or BytePS; where GLUON_LR_TIMEOUT
+        is no number of seconds.
+
     Attributes
     ----------
     rank : int
@@ -53,6 +59,7 @@ class Workers:
     """
 
     def __init__(self, trainer: mx.gluon.Trainer) -> None:
+        _trainer.check_is_not_anothers("Learner", trainer)
         self._trainer = proxy(trainer)  # which holds this in turn
         self._timeout = seconds_to_wait("Learner", os.environ)
         self._exchange: Optional[Exchange] = None

@@ -1,13 +1,17 @@
 """Event handlers for MXNet's Estimator, and a learner of one for the finder."""
 
 from typing import Any, Iterable, List, Optional, Sequence
+from weakref import WeakKeyDictionary
+
+import numpy as np
 
 from .._mxnet import contexts_of
 from .._mxnet import estimator as mx_estimator
-from .._trainer import UpdateCounter, check_updates_here
+from .._trainer import UpdateCounter, check_updates_here, is_distributed
 from ..data.batch_split import Share
 from ..data.batches import check_loader
 from ..data.structure import Batch
+from ..distributed.workers import Workers
 from ..hyper.parameters import HyperParameters
 from ..hyper.policies import MOMS, one_cycle, usual_moms
 from ..hyper.scheduling import ParamScheduler
@@ -18,11 +22,78 @@ from ..training.placement import contexts_for
 
 TrainBegin: Any = mx_estimator.TrainBegin
 BatchBegin: Any = mx_estimator.BatchBegin
+BatchEnd: Any = mx_estimator.BatchEnd
 TrainEnd: Any = mx_estimator.TrainEnd
 
+_acting: "WeakKeyDictionary[Any, Any]" = WeakKeyDictionary()  # among workers, by Estimators
 
-class LRScheduleHandler(TrainBegin, BatchBegin):
+
+class _ByAllSamples(TrainBegin, BatchBegin, BatchEnd):
+    """Has an Estimator's updates go along the mean over the samples of all workers.
+
+    MXNet's handler divides the sum of all their gradients by the samples of one worker. Where
+    there are several of these, the last one acts.
+    """
+
+    priority = -2001  # just before that handler
+    _has_first_weights = False
+
+    def train_begin(self, estimator: Any, *args: Any, **kwargs: Any) -> None:
+        """Meet the other workers, where the trainer has a distributed KVStore."""
+        if is_distributed(estimator.trainer):
+            Workers.of(estimator.trainer).join()
+            _acting[estimator] = self
+
+    def batch_begin(self, estimator: Any, *args: Any, **kwargs: Any) -> None:
+        """Begin with the weights of the first worker."""
+        _take_back(estimator)
+        if _acting.get(estimator) is not self or self._has_first_weights:
+            return
+        if any(one._deferred_init for one in estimator.net.collect_params().values()):
+            estimator.batch_processor.evaluate_batch(estimator, kwargs["batch"])
+        Workers.of(estimator.trainer).take_first_weights()
+        self._has_first_weights = True
+
+    def batch_end(self, estimator: Any, *args: Any, **kwargs: Any) -> None:
+        """Have the step that comes now divide by the samples of all."""
+        if _acting.get(estimator) is self:
+            losses = kwargs["loss"]
+            own = _samples_of(losses if isinstance(losses, list) else [losses])
+            _StepByAllSamples(estimator, own)
+
+
+class _StepByAllSamples:
+    """Stands for an Estimator's trainer until its next step, which is by all workers' samples."""
+
+    def __init__(self, estimator: Any, own: int) -> None:
+        self._estimator = estimator
+        self.trainer = estimator.trainer
+        self._workers = Workers.of(self.trainer)
+        self._own = own
+        self._all = float(self._workers.sum(np.array(own), "samples"))
+        estimator.trainer = self
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.trainer, name)
+
+    def step(self, batch_size: float, *args: Any, **kwargs: Any) -> None:
+        """Make the step that is asked for by this worker's samples."""
+        self._estimator.trainer = self.trainer
+        self.trainer.step(batch_size * self._all / self._own, *args, **kwargs)
+        self._workers.count_update()
+
+
+def _take_back(estimator: Any) -> None:
+    """Have an Estimator's own trainer again, where an error has come before its step."""
+    if isinstance(estimator.trainer, _StepByAllSamples):
+        estimator.trainer = estimator.trainer.trainer
+
+
+class LRScheduleHandler(_ByAllSamples):
     """Train an Estimator at the rates of a schedule, which counts real updates from 1.
+
+    Workers of a distributed KVStore train as one: an update goes along the mean over the samples
+    of all of them, where MXNet's Estimator divides their sum by those of one.
 
     Parameters
     ----------
@@ -44,20 +115,24 @@ class LRScheduleHandler(TrainBegin, BatchBegin):
 
     def train_begin(self, estimator: Any, *args: Any, **kwargs: Any) -> None:
         """Start to count."""
+        _take_back(estimator)
         check_updates_here(type(self).__name__, estimator.trainer)
         HyperParameters(estimator.trainer).check_no_lr_scheduler()
+        super().train_begin(estimator)
         self._counter = UpdateCounter(estimator.trainer)
 
     def batch_begin(self, estimator: Any, *args: Any, **kwargs: Any) -> None:
         """Set the rate of the next update."""
+        super().batch_begin(estimator, *args, **kwargs)
         n = 1 if self._counter is None else self._counter.count + 1
         estimator.trainer.set_learning_rate(self.schedule(n))
 
 
-class ParamSchedulerHandler(TrainBegin, BatchBegin, TrainEnd):
+class ParamSchedulerHandler(_ByAllSamples, TrainEnd):
     """Train an Estimator along the curves of a ParamScheduler.
 
-    Afterwards the trainer has the hyper-parameters that it had before.
+    Afterwards the trainer has the hyper-parameters that it had before. Workers of a distributed
+    KVStore train as one, as with :class:`LRScheduleHandler`.
 
     Parameters
     ----------
@@ -70,10 +145,13 @@ class ParamSchedulerHandler(TrainBegin, BatchBegin, TrainEnd):
 
     def train_begin(self, estimator: Any, *args: Any, **kwargs: Any) -> None:
         """Begin the curves."""
+        _take_back(estimator)
         self.scheduler.bind(estimator.trainer)
+        super().train_begin(estimator)
 
     def batch_begin(self, estimator: Any, *args: Any, **kwargs: Any) -> None:
         """Set the values of the next update."""
+        super().batch_begin(estimator, *args, **kwargs)
         self.scheduler.step()
 
     def train_end(self, estimator: Any, *args: Any, **kwargs: Any) -> None:
@@ -115,6 +193,7 @@ class OneCycleHandler(ParamSchedulerHandler):
 
     def train_begin(self, estimator: Any, *args: Any, **kwargs: Any) -> None:
         """Begin the cycle."""
+        _take_back(estimator)
         if self._by_default:
             moved = usual_moms(HyperParameters(estimator.trainer))
             self.scheduler.scheds = dict(self._curves) if moved else {"lr": self._curves["lr"]}
@@ -167,4 +246,8 @@ class EstimatorLearner(IterationLearner):
 
     def _divisor_of(self, losses: List[Losses]) -> float:
         """Return what the Estimator gives to the trainer: the length of each context's losses."""
-        return sum(array.shape[0] for one in losses for array in one.arrays)
+        return _samples_of([array for one in losses for array in one.arrays])
+
+
+def _samples_of(losses: Iterable[Any]) -> int:
+    return sum(loss.shape[0] for loss in losses)

@@ -823,6 +823,7 @@ class Learner(FastaiNames):
         RuntimeError
             During a validation of averages of the weights.
         """
+        self.workers.wait_for_others()
         with self._at_rest() as again, again:
             save_checkpoint(path, self.net, self.trainer, self._run_data())
 

@@ -450,6 +450,7 @@ class IterationLearner:
             constraint = "given where the Learner has no `valid_loader`"
             raise ValueError(_check.message("validate", "data_loader", constraint, None))
         measured = Measured(self.metrics if metrics is None else metrics)
+        self.workers.wait_for_others()
         losses: List[Losses] = []
         with contextlib.ExitStack() as blocks:
             self._enter(self._blocks_of_validation(), blocks)
@@ -525,6 +526,7 @@ class IterationLearner:
 
     def _parts_of_pass(self, data_loader: Iterable[Batch]) -> Iterator[Batch]:
         """Yield the parts of each batch of a pass, on the contexts."""
+        self.workers.wait_for_others()
         for batch in one_pass(data_loader, self._batch_split):
             parts, own = self._batch_split.over_contexts(batch, self._contexts)
             yield from parts[:own]
