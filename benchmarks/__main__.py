@@ -25,7 +25,7 @@ MINUTES = [
     "workers_overhead",
     "leaderboard",
 ]
-LONGER = ["time_budget", "changed_lengths", "super_convergence", "transfer"]
+LONGER = ["workers_growth", "time_budget", "changed_lengths", "super_convergence", "transfer"]
 HOW_TO_PEERS = (
     "\nTo measure torch, torch-lr-finder and fastai beside: `pip install torch torch-lr-finder "
     "fastai` in an environment of its own, and `--peers` with its Python."
@@ -43,7 +43,7 @@ def make_parser() -> argparse.ArgumentParser:
         nargs="*",
         metavar="NAME",
         help=f"what to measure: {', '.join(MINUTES)}, which are run without a name, some minutes "
-        f"in all; {', '.join(LONGER)}, which take six minutes to an hour",
+        f"in all; {', '.join(LONGER)}, which take four minutes to an hour",
     )
     parser.add_argument(
         "--json",

@@ -59,6 +59,7 @@ def outcomes(tmp_path_factory):
         "fit_for_a_time",
         "predict",
         "estimate",
+        "cancel_together",
     ]
     if importlib.util.find_spec("optuna"):
         scenarios.append("prune")
@@ -179,6 +180,11 @@ def test_an_estimator_with_handlers_trains_and_searches_as_one(outcomes):
     assert_close(outcome, alone)
 
 
+def test_after_a_fit_that_all_have_called_off_one_alone_may_read_and_save(outcomes):
+    outcome, alone = alike(in_order("cancel_together", outcomes)), together.alone("cancel_together")
+    assert_close(outcome, alone)
+
+
 def test_a_trial_that_is_pruned_ends_the_fit_of_all_workers(outcomes):
     pytest.importorskip("optuna")
     outcome = alike(in_order("prune", outcomes))
@@ -267,9 +273,9 @@ def other_call(name, updates):
     [
         ("die", ["1", "137"], ENDED),
         ("die_after_training", ["1", "137"], ENDED),
-        ("fail", ["1", "1"], ENDED),
-        ("leave", ["1", "1"], other_call("the end of the program", 17)),
-        ("cancel", ["1", "1"], other_call("generators", 17)),
+        ("fail", ["1", "1"], other_call("the end of a fit", 17)),
+        ("leave", ["1", "1"], other_call("the end of a fit", 17)),
+        ("cancel", ["1", "1"], r"worker 0 .* 'the end of a fit' .* after 17 updates"),
         ("skip", ["1", "1"], other_call("losses of a batch", 17)),
         ("ask", ["1", "1"], other_call("losses", 17)),
     ],

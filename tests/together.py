@@ -544,6 +544,24 @@ def leave():
     astray(lambda learner: sys.exit(0), "before_step")
 
 
+def cancel_together():
+    """All end a fit in the middle; then the first alone reads, draws and saves, and all go on."""
+
+    def cancel(learner):
+        raise CancelFitException
+
+    learner = make_learner(valid_loader=make_loader())
+    learner.fit(9, 0.1, cbs=[Call(17, cancel, "before_step")])
+    if learner.workers.is_first:
+        float(learner.iteration_loss)
+        learner.recorder.to_csv()
+        learner.recorder.plot_loss()
+        learner.save(f"cancelled-{RANK}.checkpoint")
+        learner.validate()
+    learner.fit(1, 0.1)
+    return what_came_of(learner)
+
+
 def cancel():
     """One ends its fit, and goes on with the program; the first is the one that goes on."""
 

@@ -1,5 +1,6 @@
 """WHO trains together: the workers of a KVStore, and how they are started on one machine."""
 
-from .workers import Workers, WorkersLostError
+from .exchange import WorkersLostError
+from .workers import Workers
 
 __all__ = ["Workers", "WorkersLostError"]

@@ -12,11 +12,14 @@ from typing import Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional
 from weakref import WeakSet
 
 TIMEOUT = "GLUON_LR_TIMEOUT"  # the variable with the seconds to wait for the others
+LOOK = 0.25  # seconds of waiting for one worker before looking after the others
+_LONGEST = 10**6  # seconds that a socket can wait
 _TOKEN = 16  # bytes that a worker shows when it connects, and no one else has
 _HELLO = struct.Struct(f"!{_TOKEN}sQ")  # these, and its rank
 _GREETING = 5.0  # seconds for a connection to show them
-_CALL = struct.Struct("!QQ48s")
-_ANSWER = struct.Struct("!?Q")  # whether it is one, or says why there is none; its bytes
+_CALL = struct.Struct("!QQ48s")  # of what the others send to the first
+_REPLY = struct.Struct("!BQ")  # of what the first sends to the others: its kind and size
+_ANSWER, _LOST, _WAITING = 1, 2, 3  # to a call; why there is none; at which call the first waits
 
 
 class WorkersLostError(RuntimeError):
@@ -43,7 +46,7 @@ class Exchange:
     """The connections of workers to the first one, which answers to all of them.
 
     They make the same calls in the same order, each after as many updates. Where one does not,
-    or has ended, the others raise a WorkersLostError at their next call.
+    or has ended, the others raise a WorkersLostError in their next call.
 
     Parameters
     ----------
@@ -62,9 +65,13 @@ class Exchange:
         self._count = count
         self._peers = dict(sorted(peers.items()))
         self._timeout = timeout
+        self._closed: Optional[str] = None  # why
+        self._poll = select.poll()
+        self._ranks = {peer.fileno(): rank for rank, peer in peers.items()}
         for peer in self._peers.values():
-            peer.settimeout(timeout)
+            peer.settimeout(min(timeout, _LONGEST))
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._poll.register(peer, select.POLLIN)
         _open.add(self)
 
     def call(
@@ -88,11 +95,18 @@ class Exchange:
         WorkersLostError
             Where another makes another call, has ended, or has not answered in time.
         """
+        self._check_open()
         call = _Call(updates, len(own), name.encode())
         try:
             return self._ask(call, own) if self._rank else self._answer(call, own, answer)
+        except WorkersLostError as lost:
+            self.close(str(lost))
+            raise
         except BaseException:  # no answer is to be taken for that to a later call
-            self.close()
+            self.close(
+                f"Learner: all workers must make each call to its end, and worker {self._rank} "
+                "was interrupted in one. Start the training again, from a checkpoint say."
+            )
             raise
 
     def check(self, updates: int) -> None:
@@ -100,79 +114,122 @@ class Exchange:
 
         It has ended, or waits in a call for this one to make it too, after fewer updates.
         """
-        for rank, peer in self._peers.items():
-            poll = select.poll()
-            poll.register(peer, select.POLLIN)
-            if not poll.poll(0):
-                continue
-            with self._or_ended(rank):
-                begun = peer.recv(_CALL.size, socket.MSG_PEEK)
+        self._check_open()
+        for rank in self._readable(0):
+            with self._peer(rank) as peer:
+                size = _CALL.size + (_REPLY.size if self._rank else 0)
+                begun = peer.recv(size, socket.MSG_PEEK)
             if not begun:
                 raise self._ended(rank)
-            if len(begun) == _CALL.size:
-                theirs = _Call.read(begun)
-                if theirs.updates < updates:
-                    raise self._astray(rank, theirs, f"waits for update {updates}")
+            theirs = self._call_of(begun)
+            if theirs is not None and theirs.updates < updates:
+                raise self._astray(rank, theirs, f"waits for update {updates}")
 
-    def close(self) -> None:
-        """End the connections, by which the others know."""
+    def close(self, reason: str) -> None:
+        """End the connections, by which the others know; later calls raise for that reason."""
+        self._closed = self._closed or reason
         for peer in self._peers.values():
             peer.close()
 
+    def _check_open(self) -> None:
+        if self._closed is not None:
+            raise WorkersLostError(self._closed)
+
+    def _call_of(self, begun: bytes) -> Optional[_Call]:
+        """Return the call at which another waits, of what has come from it; None if not all has."""
+        if self._rank:
+            kind, size = _REPLY.unpack(begun[: _REPLY.size].ljust(_REPLY.size, b"\0"))
+            if kind == _LOST:
+                self._read(_REPLY.size)
+                raise WorkersLostError(self._read(size).decode())
+            begun = begun[_REPLY.size :] if kind == _WAITING else b""
+        return _Call.read(begun) if len(begun) == _CALL.size else None
+
     def _ask(self, call: _Call, own: bytes) -> bytes:
         self._send(0, _CALL.pack(*call) + own)
-        self._check_same(0, call)
-        is_answer, size = _ANSWER.unpack(self._read(0, _ANSWER.size))
-        answer = self._read(0, size)
-        if not is_answer:
-            raise WorkersLostError(answer.decode())
-        return answer
+        while True:
+            kind, size = _REPLY.unpack(self._read(_REPLY.size))
+            reply = self._read(size)
+            if kind == _ANSWER:
+                return reply
+            if kind == _LOST:
+                raise WorkersLostError(reply.decode())
+            self._check_same(0, reply, call)
 
     def _answer(self, call: _Call, own: bytes, answer: Callable[[List[bytes]], bytes]) -> bytes:
-        for rank in self._peers:
-            self._send(rank, _CALL.pack(*call))
         try:
-            for rank in self._peers:
-                self._check_same(rank, call)
-            given = [own, *(self._read(rank, call.size) for rank in self._peers)]
+            given = self._gathered(call)
         except WorkersLostError as lost:
-            with contextlib.suppress(WorkersLostError):
-                self._tell_all(False, str(lost).encode())
+            for rank in self._peers:
+                with contextlib.suppress(WorkersLostError):
+                    self._reply(rank, _LOST, str(lost).encode())
             raise
-        made = answer(given)
-        self._tell_all(True, made)
+        made = answer([own, *given])
+        for rank in self._peers:
+            self._reply(rank, _ANSWER, made)
         return made
 
-    def _tell_all(self, is_answer: bool, data: bytes) -> None:
-        for rank in self._peers:
-            self._send(rank, _ANSWER.pack(is_answer, len(data)) + data)
+    def _gathered(self, call: _Call) -> List[bytes]:
+        """Return what each of the others gives, whichever comes first; note if one ends."""
+        size, has_told = _CALL.size + call.size, False
+        coming = {rank: bytearray() for rank in self._peers}
+        last = time.monotonic() + self._timeout
+        while any(len(data) < size for data in coming.values()):
+            ready = self._readable(LOOK)
+            for rank in ready:
+                coming[rank] += self._received(rank, max(size - len(coming[rank]), 1))
+                if len(coming[rank]) >= _CALL.size:
+                    self._check_same(rank, bytes(coming[rank][: _CALL.size]), call)
+            if not ready and not has_told:
+                for rank in self._peers:
+                    self._reply(rank, _WAITING, _CALL.pack(*call))
+                has_told = True
+            if not ready and time.monotonic() > last:
+                raise self._no_answer()
+        return [bytes(data[_CALL.size :]) for data in coming.values()]
 
-    def _check_same(self, rank: int, own: _Call) -> None:
-        """Read which call another makes, and check that it is this worker's too."""
-        theirs = _Call.read(self._read(rank, _CALL.size))
+    def _readable(self, seconds: float) -> List[int]:
+        """Return the ranks of those that have sent something, or ended, within some seconds."""
+        return [self._ranks[number] for number, _ in self._poll.poll(1e3 * seconds)]
+
+    def _check_same(self, rank: int, read: bytes, own: _Call) -> None:
+        theirs = _Call.read(read)
         if theirs != own:
             raise self._astray(rank, theirs, f"is at {own}")
 
-    def _send(self, rank: int, data: bytes) -> None:
-        with self._or_ended(rank):
-            self._peers[rank].sendall(data)
+    def _reply(self, rank: int, kind: int, data: bytes) -> None:
+        self._send(rank, _REPLY.pack(kind, len(data)) + data)
 
-    def _read(self, rank: int, size: int) -> bytes:
-        with self._or_ended(rank):
-            data = _read_exactly(self._peers[rank], size)
-        if data is None:
+    def _send(self, rank: int, data: bytes) -> None:
+        with self._peer(rank) as peer:
+            peer.sendall(data)
+
+    def _received(self, rank: int, most: int) -> bytes:
+        with self._peer(rank) as peer:
+            data = peer.recv(most)
+        if not data:
             raise self._ended(rank)
         return data
 
+    def _read(self, size: int) -> bytes:
+        """Return the next bytes from the first."""
+        data = bytearray()
+        while len(data) < size:
+            data += self._received(0, size - len(data))
+        return bytes(data)
+
     @contextlib.contextmanager
-    def _or_ended(self, rank: int) -> Iterator[None]:
+    def _peer(self, rank: int) -> Iterator[socket.socket]:
+        """Use the connection to a worker, which may have ended."""
         try:
-            yield
+            yield self._peers[rank]
         except socket.timeout:
-            who = f"worker {self._rank} of {self._count}"
-            raise no_answer(who, self._timeout) from None
+            raise self._no_answer() from None
         except OSError:
             raise self._ended(rank) from None
+
+    def _no_answer(self) -> WorkersLostError:
+        return no_answer(f"worker {self._rank} of {self._count}", self._timeout)
 
     def _ended(self, rank: int) -> WorkersLostError:
         return WorkersLostError(
@@ -184,21 +241,17 @@ class Exchange:
         return WorkersLostError(
             f"Learner: all workers of the KVStore must make the same calls, and worker {rank} of "
             f"{self._count} is at {theirs}, where worker {self._rank} {own}. What cancels, ends "
-            "the program or reads a loss must do so on all of them."
+            "the program or reads a loss within a fit must do so on all of them."
         )
 
 
-def connect(
-    rank: int, count: int, host: str, timeout: float, of_first: Callable[[bytes], bytes]
-) -> Exchange:
+def connect(rank: int, count: int, timeout: float, of_first: Callable[[bytes], bytes]) -> Exchange:
     """Connect the workers: all of them call it.
 
     Parameters
     ----------
     rank, count : int
         Which worker this is, of how many.
-    host : str
-        The address at which others reach this machine.
     timeout : float
         Seconds to wait for another worker.
     of_first : callable
@@ -209,23 +262,52 @@ def connect(
     WorkersLostError
         Where one is not reached, or does not come.
     """
-    if rank:
-        token, _, address = of_first(b"").partition(b" ")
-        host, _, port = address.decode().rpartition(":")
+    last = time.monotonic() + timeout
+    if rank == 0:
+        token, host = secrets.token_bytes(_TOKEN), own_host(os.environ)
+        is_local = host.startswith("127.")
+        with socket.create_server((host if is_local else "", 0), backlog=128) as server:
+            port = server.getsockname()[1]
+            of_first(f"{token.hex()} {host} {port}".encode())
+            peers = _greeted(server, token, count, last)
+        if len(peers) < count - 1:
+            raise no_answer(f"worker 0 of {count}", timeout)
+        return Exchange(rank, count, peers, timeout)
+    shown, host, number = of_first(b"").decode().split()
+    try:
+        first = socket.create_connection((host, int(number)), min(timeout, _LONGEST))
+        first.sendall(_HELLO.pack(bytes.fromhex(shown), rank))
+    except OSError as error:
+        raise WorkersLostError(
+            f"Learner: worker {rank} must reach worker 0 at {host}:{number}, got {error}. On the "
+            "machine of worker 0, set DMLC_NODE_HOST to the address that the others know it by."
+        ) from None
+    return Exchange(rank, count, {0: first}, timeout)
+
+
+def own_host(variables: Mapping[str, str]) -> str:
+    """Return the address by which other workers reach this machine, by MXNet's variables.
+
+    That is DMLC_NODE_HOST, or the address from which this machine reaches DMLC_PS_ROOT_URI. Where
+    a name of this machine stands there, which stands for the loopback interface in Debian's
+    /etc/hosts, it is the one from which it reaches others.
+    """
+    if variables.get("DMLC_NODE_HOST"):
+        return variables["DMLC_NODE_HOST"]
+    scheduler = variables.get("DMLC_PS_ROOT_URI", "127.0.0.1")
+    host = _host_towards(scheduler)
+    means_loopback = scheduler.startswith(("127.", "localhost"))
+    return host if means_loopback or not host.startswith("127.") else _host_towards("192.0.2.1")
+
+
+def _host_towards(other: str) -> str:
+    """Return this machine's address on the way to another, to which nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            first = socket.create_connection((host, int(port)), timeout)
-            first.sendall(_HELLO.pack(bytes.fromhex(token.decode()), rank))
-        except OSError as error:
-            raise WorkersLostError(
-                f"Learner: worker {rank} must reach worker 0 at {address.decode()}, got {error}. "
-                "Set DMLC_NODE_HOST on each machine to the address that the others know it by."
-            ) from None
-        return Exchange(rank, count, {0: first}, timeout)
-    token = secrets.token_bytes(_TOKEN)
-    with socket.create_server((host, 0), backlog=socket.SOMAXCONN) as server:
-        port = server.getsockname()[1]
-        of_first(f"{token.hex()} {host}:{port}".encode())
-        return Exchange(rank, count, _greeted(server, token, count, timeout), timeout)
+            probe.connect((other, 9))
+        except OSError:  # there is no way, or no such name
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])
 
 
 def no_answer(who: str, timeout: float) -> WorkersLostError:
@@ -238,39 +320,35 @@ def no_answer(who: str, timeout: float) -> WorkersLostError:
 
 
 def _greeted(
-    server: socket.socket, token: bytes, count: int, timeout: float
+    server: socket.socket, token: bytes, count: int, last: float
 ) -> Dict[int, socket.socket]:
-    """Return the connections of all others by their ranks; what shows no token is turned away."""
+    """Return the connections by their ranks of those that come in time and show the token."""
     peers: Dict[int, socket.socket] = {}
-    last = time.monotonic() + timeout
-    while len(peers) < count - 1:
-        server.settimeout(max(last - time.monotonic(), 0.01))
-        try:
+    while len(peers) < count - 1 and time.monotonic() < last:
+        server.settimeout(LOOK)
+        with contextlib.suppress(socket.timeout):
             peer, _ = server.accept()
-        except socket.timeout:
-            raise no_answer(f"worker 0 of {count}", timeout) from None
-        peer.settimeout(_GREETING)
-        hello = None
-        with contextlib.suppress(OSError):
-            hello = _read_exactly(peer, _HELLO.size)
-        shown, rank = _HELLO.unpack(hello or bytes(_HELLO.size))
-        if hmac.compare_digest(shown, token) and rank not in peers:
-            peers[rank] = peer
-        else:
-            peer.close()
+            rank = _shown_rank(peer, token, min(last, time.monotonic() + _GREETING))
+            if rank in range(1, count) and rank not in peers:
+                peers[rank] = peer
+            else:
+                peer.close()
     return peers
 
 
-def _read_exactly(peer: socket.socket, size: int) -> Optional[bytes]:
-    """Return the next bytes of a connection; None where it ends before."""
-    data = bytearray(size)
-    left = memoryview(data)
-    while left:
-        read = peer.recv_into(left)
-        if not read:
-            return None
-        left = left[read:]
-    return bytes(data)
+def _shown_rank(peer: socket.socket, token: bytes, last: float) -> int:
+    """Return the rank that a new connection shows with the token in time; 0 where it does not."""
+    hello = b""
+    with contextlib.suppress(OSError):
+        while len(hello) < _HELLO.size:
+            peer.settimeout(max(last - time.monotonic(), 1e-3))
+            data = peer.recv(_HELLO.size - len(hello))
+            hello += data
+            if not data or time.monotonic() > last:
+                return 0
+        shown, rank = _HELLO.unpack(hello)
+        return int(rank) if hmac.compare_digest(shown, token) else 0
+    return 0
 
 
 _open: "WeakSet[Exchange]" = WeakSet()
@@ -279,7 +357,10 @@ _open: "WeakSet[Exchange]" = WeakSet()
 def _close_all() -> None:
     """Close what a forked process, a DataLoader's say, would hold open after its worker's end."""
     for exchange in list(_open):
-        exchange.close()
+        exchange.close(
+            "Learner: all workers of the KVStore must be processes of their own, and this one was "
+            "forked from one. Leave what needs the others to that."
+        )
 
 
 if hasattr(os, "register_at_fork"):

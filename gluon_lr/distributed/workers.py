@@ -4,25 +4,23 @@ import atexit
 import concurrent.futures
 import json
 import os
-import socket
 import sys
 import threading
 import time
 from concurrent.futures import Future
 from functools import partial
 from queue import SimpleQueue
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 from weakref import proxy
 
 import numpy as np
 
 from .. import _check, _trainer
 from .._mxnet import mx, nd
-from .exchange import TIMEOUT, Exchange, WorkersLostError, connect, no_answer
+from .exchange import LOOK, TIMEOUT, Exchange, WorkersLostError, connect, no_answer
 
 _KEY = 200_000  # in the KVStore, above all parameters' numbers; MXNet multiplies it by 9973
 _ADDRESS = 256  # bytes for that of the first
-_LOOK = 0.25  # seconds between looking after the others while waiting for MXNet
 _ON_TRAINER = "_gluon_lr_workers"  # where a trainer has its own
 _stores: List[Any] = []  # the KVStores that this process has to free
 
@@ -65,7 +63,7 @@ class Workers:
         self._exchange: Optional[Exchange] = None
         self._updates = 0
         self._calls: SimpleQueue[Tuple[Future[Any], Callable[[], Any]]] = SimpleQueue()
-        self._lost: Optional[WorkersLostError] = None
+        self._lost: Optional[str] = None  # how
         self._joined = not self.are_apart
         self._store: Any = None
         self.rank = 0
@@ -108,8 +106,9 @@ class Workers:
         self._store = self._patiently(lambda: _trainer.make_store(self._trainer))
         self.rank, self.count = self._store.rank, self._store.num_workers
         if self.count > 1:
-            join = partial(connect, self.rank, self.count, _own_host(), self._timeout)
-            self._exchange = self._patiently(lambda: join(self._of_first_by_store))
+            self._exchange = self._patiently(
+                lambda: connect(self.rank, self.count, self._timeout, self._of_first_by_store)
+            )
         self._joined = True
         if not _stores:
             atexit.register(_free_stores)  # which so comes after all have left
@@ -207,7 +206,15 @@ class Workers:
 
     def read(self, array: Any) -> np.ndarray:
         """Return an array's values, which the others have to send theirs for."""
-        values: np.ndarray = self._patiently(array.asnumpy) if self.count > 1 else array.asnumpy()
+        return self.read_all([array])[0]
+
+    def read_all(self, arrays: Sequence[Any]) -> List[np.ndarray]:
+        """Return the values of several arrays, as :meth:`read`."""
+
+        def read() -> List[np.ndarray]:
+            return [array.asnumpy() for array in arrays]
+
+        values: List[np.ndarray] = self._patiently(read) if self.count > 1 else read()
         return values
 
     def count_update(self) -> None:
@@ -216,12 +223,13 @@ class Workers:
 
     def _told(self, name: str, own: bytes, answer: Callable[[List[bytes]], bytes]) -> bytes:
         if self._lost is not None:
-            raise WorkersLostError(str(self._lost))
+            raise WorkersLostError(self._lost)
         assert self._exchange is not None
         try:
             return self._exchange.call(name, self._updates, own, answer)
         except WorkersLostError as lost:
-            raise self._losing(lost) from None
+            self._lose(lost)
+            raise
 
     def _of_first_by_store(self, data: bytes) -> bytes:
         """Return the bytes that the first gave, through the KVStore: MXNet's servers add floats."""
@@ -235,11 +243,11 @@ class Workers:
     def _patiently(self, action: Callable[[], Any]) -> Any:
         """Return what `action` returns, which may wait for the others, within the time."""
         if self._lost is not None:
-            raise WorkersLostError(str(self._lost))
+            raise WorkersLostError(self._lost)
         outcome: Future[Any] = Future()
         self._calls.put((outcome, action))
         last = time.monotonic() + self._timeout
-        while not concurrent.futures.wait([outcome], _LOOK).done:
+        while not concurrent.futures.wait([outcome], LOOK).done:
             try:
                 if self._exchange is not None:
                     self._exchange.check(self._updates)
@@ -247,16 +255,16 @@ class Workers:
                     who = f"worker {self.rank} of {self.count}" if self._joined else "a worker"
                     raise no_answer(who, self._timeout)
             except WorkersLostError as lost:
-                raise self._losing(lost) from None
+                self._lose(lost)
+                raise
         return outcome.result()
 
-    def _losing(self, lost: WorkersLostError) -> WorkersLostError:
-        """Take note that the others are lost, and tell them so."""
-        self._lost = lost
+    def _lose(self, lost: WorkersLostError) -> None:
+        """Take note that the others are lost, and let them know."""
+        self._lost = str(lost)
         atexit.register(_exit_at_once)
         if self._exchange is not None:
-            self._exchange.close()
-        return lost
+            self._exchange.close(self._lost)
 
     def _leave(self) -> None:
         """Wait for the others before this process ends, but not for ever, as MXNet would."""
@@ -288,17 +296,10 @@ def seconds_to_wait(owner: str, variables: Mapping[str, str]) -> float:
 
 
 def _sum_of(given: List[bytes], kind: type) -> bytes:
-    return np.sum([np.frombuffer(one, dtype=kind) for one in given], axis=0).tobytes()
-
-
-def _own_host() -> str:
-    """Return the address of this machine, as the others reach it."""
-    host = os.environ.get("DMLC_NODE_HOST")
-    if host:
-        return host
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:  # which sends nothing
-        probe.connect((os.environ["DMLC_PS_ROOT_URI"], int(os.environ["DMLC_PS_ROOT_PORT"])))
-        return str(probe.getsockname()[0])
+    total: np.ndarray = np.zeros(len(given[0]) // np.dtype(kind).itemsize, dtype=kind)
+    for one in given:
+        total += np.frombuffer(one, dtype=kind)
+    return total.tobytes()
 
 
 def _answer(calls: "SimpleQueue[Tuple[Future[Any], Callable[[], Any]]]") -> None:

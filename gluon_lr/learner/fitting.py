@@ -300,6 +300,7 @@ class Fitting:
         self.fit.callbacks = states_of(self._learner.all_callbacks)
 
     def _leave(self) -> None:
+        self._learner.tell_losses("the end of a fit")
         self.note_callbacks()
         self._put_back()
         for scheduler in self._schedulers:

@@ -664,6 +664,23 @@ class IterationLearner:
                 parameter.grad_req = "write"
         self._added_up = ()
 
+    def tell_losses(self, what: str = "losses") -> None:
+        """Have all workers know all losses so far, so that each can read them by itself.
+
+        They do so by themselves some updates later, and at the end of each epoch and fit.
+
+        Parameters
+        ----------
+        what : str
+            What for, in errors, in at most 48 characters of ASCII: the same on all of them.
+
+        Raises
+        ------
+        WorkersLostError
+            Where one has not called it in time.
+        """
+        self._shared_losses.tell(what=what)
+
     def forget_gradients(self) -> None:
         """Begin an update anew: gradients that were added up become 0."""
         self.write_gradients()

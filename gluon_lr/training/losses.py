@@ -12,6 +12,7 @@ from ..state import schema
 
 LATE = 2  # updates after which a loss is read, so that MXNet need not wait
 _AT_ONCE = 8  # losses that workers tell each other together
+_FEW = 10**5  # numbers that are kept until they are told
 
 _UPDATE = schema.Record(
     losses=schema.ARRAY, divisors=schema.ARRAY, samples=schema.Several(schema.COUNT)
@@ -83,7 +84,7 @@ class MeanOfBatches(PendingLoss):
     def __init__(self, losses: Sequence[PendingLoss], counts: Sequence[float]) -> None:
         super().__init__(losses)
         self._counts = counts
-        self.late = max(loss.late for loss in losses)
+        self.late = max((loss.late for loss in losses), default=LATE)
 
     def _mean(self) -> float:
         return float(np.average([float(loss) for loss in self._losses], weights=self._counts))
@@ -135,25 +136,28 @@ class SharedLoss(PendingLoss):
         The number of losses on all workers, or the sum of their weights.
     losses : SharedLosses
         What it is one of.
+
+    Attributes
+    ----------
+    own : list of arrays
+        Whose sum is that of this worker's losses, each times its weight.
     """
 
     late = LATE + _AT_ONCE
 
     def __init__(self, own: Sequence[Losses], number: float, losses: "SharedLosses") -> None:
-        super().__init__([array for one in own for array in one.weighted])
+        arrays = [as_mx_nd(array) for one in own for array in one.weighted]
+        self.own = [one if one.size <= _FEW else one.astype("float32").sum() for one in arrays]
+        super().__init__([])
         self._number = number
         self._all = losses
 
-    def own_sum(self, read: Callable[[Any], np.ndarray]) -> float:
-        """Return the sum of this worker's losses, each times its weight; waits for MXNet."""
-        return sum(float(read(loss).sum(dtype=np.float64)) for loss in self._losses)
-
     def take(self, total: float) -> None:
         """Take the sum over all workers."""
-        self._value, self._losses = total / self._number, []
+        self._value, self.own = total / self._number, []
 
     def _mean(self) -> float:
-        self._all.tell_until(self)
+        self._all.tell(self)
         assert self._value is not None
         return self._value
 
@@ -174,27 +178,33 @@ class SharedLosses:
         self._workers = workers
         self._untold: List[SharedLoss] = []
 
-    def of_batch(self, own: Sequence[Losses], divisor: float) -> Tuple[SharedLoss, float]:
+    def of_batch(self, own: Sequence[Losses], divisor: float) -> Tuple[PendingLoss, float]:
         """Return the mean loss of a batch on all workers, and the sum of their divisors."""
         late = len(self._untold) - LATE
         told = self._untold[:late] if late >= _AT_ONCE else []
         numbers = [sum(one.number for one in own), divisor]
         number, total_divisor = self._tell(told, numbers, "losses of a batch")
+        if not number:  # which has no mean
+            return PendingLoss([]), total_divisor
         loss = SharedLoss(own, number, self)
         self._untold.append(loss)
         return loss, total_divisor
 
-    def tell_until(self, last: SharedLoss) -> None:
-        """Tell each other the losses up to one; all workers do so."""
-        self._tell(self._untold[: self._untold.index(last) + 1], [], "losses")
+    def tell(self, last: Optional[SharedLoss] = None, what: str = "losses") -> None:
+        """Tell each other the losses up to one, or all; all workers do so, by the same name."""
+        count = len(self._untold) if last is None else self._untold.index(last) + 1
+        if count:
+            self._tell(self._untold[:count], [], what)
 
     def _tell(self, losses: List[SharedLoss], numbers: List[float], what: str) -> List[float]:
         """Return the sums over all workers of some numbers, and tell losses besides."""
-        sums = [one.own_sum(self._workers.read) for one in losses]
+        values = self._workers.read_all([array for one in losses for array in one.own])
+        each = iter(float(value.sum(dtype=np.float64)) for value in values)
+        sums = [sum(next(each) for _ in one.own) for one in losses]
         totals = self._workers.sum(np.array([*numbers, *sums], dtype=np.float64), what).tolist()
+        del self._untold[: len(losses)]
         for loss, total in zip(losses, totals[len(numbers) :]):
             loss.take(total)
-        del self._untold[: len(losses)]
         return totals[: len(numbers)]
 
 

@@ -11,7 +11,7 @@ class TerminateOnNaN(Callback):
     """Warn of a loss that is not finite, or raise an error, and name the update.
 
     Every fit warns, unless it, or its Learner, is given one of these. Losses are read two updates
-    late, so that MXNet need not wait, and so that is when it is noticed.
+    late, ten with several workers, so that MXNet need not wait: that is when it is noticed.
 
     Parameters
     ----------
