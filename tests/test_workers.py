@@ -10,13 +10,14 @@ import os
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import together
 from processes import LAUNCH, run
 
-from gluon_lr import Workers
+from gluon_lr import Learner, LRFinder, ParamScheduler, SchedLin, Workers
 from gluon_lr._mxnet import mx
 from gluon_lr.distributed import launch
 
@@ -299,6 +300,30 @@ def test_a_worker_that_never_comes_ends_the_other_in_time(tmp_path):
     assert statuses(tmp_path) == ["1"]
     assert "to a worker they did not" in output
     assert "compare DMLC_NUM_WORKER with what was started" in output
+
+
+def trainer_of_another_library(library):
+    """Return a trainer as that library's, or with a KVStore of its name."""
+    net = together.make_net()
+    net.initialize()
+    if library.islower():
+        kind = type("DistributedTrainer", (mx.gluon.Trainer,), {"__module__": f"{library}.mxnet"})
+        return net, kind(net.collect_params(), "sgd", kvstore=None)
+    return net, mx.gluon.Trainer(net.collect_params(), "sgd", kvstore=library)
+
+
+@pytest.mark.parametrize("library", ["horovod", "byteps", "Horovod", "BytePS"])
+def test_a_trainer_of_another_library_is_refused_where_it_would_train_alone(library):
+    net, trainer = trainer_of_another_library(library)
+    said = rf"Learner: `trainer` must be one whose .* KVStore adds up, got .*{library.lower()}"
+    with pytest.raises(ValueError, match=said):
+        Learner(net, together.make_loader(), trainer=trainer)
+    iterates = SimpleNamespace(net=net, trainer=trainer, iteration=lambda lr: 1.0)
+    with pytest.raises(ValueError, match=said):
+        LRFinder(iterates).find(progress=False)
+    scheduler = ParamScheduler({"lr": SchedLin(0.5, 0)}, trainer, length=3)
+    scheduler.step()
+    assert trainer.learning_rate == 0.5
 
 
 @pytest.mark.parametrize("seconds", ["soon", "", "0", "nan", "1e300"])

@@ -214,7 +214,8 @@ class Workers:
         def read() -> List[np.ndarray]:
             return [array.asnumpy() for array in arrays]
 
-        values: List[np.ndarray] = self._patiently(read) if self.count > 1 else read()
+        waits = self.count > 1 and len(arrays) > 0
+        values: List[np.ndarray] = self._patiently(read) if waits else read()
         return values
 
     def count_update(self) -> None:
