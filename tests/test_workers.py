@@ -288,6 +288,7 @@ def test_a_worker_that_ends_or_goes_astray_ends_the_other_at_once(
     _, output = run([*LAUNCH, *without_help(scenario, tmp_path)])
     assert statuses(tmp_path) == expected, output
     assert re.search(said, output)
+    assert output.count("and the rate is 0.1\n") == 2 * (not scenario.startswith("die"))
     assert ("KeyError: 'of the second worker'" in output) == (scenario == "fail")
 
 

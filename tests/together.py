@@ -526,7 +526,10 @@ def astray(what, event, rank=1, n=17):
             what(learner)
 
     learner = make_learner()
-    learner.fit(10**6, 0.1, cbs=[EMA(), Call(n, go_astray, event)])
+    try:
+        learner.fit(10**6, 0.3, cbs=[EMA(), Call(n, go_astray, event)])
+    finally:
+        sys.stderr.write(f"and the rate is {learner.trainer.learning_rate}\n")
     LRFinder(learner).find(progress=False)
 
 

@@ -300,11 +300,13 @@ class Fitting:
         self.fit.callbacks = states_of(self._learner.all_callbacks)
 
     def _leave(self) -> None:
-        self._learner.tell_losses("the end of a fit")
-        self.note_callbacks()
-        self._put_back()
-        for scheduler in self._schedulers:
-            scheduler.leave_fit()
+        try:
+            self._learner.tell_losses("the end of a fit")
+            self.note_callbacks()
+        finally:
+            self._put_back()
+            for scheduler in self._schedulers:
+                scheduler.leave_fit()
 
     def _put_back(self) -> None:
         for scheduler in self._schedulers:

@@ -130,7 +130,10 @@ class Recorder:
 
     @property
     def losses(self) -> np.ndarray:
-        """The loss of each update, (n,); after a search, until the next update, its losses."""
+        """The loss of each update, (n,); after a search, until the next update, its losses.
+
+        In the middle of an epoch in several workers, all of them have to read it.
+        """
         if self._shown_search is not None:
             return self._shown_search.losses.copy()
         return self._own_losses

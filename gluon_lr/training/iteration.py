@@ -174,7 +174,8 @@ class IterationLearner:
     def iteration_loss(self) -> Optional[float]:
         """The mean loss of the last iteration, None before the first.
 
-        An `iteration` of one's own may assign it.
+        An `iteration` of one's own may assign it. In the middle of a fit in several workers, all
+        of them have to read it.
         """
         return None if self._last is None else float(self._last)
 
