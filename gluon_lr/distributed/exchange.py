@@ -17,7 +17,8 @@ _LONGEST = 10**6  # seconds that a socket can wait
 _TOKEN = 16  # bytes that a worker shows when it connects, and no one else has
 _HELLO = struct.Struct(f"!{_TOKEN}sQ")  # these, and its rank
 _GREETING = 5.0  # seconds for a connection to show them
-_CALL = struct.Struct("!QQ48s")  # of what the others send to the first
+_NAME = 48  # bytes of a call's name that are told; the rest is left out
+_CALL = struct.Struct(f"!QQ{_NAME}s")  # of what the others send to the first
 _REPLY = struct.Struct("!BQ")  # of what the first sends to the others: its kind and size
 _ANSWER, _LOST, _WAITING = 1, 2, 3  # to a call; why there is none; at which call the first waits
 
@@ -96,7 +97,7 @@ class Exchange:
             Where another makes another call, has ended, or has not answered in time.
         """
         self._check_open()
-        call = _Call(updates, len(own), name.encode())
+        call = _Call(updates, len(own), name.encode()[:_NAME])
         try:
             return self._ask(call, own) if self._rank else self._answer(call, own, answer)
         except WorkersLostError as lost:

@@ -43,6 +43,7 @@ class _ByAllSamples(TrainBegin, BatchBegin, BatchEnd):
         if is_distributed(estimator.trainer):
             Workers.of(estimator.trainer).join()
             _acting[estimator] = self
+            self._has_first_weights = False
 
     def batch_begin(self, estimator: Any, *args: Any, **kwargs: Any) -> None:
         """Begin with the weights of the first worker."""

@@ -80,6 +80,11 @@ def test_large_data_goes_both_ways():
     assert outcomes == [numbers + b"|" + numbers] * 2
 
 
+def test_a_long_name_is_the_same_call_on_all():
+    calls = [("a call " * 20, 0, b"1"), ("a call " * 20, 0, b"2")]
+    assert all_call(connected(2), calls) == [b"1|2"] * 2
+
+
 @pytest.mark.parametrize("astray", range(3))
 @pytest.mark.parametrize("call", [("other", 7, b""), ("a call", 6, b""), ("a call", 7, b"1")])
 def test_a_worker_that_makes_another_call_is_named_on_all(astray, call):
