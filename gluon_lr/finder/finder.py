@@ -11,6 +11,7 @@ from typing import (
     Callable,
     Iterable,
     List,
+    Mapping,
     Optional,
     Sequence,
     Tuple,
@@ -32,9 +33,12 @@ from ..state.memory import Memory
 from ..state.transaction import afterwards, backstop
 from ..training.iteration import IterationLearner
 from .bounds import Bounds, rates_of_groups
+from .compare import Comparing
+from .comparison import Comparison
 from .fastai_search import SearchCallback
 from .policy import Policy
 from .result import LRFinderResult, StopReason
+from .settings import MakeLoader
 from .start import batches_of, check_validation, losses_at, put_back_after, trainers_of
 from .stopping import (
     Criterion,
@@ -78,7 +82,7 @@ class LRFinder(SearchCallback):
 
     Attributes
     ----------
-    result : LRFinderResult, TuneResult or None
+    result : LRFinderResult, TuneResult, Comparison or None
         What was found last.
 
     Raises
@@ -114,7 +118,7 @@ class LRFinder(SearchCallback):
         if learner is not None:
             _check_learner(learner)
         self.learner = learner
-        self.result: Union[LRFinderResult, TuneResult, None] = None
+        self.result: Union[LRFinderResult, TuneResult, Comparison, None] = None
 
     def find(
         self,
@@ -318,6 +322,110 @@ class LRFinder(SearchCallback):
         self.result = tuning.run()
         return self.result
 
+    def compare(
+        self,
+        values: Mapping[str, Any],
+        grid: bool = False,
+        tune: bool = False,
+        length: Optional[int] = None,
+        budget: Optional[int] = None,
+        validation: Optional[Iterable[Any]] = None,
+        policy: Policy = "one_cycle",
+        repeats: int = 3,
+        lr_start: Rate = 1e-6,
+        lr_end: Rate = 10,
+        num_iter: Optional[int] = None,
+        make_loader: Optional[MakeLoader] = None,
+        seed: Optional[int] = None,
+        progress: bool = True,
+        cbs: Any = None,
+    ) -> Comparison:
+        """Compare settings, each from the same start and on the same batches; put all back.
+
+        A setting has its own rate: it is searched with, `repeats` times, or takes part in a race
+        of trials. ``compare({"wd": [0, 1e-4], "mom": [0.8, 0.9]})`` compares the decays, and the
+        momenta; with `grid`, all four combinations.
+
+        Smith, "A disciplined approach to neural network hyper-parameters", 2018,
+        https://arxiv.org/abs/1803.09820, lays range tests over one another so.
+
+        A sweep is judged by its lowest smoothed loss. SGD's and NAG's momentum makes each step
+        longer, lr / (1 - momentum) in the long run, so that momenta compared at one rate are
+        compared at other steps: here each has a sweep of its own. The curves of a picture come
+        to lie over one another by ``plot(effective=True)``.
+
+        In a race, a few trials of a quarter of `length` find the rate of each setting. The three
+        best of them train to the end, at two rates and in up to 8 orders of the data, until one
+        is told apart from the others.
+
+        Parameters
+        ----------
+        values : dict
+            The values of each name, a list, or a dict from what to call each. Names are the
+            optimizer's hyper-parameters, as :class:`HyperParameters` has them: 'wd', 'mom',
+            'eps', ...; 'batch_size'; 'optimizer', each a name, (name, parameters) or an
+            Optimizer; and 'net', functions that make one.
+        grid : bool
+            Whether to compare all combinations, and not the values of each name.
+        tune : bool
+            Whether to judge by trials on held-out data.
+        length : int, optional
+            Updates of the training that the rates are for; needed to `tune`. Trainings with other
+            batch sizes have as many samples.
+        budget : int, optional
+            The most updates of a race. By default it has three quarters of a training for each
+            setting, and twelve.
+        validation, policy, cbs
+            Of trials as :meth:`tune` takes them; a curve of the policy for a hyper-parameter that
+            is compared does not count. Of sweeps, `validation` as :meth:`find` takes it.
+        repeats : int
+            How many sweeps of each setting, on other batches. One does not tell what chance does.
+        lr_start, lr_end, num_iter
+            Of sweeps, as :meth:`find` takes them.
+        make_loader : callable, optional
+            From a batch size to a loader, where the learner's is not a DataLoader with a sampler
+            of MXNet's.
+        seed, progress
+            As :meth:`find` takes them.
+
+        Returns
+        -------
+        Comparison
+            A row for each setting; its `best` is None where they are not told apart.
+
+        Raises
+        ------
+        TypeError, ValueError
+            On an argument outside its bounds, and a name or value that this learner does not have.
+        """
+        self._check_has_learner()
+        comparing = Comparing(self.learner, values, grid, make_loader, progress)
+        owner = "LRFinder.compare"
+        if _check.flag(owner, "tune", tune):
+            if length is None:
+                constraint = "given to tune: the updates of the training that is meant"
+                raise ValueError(_check.message(owner, "length", constraint, None))
+            self.result = comparing.by_trials(length, budget, validation, policy, seed, cbs)
+            return self.result
+        for name, given in (("budget", budget), ("cbs", cbs)):
+            if given is not None:
+                constraint = "left out without tune=True, as sweeps have none"
+                raise ValueError(_check.message(owner, name, constraint, given))
+
+        def search(learner: Any) -> LRFinderResult:
+            return LRFinder(learner).find(
+                lr_start,
+                lr_end=lr_end,
+                num_iter=num_iter,
+                validation=validation,
+                seed=seed,
+                progress=False,
+                length=length,
+            )
+
+        self.result = comparing.by_sweeps(search, repeats)
+        return self.result
+
     def _check_has_learner(self) -> None:
         if self.learner is None:
             raise RuntimeError(
@@ -369,9 +477,9 @@ class LRFinder(SearchCallback):
             return self.result.plot(ax, skip_start, skip_end, show)
         for name, skipped in (("skip_start", skip_start), ("skip_end", skip_end)):
             if skipped != 0:
-                constraint = "0 where the last search was a tune"
+                constraint = "0 where the last search was a tune, or a comparison"
                 raise ValueError(_check.message("LRFinder.plot", name, constraint, skipped))
-        return self.result.plot(ax, show)
+        return self.result.plot(ax, show=show)
 
 
 class _Search:

@@ -109,7 +109,8 @@ class Tuning:
     ) -> TuneResult:
         hidden = not (self._progress and self._workers.is_first)
         no_bars = getattr(self._learner, "no_bar", contextlib.nullcontext)()
-        with TrialsBar(self._plan, self._length, hidden) as bar, no_bars:
+        updates = self._plan.scouts * self._plan.scout_length + self._plan.finals * self._length
+        with TrialsBar(updates, self._plan.trials, hidden) as bar, no_bars:
             trials = Trials(
                 self._learner,
                 self._curves,

@@ -565,6 +565,11 @@ class IterationLearner:
         names = ("_last", "_update", "_updated", "_added_up", "batch", "divisor", "validation")
         return Together(self._batches.place_kept(), Kept(self, *names))
 
+    def on_other_data(self, data_loader: Iterable[Batch]) -> Transaction:
+        """Train, within the block, on the batches of another loader, from its start."""
+        check_loader("Learner", "data_loader", data_loader)
+        return _OnOtherData(self, data_loader)
+
     def hold_out(self, share: float = 0.2, most: int = 1000) -> HeldOut:
         """Train, within the block, without a share of the data, and judge by that.
 
@@ -614,6 +619,20 @@ class IterationLearner:
         self._batches_taken += 1
         self._move_on()
         return self.batch
+
+    def samples_of_batch(self) -> int:
+        """Return how many samples the first batch of another pass has; nothing moves on."""
+        with afterwards(GlobalState.get().put_back), self.place_kept():
+            return self._batch_split.size(self._next_share().batch)
+
+    def skip_pass(self, batches: int) -> None:
+        """Begin a pass and leave it, so that the next one comes in the order after its.
+
+        Of data with one pass alone, so many `batches` are left out.
+        """
+        self._batches.start_pass()
+        for _ in range(batches if self._batches.has_one_pass else 1):
+            self.take_batch()
 
     def first_batch(self) -> Batch:
         """Return the first batch of another pass, on the first context; nothing moves on."""
@@ -840,6 +859,26 @@ class IterationLearner:
 
     def _moved_on(self) -> None:
         """Take note of the end of a batch."""
+
+
+class _OnOtherData(Kept):
+    """A block in which the batches are another loader's."""
+
+    def __init__(self, learner: IterationLearner, data_loader: Iterable[Batch]) -> None:
+        super().__init__(learner, "_data_loader", "_batches")
+        self._other = data_loader
+
+    def begin(self) -> None:
+        learner = self._owner
+        learner._batches = Batches(
+            self._other, learner.workers, learner._batches.split, learner._batch_split
+        )
+        learner._data_loader = self._other
+
+    def put_back(self) -> None:
+        if self._owner._data_loader is self._other:
+            self._owner._batches.close()
+        super().put_back()
 
 
 class _NextBatches(Iterator[Batch]):

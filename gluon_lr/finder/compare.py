@@ -1,0 +1,267 @@
+"""Several settings side by side: a sweep of each, or a race by trials."""
+
+import contextlib
+import time
+from functools import partial
+from typing import Any, Callable, Iterable, List, Mapping, Optional, TypeVar
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from .. import _check
+from ..data.structure import is_batch
+from ..distributed.workers import Workers
+from ..hyper.parameters import HyperParameters
+from ..hyper.scheduling import ParamScheduler
+from ..state.generators import GlobalState
+from ..state.memory import Memory
+from ..state.transaction import afterwards, backstop
+from ..training.iteration import IterationLearner
+from .comparison import Compared, Comparison
+from .policy import CurvesOf, Policy, curves_of, name_of
+from .race import Finish, Runner, fewest_trainings_of, race, trainings_of
+from .result import LRFinderResult
+from .settings import OWNER, MakeLoader, Variant, choices_of, families_of
+from .start import batches_of, check_validation, in_order, trainers_of
+from .suggest import Refusal, smooth
+from .trials import Trials, TrialsBar
+from .tune_result import TuneResult
+from .usual import LENGTH, around, passes_of, shift, usual_rate
+
+Search = Callable[[Any], LRFinderResult]
+Families = List[List[Variant]]
+Result = TypeVar("Result")
+
+
+class Comparing:
+    """A comparison: its arguments, checked, and the work.
+
+    Parameters
+    ----------
+    learner : Learner
+        Or an object of one's own, as :class:`LRFinder` takes it.
+    values, grid, make_loader, progress
+        As :meth:`LRFinder.compare` takes them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As that.
+    """
+
+    def __init__(
+        self,
+        learner: Any,
+        values: Mapping[str, Any],
+        grid: bool,
+        make_loader: Optional[MakeLoader],
+        progress: bool,
+    ) -> None:
+        choices = choices_of(values)
+        self._settings = families_of(choices, _check.flag(OWNER, "grid", grid))
+        if sum(map(len, self._settings)) < 2:
+            constraint = "two values or more, to compare"
+            raise ValueError(_check.message(OWNER, "values", constraint, values))
+        if make_loader is not None:
+            _check.is_function(OWNER, "make_loader", make_loader, "callable with a batch size")
+        self._learner = learner
+        self._make_loader = make_loader
+        self._progress = progress
+        self._workers = Workers.of(trainers_of(learner)[0])
+
+    def by_sweeps(self, search: Search, repeats: int) -> Comparison:
+        """Sweep at each setting.
+
+        Parameters
+        ----------
+        search : callable
+            From a learner to what its search has found, which leaves no trace.
+        repeats : int
+            How many sweeps of each, in orders of the data that are the same for all.
+        """
+        repeats = _check.integer(OWNER, "repeats", repeats, 1)
+
+        def sweep(families: Families) -> Comparison:
+            variants = [one for family in families for one in family]
+            total = repeats * len(variants)
+            with tqdm(total=total, desc="Comparing settings", disable=self._hidden) as bar:
+                rows = [self._swept(one, search, repeats, bar) for one in variants]
+            return Comparison(rows, tuned=False)
+
+        return self._without_trace(sweep)
+
+    def _swept(self, variant: Variant, search: Search, repeats: int, bar: Any) -> Compared:
+        start = time.perf_counter()
+        runs: List[LRFinderResult] = []
+        with variant.at_work() as again, again:
+            bar.set_postfix_str(variant.name)
+            for order in range(repeats):
+                with in_order(
+                    variant.learner, order, runs[0].num_iter if runs else 0
+                ) as once_more, once_more:
+                    runs.append(search(variant.learner))
+                bar.update()
+            momentum = variant.momentum
+        seconds = self._workers.of_first(time.perf_counter() - start)
+        result = runs[0] if repeats == 1 else LRFinderResult.of_runs(runs)
+        losses = tuple(map(_lowest, runs))
+        return Compared(variant.setting, result, losses, sum(map(len, runs)), seconds, momentum)
+
+    def by_trials(
+        self,
+        length: int,
+        budget: Optional[int],
+        validation: Optional[Iterable[Any]],
+        policy: Policy,
+        seed: Optional[int],
+        cbs: Any,
+    ) -> Comparison:
+        """Let settings race, as :meth:`LRFinder.compare` takes the arguments."""
+        length = _check.integer(OWNER, "length", length, 1)
+        shares = _shares(list(map(len, self._settings)), length, budget)
+        if validation is not None:
+            check_validation(OWNER, self._learner, validation)
+        no_bars = getattr(self._learner, "no_bar", contextlib.nullcontext)()
+
+        def let_race(families: Families, held_out: Optional[Iterable[Any]]) -> Comparison:
+            rows: List[Compared] = []
+            with TrialsBar(round(sum(shares) * length), None, self._hidden) as bar, no_bars:
+                for family, share in zip(families, shares):
+                    racing = [
+                        _Racing(one, length, held_out, policy, seed, cbs, bar) for one in family
+                    ]
+                    passes = passes_of(self._learner, length)
+                    finishes = race([one.runner for one in racing], share, passes)
+                    rows += [one.row(finish) for one, finish in zip(racing, finishes)]
+            return Comparison(rows, tuned=True)
+
+        return self._without_trace(lambda all_: self._judged(validation, partial(let_race, all_)))
+
+    @property
+    def _hidden(self) -> bool:
+        return not (self._progress and self._workers.is_first)
+
+    def _without_trace(self, action: Callable[[Families], Result]) -> Result:
+        """Return what `action` does with a learner at each setting; all is put back then."""
+        getattr(self._learner, "prepare", self._workers.join)()
+        generators = afterwards(GlobalState.get().put_back)
+        place = getattr(self._learner, "place_kept", contextlib.nullcontext)()
+        with generators, backstop(generators), place, backstop(place):
+            families = [
+                [Variant(self._learner, chosen, self._make_loader) for chosen in family]
+                for family in self._settings
+            ]
+            for variant in (one for family in families for one in family):
+                with variant.at_work() as again, again:
+                    pass  # each can be set
+            return action(families)
+
+    def _judged(
+        self,
+        validation: Optional[Iterable[Any]],
+        action: Callable[[Optional[Iterable[Any]]], Result],
+    ) -> Result:
+        """Return what `action` does with held-out data that judge all settings."""
+        own = getattr(self._learner, "valid_loader", None)
+        if validation is not None:
+            one_pass = is_batch(validation) or hasattr(validation, "__next__")
+            batches = batches_of(validation) if one_pass else validation
+            with afterwards(Memory(batches).keep()) as again, again:
+                return action(batches)
+        if own is not None or not isinstance(self._learner, IterationLearner):
+            return action(own if hasattr(self._learner, "validate") else None)
+        given = {name for family in self._settings for one in family for name in one}
+        if given & {"net", "batch_size"}:
+            constraint = "given where nets or batch sizes are tried without a valid_loader"
+            raise ValueError(_check.message(OWNER, "validation", constraint, None))
+        with self._learner.hold_out() as held, held:
+            return action(held.batches)
+
+
+class _Racing:
+    """The trials of one setting."""
+
+    def __init__(
+        self,
+        variant: Variant,
+        length: int,
+        held_out: Optional[Iterable[Any]],
+        policy: Policy,
+        seed: Optional[int],
+        cbs: Any,
+        bar: TrialsBar,
+    ) -> None:
+        self._variant = variant
+        self._policy = policy
+        learner = variant.learner
+        trainer = trainers_of(learner)[0]
+        length = max(round(length / variant.samples), 1)
+        with variant.at_work() as again, again:
+            hypers = HyperParameters(trainer, getattr(learner, "groups", None))
+            curves = _resting(curves_of(OWNER, policy, length, hypers), variant)
+            ParamScheduler(curves(1.0)).check(hypers)
+            self._momentum = variant.momentum
+            self._usual = usual_rate(trainer.optimizer, length, passes_of(learner, length))
+            own = usual_rate(trainer.optimizer) or trainer.learning_rate
+            self._trials = Trials(learner, curves, length, held_out, seed, False, cbs, bar)
+            self._began = self._trials.begin(own)
+        self.runner = Runner(
+            self._measure, lambda updates: own * shift(LENGTH, updates), self._began, length
+        )
+
+    def _measure(self, rate: float, updates: int, order: int) -> float:
+        with self._variant.at_work() as again, again:
+            return self._trials.measure(rate, updates, order)
+
+    def row(self, finish: Finish) -> Compared:
+        """Return what it came to."""
+        trials = self._trials
+        learnt = any(one.loss < self._began for one in trials.done)
+        result = TuneResult(
+            suggestion=finish.found.rate if learnt else None,
+            interval=around(*finish.found) if learnt else None,
+            trials=trials.done,
+            cost=trials.updates,
+            refusal=None if learnt else Refusal.NOT_LEARNT,
+            usual=self._usual,
+            length=self.runner.length,
+            budget=trials.updates,
+            policy=name_of(self._policy),
+            began=self._began,
+            kept=False,
+        )
+        return Compared(
+            self._variant.setting,
+            result,
+            tuple(finish.losses),
+            trials.updates,
+            trials.seconds,
+            self._momentum,
+            finish.dropped,
+        )
+
+
+def _resting(curves: CurvesOf, variant: Variant) -> CurvesOf:
+    """Return the curves but for what is compared, which stays at its value."""
+
+    def without(rate: float) -> Any:
+        return {name: one for name, one in curves(rate).items() if name not in variant.resting}
+
+    without.__name__ = "without"
+    return without
+
+
+def _shares(settings: List[int], length: int, budget: Optional[int]) -> List[float]:
+    """Return the trainings of each race: what it needs, or its part of a budget of updates."""
+    needed = [trainings_of(count) for count in settings]
+    if budget is None:
+        return needed
+    fewest = sum(map(fewest_trainings_of, settings)) * length
+    _check.real(OWNER, "budget", budget, minimum=fewest)
+    return [budget / length * one / sum(needed) for one in needed]
+
+
+def _lowest(run: LRFinderResult) -> float:
+    """Return the lowest smoothed loss of a sweep; infinite where none was finite."""
+    finite = run.losses[np.isfinite(run.losses)]
+    return float(smooth(finite).min()) if len(finite) else float("inf")
