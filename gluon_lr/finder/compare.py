@@ -19,7 +19,7 @@ from ..state.transaction import afterwards, backstop
 from ..training.iteration import IterationLearner
 from .comparison import Compared, Comparison
 from .policy import CurvesOf, Policy, curves_of, name_of
-from .race import Finish, Runner, fewest_trainings_of, race, trainings_of
+from .race import Finish, Runner, fewest_updates_of, race, updates_of
 from .result import LRFinderResult
 from .settings import OWNER, MakeLoader, Variant, choices_of, families_of
 from .start import batches_of, check_validation, in_order, trainers_of
@@ -118,20 +118,20 @@ class Comparing:
     ) -> Comparison:
         """Let settings race, as :meth:`LRFinder.compare` takes the arguments."""
         length = _check.integer(OWNER, "length", length, 1)
-        shares = _shares(list(map(len, self._settings)), length, budget)
+        budgets = _budgets(list(map(len, self._settings)), length, budget)
         if validation is not None:
             check_validation(OWNER, self._learner, validation)
         no_bars = getattr(self._learner, "no_bar", contextlib.nullcontext)()
 
         def let_race(families: Families, held_out: Optional[Iterable[Any]]) -> Comparison:
             rows: List[Compared] = []
-            with TrialsBar(round(sum(shares) * length), None, self._hidden) as bar, no_bars:
-                for family, share in zip(families, shares):
+            with TrialsBar(sum(budgets), None, self._hidden) as bar, no_bars:
+                for family, updates in zip(families, budgets):
                     racing = [
                         _Racing(one, length, held_out, policy, seed, cbs, bar) for one in family
                     ]
                     passes = passes_of(self._learner, length)
-                    finishes = race([one.runner for one in racing], share, passes)
+                    finishes = race([one.runner for one in racing], updates / length, passes)
                     rows += [one.row(finish) for one, finish in zip(racing, finishes)]
             return Comparison(rows, tuned=True)
 
@@ -251,14 +251,14 @@ def _resting(curves: CurvesOf, variant: Variant) -> CurvesOf:
     return without
 
 
-def _shares(settings: List[int], length: int, budget: Optional[int]) -> List[float]:
-    """Return the trainings of each race: what it needs, or its part of a budget of updates."""
-    needed = [trainings_of(count) for count in settings]
+def _budgets(settings: List[int], length: int, budget: Optional[int]) -> List[int]:
+    """Return the updates of each race: what it takes by default, or its part of `budget`."""
+    usual = [updates_of(count, length) for count in settings]
     if budget is None:
-        return needed
-    fewest = sum(map(fewest_trainings_of, settings)) * length
-    _check.real(OWNER, "budget", budget, minimum=fewest)
-    return [budget / length * one / sum(needed) for one in needed]
+        return usual
+    fewest = [fewest_updates_of(count, length) for count in settings]
+    spare = _check.integer(OWNER, "budget", budget, sum(fewest)) - sum(fewest)
+    return [few + spare * one // sum(usual) for few, one in zip(fewest, usual)]
 
 
 def _lowest(run: LRFinderResult) -> float:

@@ -297,8 +297,8 @@ class _Family:
             return (
                 "sweeps do not tell which is best, as an update has other samples; tune=True does"
             )
-        if not any(math.isfinite(row.loss) for row in judged):
-            return "no loss was finite"
+        if all(row.suggestion is None for row in judged):
+            return "there is no rate with any of them"
         if len(self.rows) == 1:
             return "there is one alone"
         verdict = told_apart([row.losses for row in judged])

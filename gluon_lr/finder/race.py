@@ -63,42 +63,43 @@ class Finish(NamedTuple):
     dropped: bool
 
 
-def trainings_of(settings: int) -> float:
-    """Return how many trainings a race of so many settings takes at the most, by default."""
+def updates_of(settings: int, length: int) -> int:
+    """Return how many updates a race takes at the most, by default, for trainings of `length`."""
     finalists = min(settings, _FINALISTS)
-    return _scouting(settings) + finalists * (_RATES + _ORDERS - 1)
+    return _scouting(settings, length) + finalists * (_RATES + _ORDERS - 1) * length
 
 
-def fewest_trainings_of(settings: int) -> float:
+def fewest_updates_of(settings: int, length: int) -> int:
     """Return how many it needs."""
-    return _scouting(settings) + min(settings, _FEWEST) * _RATES
+    return _scouting(settings, length) + min(settings, _FEWEST) * _RATES * length
 
 
-def _scouting(settings: int) -> float:
-    return _SCOUT * (_SCOUTS_OF_FIRST + _SCOUTS * (settings - 1))
+def _scouting(settings: int, length: int) -> int:
+    return _scout_length(length) * (_SCOUTS_OF_FIRST + _SCOUTS * (settings - 1))
 
 
-def race(
-    runners: Sequence[Runner], budget: Optional[float] = None, passes: Optional[float] = None
-) -> List[Finish]:
+def _scout_length(length: int) -> int:
+    return max(round(_SCOUT * length), min(SHORTEST, length))
+
+
+def race(runners: Sequence[Runner], budget: float, passes: Optional[float] = None) -> List[Finish]:
     """Let them run, and return what each came to.
 
     Parameters
     ----------
     runners : sequence of Runner
         Two or more.
-    budget : float, optional
-        The most trainings to spend, at least `fewest_trainings_of` so many.
+    budget : float
+        The most trainings to spend.
     passes : float, optional
         Passes through the data that a training makes.
     """
-    left = trainings_of(len(runners)) if budget is None else budget
     tracks = [_Track(runner, passes) for runner in runners]
     hints: List[float] = []
     for track in tracks:
         track.scout(*((median(hints), _SCOUTS) if hints else (0.0, _SCOUTS_OF_FIRST)))
         hints.append(track.hint)
-    left -= sum(track.spent for track in tracks)
+    left = budget - sum(track.spent for track in tracks)
     places = max(int(left / (_RATES + _ORDERS - 1)), min(_FINALISTS, int(left / _RATES)))
     at_work = sorted(tracks, key=lambda track: track.promise)[:places]
     for track in at_work:
@@ -121,7 +122,7 @@ class _Track:
     def __init__(self, runner: Runner, passes: Optional[float]) -> None:
         self._runner = runner
         self._passes = passes
-        length = max(round(_SCOUT * runner.length), min(SHORTEST, runner.length))
+        length = _scout_length(runner.length)
         self._scouts = self._valley(length)
         self._finals = self._valley(runner.length)
         self._scout_length = length
