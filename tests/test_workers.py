@@ -55,6 +55,7 @@ def outcomes(tmp_path_factory):
     scenarios = [
         *TRAININGS,
         *STATISTICS,
+        "measure_noise",
         "tune",
         "stop_and_go_on",
         "fit_for_a_time",
@@ -159,6 +160,13 @@ def test_finish_and_extend_change_the_fit_of_all_workers(outcomes):
     outcome = alike(in_order("finish_and_extend", outcomes))
     assert (len(outcome["extended"]), len(outcome["lrs"])) == (3 * 7, 9 + 3)
     assert outcome["extended"] == together.alone("finish_and_extend")["extended"]
+
+
+def test_the_noise_scale_of_two_workers_is_that_of_two_contexts(outcomes):
+    outcome, alone = alike(in_order("measure_noise", outcomes)), together.alone("measure_noise")
+    assert outcome["noise"] == pytest.approx(alone["noise"], rel=1e-3)
+    assert outcome["noise"]["updates"] == 3 * (together.SAMPLES // together.BATCH_SIZE)
+    assert outcome["value"] == pytest.approx(alone["value"], rel=1e-2)
 
 
 def test_a_fit_takes_the_seconds_of_the_first_worker(outcomes):

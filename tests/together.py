@@ -30,6 +30,7 @@ from gluon_lr import (
     EstimatorLearner,
     GradientAccumulation,
     GradientClip,
+    GradientNoiseScale,
     Learner,
     LinearWarmUp,
     LRFinder,
@@ -158,6 +159,14 @@ def fit_own_batches():
     learner = make_learner([batch] * (1 + RANK), split_batches=False)
     learner.fit(5, 0.3)
     return what_came_of(learner)
+
+
+def measure_noise():
+    """Measure the noise scale of what two workers, or two contexts, have of each batch."""
+    noise = GradientNoiseScale()
+    learner = make_learner(ctx=[mx.cpu(0), mx.cpu(1)] if KVSTORE == "device" else None)
+    learner.fit(3, 0.1, cbs=noise)
+    return what_came_of(learner, noise=noise.as_data(), value=noise.value)
 
 
 STEPS_LOSSES = {

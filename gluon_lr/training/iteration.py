@@ -131,6 +131,7 @@ class IterationLearner:
         self._shared_losses = SharedLosses(self.workers)
         self._update = PendingUpdate()
         self._last: Optional[PendingLoss] = None
+        self._own_losses: List[Losses] = []  # of the last batch, on each context
         self._returns_weights: Optional[bool] = None  # what compute_loss was seen to return
         self._updated: Optional[PendingLoss] = None  # the loss of the last update
         self._is_put_off = False  # whether the last batch waits for more of its update
@@ -256,6 +257,18 @@ class IterationLearner:
     def batches_in_update(self) -> int:
         """The batches whose gradients the next update goes along."""
         return len(self._update.losses)
+
+    @property
+    def parts_of_batch(self) -> List[Tuple[float, int]]:
+        """The losses, and the samples, of the last batch's part on each context.
+
+        Their weights, where losses have some. Contexts and workers that only borrow a sample of
+        others have no part.
+        """
+        if not self._own_losses:
+            return []
+        sizes = self._batch_split.sizes(self.batch, len(self._contexts))
+        return [(one.number, size) for one, size in zip(self._own_losses, sizes)]
 
     @property
     def samples_in_update(self) -> int:
@@ -788,6 +801,7 @@ class IterationLearner:
     def _with_batch(self, losses: List[Losses]) -> PendingUpdate:
         """Return the pending update with this batch, and tell its loss and the divisor."""
         divisor = self._divisor_of(losses)
+        self._own_losses = losses
         if self.workers.count == 1:
             loss: PendingLoss = mean_of(losses)
         else:

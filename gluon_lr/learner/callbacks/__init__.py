@@ -13,6 +13,7 @@ from .csv_logger import CSVLogger
 from .early_stopping import EarlyStoppingCallback
 from .finish_on_interrupt import FinishOnInterrupt
 from .gradients import GradientAccumulation, GradientClip
+from .noise_scale import GradientNoiseScale
 from .not_a_number import TerminateOnNaN
 from .optuna_pruning import OptunaPruningCallback
 from .progress import ProgressCallback
@@ -36,6 +37,7 @@ __all__ = [
     "FinishOnInterrupt",
     "GradientAccumulation",
     "GradientClip",
+    "GradientNoiseScale",
     "OptunaPruningCallback",
     "ProgressCallback",
     "ReduceLROnPlateau",
