@@ -17,6 +17,7 @@ from ..state.generators import GlobalState
 from ..state.memory import Memory
 from ..state.transaction import afterwards, backstop
 from ..training.iteration import IterationLearner
+from ..training.noise_scale import GradientNoiseScale
 from .comparison import Compared, Comparison
 from .policy import CurvesOf, Policy, curves_of, name_of
 from .race import Finish, Runner, fewest_updates_of, race, updates_of
@@ -104,7 +105,7 @@ class Comparing:
             momentum = variant.momentum
         seconds = self._workers.of_first(time.perf_counter() - start)
         result = runs[0] if repeats == 1 else LRFinderResult.of_runs(runs)
-        losses = tuple(map(_lowest, runs))
+        losses = tuple(map(lowest, runs))
         return Compared(variant.setting, result, losses, sum(map(len, runs)), seconds, momentum)
 
     def by_trials(
@@ -194,6 +195,9 @@ class _Racing:
         self._variant = variant
         self._policy = policy
         learner = variant.learner
+        self._noise = GradientNoiseScale()
+        if variant.has_parts_of_batches:
+            cbs = [self._noise, *(cbs if isinstance(cbs, (list, tuple)) else filter(None, [cbs]))]
         trainer = trainers_of(learner)[0]
         length = max(round(length / variant.samples), 1)
         with variant.at_work() as again, again:
@@ -238,6 +242,7 @@ class _Racing:
             trials.seconds,
             self._momentum,
             finish.dropped,
+            self._noise.value,
         )
 
 
@@ -261,7 +266,7 @@ def _budgets(settings: List[int], length: int, budget: Optional[int]) -> List[in
     return [few + spare * one // sum(usual) for few, one in zip(fewest, usual)]
 
 
-def _lowest(run: LRFinderResult) -> float:
+def lowest(run: LRFinderResult) -> float:
     """Return the lowest smoothed loss of a sweep; infinite where none was finite."""
     finite = run.losses[np.isfinite(run.losses)]
     return float(smooth(finite).min()) if len(finite) else float("inf")

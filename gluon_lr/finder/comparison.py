@@ -52,8 +52,8 @@ class Compared(NamedTuple):
     dropped : bool
         Whether trials went on without it: `losses` has fewer repeats then, or none.
     noise_scale : float or None
-        The gradient noise scale, in samples, where batch sizes are compared on several contexts
-        or workers: :class:`gluon_lr.GradientNoiseScale`.
+        The gradient noise scale in samples, of its last trial, where batch sizes are compared by
+        trials on several contexts or workers: :class:`gluon_lr.GradientNoiseScale`.
     """
 
     setting: Setting

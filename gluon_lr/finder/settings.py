@@ -184,6 +184,13 @@ class Variant:
         return float(optimizer.momentum) if isinstance(optimizer, _WITH_STEPS) else None
 
     @property
+    def has_parts_of_batches(self) -> bool:
+        """Whether it is a batch size, and each batch is split."""
+        if self._loader is None:
+            return False
+        return isinstance(self.learner.ctx, list) or self.learner.workers.count > 1
+
+    @property
     def resting(self) -> List[str]:
         """The hyper-parameters that stay where they are set, whatever a policy does with them."""
         return list(self._hypers)

@@ -98,6 +98,15 @@ def test_trials_of_batch_sizes_have_the_same_samples():
     assert [row.result.length for row in result] == [80, 40, 10]
 
 
+@pytest.mark.parametrize("ctx", [ONE, TWO])
+def test_trials_of_batch_sizes_tell_the_noise_scale_where_batches_have_parts(ctx):
+    result = race(make_learner(ctx), {"batch_size": [8, 32]})
+    assert Comparison.from_json(result.to_json()) == result
+    known = [row.noise_scale is not None and row.noise_scale > 0 for row in result]
+    assert any(known) == (ctx is TWO)
+    assert ("noise scale" in repr(result)) == (ctx is TWO)
+
+
 def test_a_function_makes_the_loaders():
     made = []
 

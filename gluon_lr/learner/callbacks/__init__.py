@@ -7,13 +7,13 @@ from ...events import (
     CancelFitException,
     CancelValidateException,
 )
+from ...training.noise_scale import GradientNoiseScale
 from .averages import EMA, SWA
 from .checkpoint import CheckpointCallback
 from .csv_logger import CSVLogger
 from .early_stopping import EarlyStoppingCallback
 from .finish_on_interrupt import FinishOnInterrupt
 from .gradients import GradientAccumulation, GradientClip
-from .noise_scale import GradientNoiseScale
 from .not_a_number import TerminateOnNaN
 from .optuna_pruning import OptunaPruningCallback
 from .progress import ProgressCallback

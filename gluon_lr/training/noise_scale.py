@@ -5,12 +5,12 @@ from typing import Any, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
-from ... import _check
-from ..._trainer import scale_of
-from ...distributed.workers import Workers
-from ...events import Callback
-from ...training.gradients import gradients_on, squared_norms, weighted_sums
-from ...training.losses import LATE
+from .. import _check
+from .._trainer import scale_of
+from ..distributed.workers import Workers
+from ..events import Callback
+from .gradients import gradients_on, squared_norms, weighted_sums
+from .losses import LATE
 
 
 class GradientNoiseScale(Callback):
