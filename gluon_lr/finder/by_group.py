@@ -5,12 +5,12 @@ from typing import Any, Callable, Dict, Sequence
 from .. import _check
 from ..training.iteration import IterationLearner
 from .bounds import RatesOf, groups_of
-from .climb import SHORTEST, Measure, Valley, scout
+from .climb import Measure, Valley, scout
 from .policy import CurvesOf
 from .result import LRFinderResult
 
 TRIALS = 4  # of a group, one of them at its rate by then
-_STEP = 0.5  # decades between rates
+_STEP = 1.0  # decades between rates
 
 
 def check_groups(owner: str, learner: Any, without: Dict[str, Any]) -> None:
@@ -50,6 +50,7 @@ def search_groups(
     search: Callable[[RatesOf, bool], LRFinderResult],
     count: int,
     rest: float,
+    refine: bool,
 ) -> None:
     """Search each group alone, from the last, then all in the proportion found; complete `result`.
 
@@ -66,6 +67,8 @@ def search_groups(
         The number of groups.
     rest : float
         The rate of a group that rests.
+    refine : bool
+        Whether to refine the search of all together.
     """
 
     def alone(number: int) -> RatesOf:
@@ -74,7 +77,7 @@ def search_groups(
     found = [search(alone(number), False) for number in reversed(range(count))]
     result.groups = tuple(reversed(found))
     shares = result.proportions
-    result.together = search(lambda lr: [lr * share for share in shares], True)
+    result.together = search(lambda lr: [lr * share for share in shares], refine)
 
 
 def is_trained(group: Sequence[Any]) -> bool:
@@ -86,20 +89,6 @@ def curves_by_group(curves: CurvesOf, rates: Sequence[float]) -> Dict[str, Any]:
     """Return a policy's curves where each group has a highest rate of its own."""
     of_each = [curves(rate) for rate in rates]
     return {**of_each[-1], "lr": [one["lr"] for one in of_each]}
-
-
-def updates_of_trial(length: int, budget: int) -> int:
-    """Return the updates of each trial of a group; 0 where the budget has none that say anything.
-
-    Parameters
-    ----------
-    length : int
-        Updates of the training that is meant.
-    budget : int
-        The most updates to spend on the group.
-    """
-    updates = min(length, budget // TRIALS)
-    return updates if updates >= min(SHORTEST, length) else 0
 
 
 def best_factor(measure: Measure, updates: int, began: float) -> float:

@@ -248,7 +248,7 @@ class LRFinder(SearchCallback):
 
             result = search(rates_of, refine)
             if by_group and result.suggestion is not None:
-                search_groups(result, search, len(groups_of(self.learner)), rates[0])
+                search_groups(result, search, len(groups_of(self.learner)), rates[0], refine)
             bar.total = bar.n
         self.result = result
         return result

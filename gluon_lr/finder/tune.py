@@ -20,7 +20,6 @@ from .by_group import (
     check_groups,
     curves_by_group,
     is_trained,
-    updates_of_trial,
 )
 from .climb import Found, Plan, climb, plan
 from .policy import CurvesOf, Policy, curves_of, name_of
@@ -161,10 +160,8 @@ class Tuning:
     ) -> Tuple[List[float], List[Tuple[Trial, ...]]]:
         """Climb over the rate of each group, from the last; return the rates, and the trials."""
         groups = groups_of(self._learner)
-        updates = updates_of_trial(self._length, self._share)
+        updates = min(self._length, self._share // TRIALS)
         tried: List[Tuple[Trial, ...]] = [() for _ in groups]
-        if not updates:
-            return [rate] * len(groups), tried
         lifted = shift(self._length, updates, self._passes)
         rates = [rate * lifted] * len(groups)
         most = Plan(TRIALS * len(groups), updates, 0)
