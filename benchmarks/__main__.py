@@ -25,7 +25,14 @@ MINUTES = [
     "workers_overhead",
     "leaderboard",
 ]
-LONGER = ["workers_growth", "time_budget", "changed_lengths", "super_convergence", "transfer"]
+LONGER = [
+    "workers_growth",
+    "time_budget",
+    "changed_lengths",
+    "group_rates",
+    "super_convergence",
+    "transfer",
+]
 HOW_TO_PEERS = (
     "\nTo measure torch, torch-lr-finder and fastai beside: `pip install torch torch-lr-finder "
     "fastai` in an environment of its own, and `--peers` with its Python."
