@@ -1,7 +1,7 @@
 """Rates by parameter group: what they are, what they leave, and how a result tells them."""
 
 import json
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 import pytest
@@ -24,12 +24,18 @@ LENGTH = 8  # two epochs of fits.make_learner
 
 
 def find(learner, **more):
-    settings = {"lr_start": 1e-4, "num_iter": 50, "progress": False, **more}
+    settings = {"lr_start": 1e-4, "num_iter": 40, "progress": False, **more}
     return LRFinder(learner).find(by_group=True, **settings)
 
 
 def tune(learner, length=LENGTH, **more):
     return LRFinder(learner).tune(length, progress=False, by_group=True, **more)
+
+
+@lru_cache(maxsize=None)
+def found(search):
+    """Return a result that is only looked at."""
+    return search(make_learner())
 
 
 SEARCHES = [find, tune]
@@ -296,7 +302,7 @@ def test_it_is_true_or_false():
 
 @pytest.mark.parametrize(("search", "kind"), [(find, LRFinderResult), (tune, TuneResult)])
 def test_json(search, kind):
-    result = search(make_learner())
+    result = found(search)
     text = result.to_json()
     again = kind.from_json(text)
     assert again == result
@@ -315,7 +321,7 @@ def test_json(search, kind):
 
 @pytest.mark.parametrize("search", SEARCHES)
 def test_told_and_drawn(search):
-    result = search(make_learner())
+    result = found(search)
     body, head = result.by_group
     assert f"by group {body:.3g}, {head:.3g}" in repr(result)
     html = result._repr_html_()
