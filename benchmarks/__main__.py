@@ -29,6 +29,7 @@ LONGER = [
     "workers_growth",
     "time_budget",
     "changed_lengths",
+    "group_rates",
     "super_convergence",
     "transfer",
     "noise_scale",

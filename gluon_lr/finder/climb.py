@@ -212,12 +212,12 @@ def parabola(rates: np.ndarray, losses: np.ndarray) -> Tuple[np.ndarray, np.ndar
     return 10**between, np.polyval(np.polyfit(places, losses, 2), between)
 
 
-def scout(valley: Valley, start: float, most: int) -> None:
+def scout(valley: Valley, start: float, most: int, step: float = _STEP) -> None:
     """Go down by wide steps until the best lies between two worse."""
     valley.try_at(start)
-    valley.try_at(start - _STEP)
+    valley.try_at(start - step)
     while len(valley) < most and not valley.is_bracketed:
-        valley.try_at(valley.beyond(_STEP))
+        valley.try_at(valley.beyond(step))
 
 
 def _settle(valley: Valley, start: float, most: int, leans_up: bool, keep: bool) -> None:

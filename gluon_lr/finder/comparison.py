@@ -20,7 +20,7 @@ import numpy as np
 from .. import _check, _html, plotting
 from .result import LRFinderResult, written_number
 from .told_apart import told_apart
-from .tune_result import TuneResult
+from .tune_result import TuneResult, points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -200,8 +200,9 @@ class Comparison(Sequence[Compared]):
             rates, _, smoothed = row.result._curve(0, 0)
             return rates, smoothed
         longest = max((one.length for one in row.result.trials), default=0)
-        ended = row.result._of_length(longest)
-        return np.array([one.rate for one in ended]), np.array([one.loss for one in ended])
+        ended = points(one for one in row.result.trials if one.length == longest)
+        rates, losses = np.reshape(ended, (-1, 2)).T
+        return rates, losses
 
     def to_json(self) -> str:
         """Return all of it as JSON. Losses that are not finite are the texts nan, inf and -inf."""
