@@ -56,6 +56,7 @@ def outcomes(tmp_path_factory):
         *TRAININGS,
         *STATISTICS,
         "measure_noise",
+        "compare",
         "tune",
         "stop_and_go_on",
         "fit_for_a_time",
@@ -142,6 +143,16 @@ def test_a_tune_is_the_same_on_all_workers(outcomes):
     np.testing.assert_allclose(outcome["kept"], alone["kept"], rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(outcome["trials"], alone["trials"], rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(outcome["suggestions"], alone["suggestions"], rtol=1e-3)
+
+
+def test_a_comparison_is_the_same_on_all_workers(outcomes):
+    outcome, alone = alike(in_order("compare", outcomes)), together.alone("compare")
+    assert_close(outcome, alone)
+    for found, expected in zip(outcome["judged"], alone["judged"]):
+        np.testing.assert_allclose(found, expected, rtol=1e-2, atol=1e-3)
+    momenta, sizes = np.split(np.array(outcome["compared"][1]["rows"]), 2)
+    assert [row["noise_scale"] for row in momenta] == [None, None]
+    assert any(row["noise_scale"] for row in sizes)
 
 
 def test_one_worker_writes_and_all_stop_and_go_on_together(outcomes):

@@ -252,6 +252,21 @@ def tune():
     )
 
 
+def compare():
+    """Compare settings in the middle of training, find rates by group, and train on."""
+    learner = make_learner(valid_loader=make_loader())
+    learner.iteration()
+    finder, values = LRFinder(learner), {"wd": [0, 0.5], "optimizer": ["adam", "adagrad"]}
+    swept = finder.compare(values, lr_start=1e-4, num_iter=20, repeats=2)
+    raced = finder.compare({"mom": [0.5, 0.9], "batch_size": [4, 16]}, tune=True, length=8)
+    learner.fit(1, 0.1)
+    return what_came_of(
+        learner,
+        compared=[json.loads(result.to_json()) for result in (swept, raced)],
+        judged=[list(row.losses) for result in (swept, raced) for row in result],
+    )
+
+
 class NaNAt:
     """The loss of a learner, which on the second worker, and no other, is NaN at the n-th call."""
 

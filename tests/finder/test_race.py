@@ -37,7 +37,7 @@ def run(valleys, budget=None):
     return race([one.runner() for one in valleys], budget / LENGTH, passes=3)
 
 
-@pytest.mark.parametrize("best", [0.001, 0.1, 3.0])
+@pytest.mark.parametrize("best", [0.03, 0.1, 1.0])
 def test_the_lowest_comes_to_the_end_at_its_rate(best):
     valleys = [Valley(lowest, best, 0.01) for lowest in (0.5, 0.3, 0.4, 0.9, 0.8)]
     finishes = run(valleys)
@@ -54,7 +54,7 @@ def test_what_is_alike_comes_to_the_end_together():
 
 
 def test_finalists_train_in_the_same_orders():
-    valleys = [Valley(lowest, scatter=0.3) for lowest in (0.5, 0.51, 0.52)]
+    valleys = [Valley(0.5, scatter=0.3) for _ in range(3)]
     run(valleys)
     assert {tuple(one.orders) for one in valleys} == {(0, 0, 1, 2)}
 
