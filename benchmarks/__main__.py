@@ -24,6 +24,7 @@ MINUTES = [
     "step_overhead",
     "workers_overhead",
     "leaderboard",
+    "compared",
 ]
 LONGER = [
     "workers_growth",

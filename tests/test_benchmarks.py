@@ -424,3 +424,36 @@ def test_a_noise_scale_is_measured_of_a_task(board, monkeypatch):
     monkeypatch.setattr(noise_scale, "LENGTH", 3)
     task = tasks.Task("iris", tasks.iris, tasks.mlp([4], 3), tasks.softmax, "adam", 8)
     assert noise_scale.noise_scale(task, lambda n: 0.01) > 0
+
+
+# -- compared settings ---------------------------------------------------------------------------
+
+
+def test_a_setting_that_is_the_best_is_picked(board, monkeypatch):
+    from benchmarks import compared, tasks
+
+    def loss(task, order, lr):
+        wd, mom = (task.optimizer_params[name] for name in ("wd", "momentum"))
+        chance = np.random.RandomState(order).standard_normal()
+        away = math.log10(lr / (1 - mom))
+        return min(4 - mom + 500 * wd + away**2, 9.0) + 0.001 * chance
+
+    monkeypatch.setattr(
+        board.cases, "held_out_loss", lambda task, seed, order, lr, length: loss(task, order, lr)
+    )
+    monkeypatch.setattr(
+        compared.Grid, "_sweep", lambda self, task, order: (0.05, loss(task, order, 0.05), 100)
+    )
+    task = tasks.Task("iris", tasks.iris, tasks.mlp([4], 3), tasks.softmax, "sgd", 8)
+    grid = compared.Grid(task, board.memory.Memory())
+    lost = grid.shortfalls()
+    assert min(lost, key=lost.get) == (0, 0.95)
+    raced, swept = grid.raced(), grid.swept()
+    assert max(raced.at_best, swept.at_best) < 0.01
+    assert raced.updates <= 0.2 * 9 * 11 * compared.LENGTH
+    assert swept.updates == 9 * 3 * 100
+    wins = grid.wins_by_chance()
+    assert [len(one) for one in wins] == [compared.TIMES, compared.TIMES]
+    monkeypatch.setattr(compared, "grids", lambda memory: [grid, grid])
+    table = cells("\n".join(compared.lines(board.memory.Memory())))
+    assert [row[1] for row in table[2:4]] == ["100%", "100%"]

@@ -9,6 +9,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from .. import _check
+from .._mxnet import mx
 from ..data.structure import is_batch
 from ..distributed.workers import Workers
 from ..hyper.parameters import HyperParameters
@@ -41,7 +42,7 @@ class Comparing:
     ----------
     learner : Learner
         Or an object of one's own, as :class:`LRFinder` takes it.
-    values, grid, make_loader, progress
+    values, grid, make_loader, seed, progress
         As :meth:`LRFinder.compare` takes them.
 
     Raises
@@ -56,6 +57,7 @@ class Comparing:
         values: Mapping[str, Any],
         grid: bool,
         make_loader: Optional[MakeLoader],
+        seed: Optional[int],
         progress: bool,
     ) -> None:
         choices = choices_of(values)
@@ -67,6 +69,7 @@ class Comparing:
             _check.is_function(OWNER, "make_loader", make_loader, "callable with a batch size")
         self._learner = learner
         self._make_loader = make_loader
+        self._seed = None if seed is None else _check.integer(OWNER, "seed", seed, 0)
         self._progress = progress
         self._workers = Workers.of(trainers_of(learner)[0])
 
@@ -114,7 +117,6 @@ class Comparing:
         budget: Optional[int],
         validation: Optional[Iterable[Any]],
         policy: Policy,
-        seed: Optional[int],
         cbs: Any,
     ) -> Comparison:
         """Let settings race, as :meth:`LRFinder.compare` takes the arguments."""
@@ -129,7 +131,8 @@ class Comparing:
             with TrialsBar(sum(budgets), None, self._hidden) as bar, no_bars:
                 for family, updates in zip(families, budgets):
                     racing = [
-                        _Racing(one, length, held_out, policy, seed, cbs, bar) for one in family
+                        _Racing(one, length, held_out, policy, self._seed, cbs, bar)
+                        for one in family
                     ]
                     passes = passes_of(self._learner, length)
                     finishes = race([one.runner for one in racing], updates / length, passes)
@@ -148,6 +151,8 @@ class Comparing:
         generators = afterwards(GlobalState.get().put_back)
         place = getattr(self._learner, "place_kept", contextlib.nullcontext)()
         with generators, backstop(generators), place, backstop(place):
+            if self._seed is not None:  # for the first weights of nets
+                mx.random.seed(self._seed)
             families = [
                 [Variant(self._learner, chosen, self._make_loader) for chosen in family]
                 for family in self._settings

@@ -423,18 +423,22 @@ class LRFinder(SearchCallback):
             On an argument outside its bounds, and a name or value that this learner does not have.
         """
         self._check_has_learner()
-        comparing = Comparing(self.learner, values, grid, make_loader, progress)
+        comparing = Comparing(self.learner, values, grid, make_loader, seed, progress)
         owner = "LRFinder.compare"
         if _check.flag(owner, "tune", tune):
             if length is None:
                 constraint = "given to tune: the updates of the training that is meant"
                 raise ValueError(_check.message(owner, "length", constraint, None))
-            self.result = comparing.by_trials(length, budget, validation, policy, seed, cbs)
+            self.result = comparing.by_trials(length, budget, validation, policy, cbs)
             return self.result
         for name, given in (("budget", budget), ("cbs", cbs)):
             if given is not None:
                 constraint = "left out without tune=True, as sweeps have none"
                 raise ValueError(_check.message(owner, name, constraint, given))
+        if validation is not None and hasattr(
+            validation, "__next__"
+        ):  # which gives its batches once
+            validation = list(validation)
 
         def search(learner: Any) -> LRFinderResult:
             return LRFinder(learner).find(

@@ -153,6 +153,7 @@ class Variant:
         self.learner = learner
         if "net" in values:
             self.learner = learner.of_net(values.pop("net")())
+            self.learner.on_data_of(learner)
             self.learner.progress = False
         self._optimizer = values.pop("optimizer", None)
         self._hypers = values

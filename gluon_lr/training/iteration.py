@@ -583,6 +583,10 @@ class IterationLearner:
         check_loader("Learner", "data_loader", data_loader)
         return _OnOtherData(self, data_loader)
 
+    def on_data_of(self, other: "IterationLearner") -> None:
+        """Go on, from now on, with the batches of another learner, which goes on with them too."""
+        self._data_loader, self._batches = other._data_loader, other._batches
+
     def hold_out(self, share: float = 0.2, most: int = 1000) -> HeldOut:
         """Train, within the block, without a share of the data, and judge by that.
 

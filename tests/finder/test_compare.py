@@ -67,7 +67,7 @@ def test_a_sweep_is_that_of_a_learner_made_so(name):
         alone = LRFinder(own).find(1e-4, lr_end=1, num_iter=25, progress=False)
         np.testing.assert_array_equal(row.result.losses, alone.losses)
         assert row.momentum == (one if name == "mom" else 0.9)
-        assert row.effective_lr == pytest.approx(row.suggestion / (1 - row.momentum))
+        assert row.steps == pytest.approx(1 / (1 - row.momentum))
 
 
 def test_an_optimizer_begins_as_one_of_its_own():
@@ -133,6 +133,29 @@ def test_nets_are_made_by_functions():
     assert len({row.loss for row in result}) == 2
     with pytest.raises(TypeError, match="`net` must be functions that make a net"):
         compare(learner, {"net": [make_other_net()]})
+
+
+def test_nets_begin_alike_by_a_seed():
+    learner = make_plain()
+    values = {"net": {"one": make_other_net, "other": make_other_net}}
+    first, second = (compare(learner, values, seed=3) for _ in range(2))
+    assert [row.losses for row in first] == [row.losses for row in second]
+
+
+def test_nets_read_an_iterator_without_a_trace():
+    data, label = make_dataset()[:]
+
+    def batches():
+        for n in itertools.count():
+            chosen = np.arange(n, n + 8) % 64
+            yield nd.array(data[chosen]), nd.array(label[chosen])
+
+    values = {"net": {"one": make_other_net, "other": lambda: make_other_net(9)}}
+    learner = make_plain(loader=batches())
+    train(learner, 3)
+    compare(learner, values, num_iter=4)
+    straight = make_plain(loader=batches())
+    assert train(learner, 3) == train(straight, 6)[3:]
 
 
 def test_a_learner_of_another_net_is_as_this_one():
