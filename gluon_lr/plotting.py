@@ -181,7 +181,8 @@ def plot_comparison(
         margin = 0.1 * (high - low) or 1.0
         ax.set_ylim(low - margin, high + margin)
         _name_at_the_side(ax, {name: losses[-1] for name, (_, losses) in drawn.items()}, colors)
-    ax.set_title(textwrap.fill(title, 110), fontsize="small", loc="left")
+    inches = ax.get_window_extent().width / ax.figure.dpi
+    ax.set_title(textwrap.fill(title, int(15 * inches)), fontsize="small", loc="left")
     return _named(ax, xlabel, ylabel, None)
 
 

@@ -249,11 +249,16 @@ def test_where_servers_update_a_schedule_works_and_all_else_says_so(serve, tmp_p
         assert "kvstore='dist_sync', update_on_kvstore=False" in error
 
 
-def test_the_command_line_searches_in_workers_and_one_tells(tmp_path):
-    find = [sys.executable, "-m", "gluon_lr", "find", "together:factory", "-o", "search.png"]
-    status, output = run([*LAUNCH, *find], PYTHONPATH=os.pathsep.join(sys.path))
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [(["find"], "LRFinderResult"), (["compare", "--set", "wd=0,0.1"], "suggestion")],
+    ids=["find", "compare"],
+)
+def test_the_command_line_searches_in_workers_and_one_tells(command, shown, tmp_path):
+    search = [sys.executable, "-m", "gluon_lr", *command, "together:factory", "-o", "search.png"]
+    status, output = run([*LAUNCH, *search], PYTHONPATH=os.pathsep.join(sys.path))
     assert status == 0, output
-    assert output.count("LRFinderResult") == 1
+    assert output.count(shown) == 1
     assert Path("search.png").exists()
 
 

@@ -42,7 +42,8 @@ class Compared(NamedTuple):
         The search, or the trials.
     losses : tuple of float
         What it is judged by, of each repeat: the lowest smoothed loss of a sweep, or the held-out
-        loss after a trial of the whole length. Infinite where it diverged.
+        loss after a trial of the whole length, the first one's at the better of two rates. Where
+        a trial diverged, it is the loss before it.
     updates : int
         What it took, in updates.
     seconds : float
@@ -82,12 +83,12 @@ class Compared(NamedTuple):
 
     @property
     def effective_lr(self) -> Optional[float]:
-        """The suggestion as the length of a step in the long run: lr / (1 - momentum)."""
+        """The suggestion times :attr:`steps`, how far a step goes in the end."""
         return None if self.suggestion is None else self.suggestion * self.steps
 
     @property
     def steps(self) -> float:
-        """How many times its rate a step is in the long run: 1 / (1 - momentum), or 1."""
+        """How many times its rate a step goes in the end, 1 / (1 - momentum) or 1."""
         return 1 / (1 - (self.momentum or 0.0))
 
     @property
@@ -169,15 +170,16 @@ class Comparison(Sequence[Compared]):
         """Draw the losses of all over their rates, with a dot at each suggestion; return the Axes.
 
         Sweeps are drawn smoothed. Trials are drawn by the losses after the longest of each
-        setting; dotted, where these are the short ones of a setting that was dropped.
+        setting; dotted, where these are the short ones of a setting that was dropped. The dot of
+        a setting that came to the end is at the mean over all orders of the data.
 
         Parameters
         ----------
         ax : matplotlib Axes, optional
             Where to draw; a new figure's by default.
         effective : bool
-            Whether to draw over lr / (1 - momentum), by which curves of SGD and NAG with other
-            momenta come to lie over one another.
+            Whether to draw over lr / (1 - momentum), by which the curves of SGD and NAG with other
+            momenta come nearer to one another.
         show : bool
             Whether to show the picture, in a script too.
         """
@@ -187,8 +189,10 @@ class Comparison(Sequence[Compared]):
             times = row.steps if effective else 1.0
             curves[row.name] = (rates * times, losses)
             if row.suggestion is not None and len(rates):
-                near = float(np.interp(math.log(row.suggestion), np.log(rates), losses))
-                dots[row.name] = (row.suggestion * times, near)
+                height = row.loss
+                if not (self.tuned and row.losses):
+                    height = float(np.interp(math.log(row.suggestion), np.log(rates), losses))
+                dots[row.name] = (row.suggestion * times, height)
         xlabel = "learning rate / (1 - momentum)" if effective else "learning rate"
         ylabel = "held-out loss" if self.tuned else "loss, smoothed"
         dotted = [row.name for row in self.rows if row.dropped and not row.losses]
@@ -317,10 +321,7 @@ class _Family:
             remedy = "take repeats, of data that are shuffled"
             return f"not told apart, as it is not known what chance does: {names} ({remedy})"
         highest = max(row.loss for row in near)
-        return (
-            f"not told apart: {names} ({between} to {highest:.4g}; chance alone makes differences "
-            f"of {verdict.margin:.2g})"
-        )
+        return f"not told apart: {names} ({between} to {highest:.4g}, as chance may have it)"
 
 
 def _best_of(families: "List[_Family]") -> Optional[Best]:

@@ -355,9 +355,9 @@ class LRFinder(SearchCallback):
         budget: Optional[int] = None,
         validation: Optional[Iterable[Any]] = None,
         policy: Policy = "one_cycle",
-        repeats: int = 3,
-        lr_start: Rate = 1e-6,
-        lr_end: Rate = 10,
+        repeats: Optional[int] = None,
+        lr_start: Optional[Rate] = None,
+        lr_end: Optional[Rate] = None,
         num_iter: Optional[int] = None,
         make_loader: Optional[MakeLoader] = None,
         seed: Optional[int] = None,
@@ -375,8 +375,8 @@ class LRFinder(SearchCallback):
 
         A sweep is judged by its lowest smoothed loss. SGD's and NAG's momentum makes each step
         longer, lr / (1 - momentum) in the long run, so that momenta compared at one rate are
-        compared at other steps: here each has a sweep of its own. The curves of a picture come
-        to lie over one another by ``plot(effective=True)``.
+        compared at other steps: here each has a sweep of its own, and ``plot(effective=True)``
+        draws them over that.
 
         In a race, a few trials of a quarter of `length` find the rate of each setting. The three
         best of them train to the end, at two rates and in up to 8 orders of the data, until one
@@ -403,7 +403,8 @@ class LRFinder(SearchCallback):
             Of trials as :meth:`tune` takes them; a curve of the policy for a hyper-parameter that
             is compared does not count. Of sweeps, `validation` as :meth:`find` takes it.
         repeats : int
-            How many sweeps of each setting, on other batches. One does not tell what chance does.
+            How many sweeps of each setting, each on other batches, 3 by default. One does not tell
+            what chance does.
         lr_start, lr_end, num_iter
             Of sweeps, as :meth:`find` takes them.
         make_loader : callable, optional
@@ -425,16 +426,23 @@ class LRFinder(SearchCallback):
         self._check_has_learner()
         comparing = Comparing(self.learner, values, grid, make_loader, seed, progress)
         owner = "LRFinder.compare"
+        of_sweeps = {
+            "repeats": repeats,
+            "lr_start": lr_start,
+            "lr_end": lr_end,
+            "num_iter": num_iter,
+        }
         if _check.flag(owner, "tune", tune):
             if length is None:
                 constraint = "given to tune: the updates of the training that is meant"
                 raise ValueError(_check.message(owner, "length", constraint, None))
+            _check_left_out(owner, "with tune=True, which makes no sweeps", of_sweeps)
             self.result = comparing.by_trials(length, budget, validation, policy, cbs)
             return self.result
-        for name, given in (("budget", budget), ("cbs", cbs)):
-            if given is not None:
-                constraint = "left out without tune=True, as sweeps have none"
-                raise ValueError(_check.message(owner, name, constraint, given))
+        _check_left_out(
+            owner, "without tune=True, as sweeps have none", {"budget": budget, "cbs": cbs}
+        )
+        bounds = {name: of_sweeps[name] for name in ("lr_start", "lr_end") if of_sweeps[name]}
         if validation is not None and hasattr(
             validation, "__next__"
         ):  # which gives its batches once
@@ -442,8 +450,8 @@ class LRFinder(SearchCallback):
 
         def search(learner: Any) -> LRFinderResult:
             return LRFinder(learner).find(
-                lr_start,
-                lr_end=lr_end,
+                1e-6 if lr_start is None else lr_start,
+                lr_end=10 if lr_end is None else lr_end,
                 num_iter=num_iter,
                 validation=validation,
                 seed=seed,
@@ -451,7 +459,7 @@ class LRFinder(SearchCallback):
                 length=length,
             )
 
-        self.result = comparing.by_sweeps(search, repeats)
+        self.result = comparing.by_sweeps(search, 3 if repeats is None else repeats)
         return self.result
 
     def _check_has_learner(self) -> None:
@@ -610,6 +618,12 @@ def _held_out_of(learner: Any) -> Optional[List[Any]]:
         return None
     first = itertools.islice(one_pass(learner.valid_loader, learner._batch_split), _HELD_OUT)
     return [mapped(lambda array: array.copy(), batch) for batch in first]
+
+
+def _check_left_out(owner: str, where: str, arguments: Mapping[str, Any]) -> None:
+    for name, given in arguments.items():
+        if given is not None:
+            raise ValueError(_check.message(owner, name, f"left out {where}", given))
 
 
 def _check_learner(learner: Any) -> None:

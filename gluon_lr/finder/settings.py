@@ -16,6 +16,7 @@ from .start import put_back_after, trainers_of
 OWNER = "LRFinder.compare"
 MakeLoader = Callable[[int], Iterable[Any]]
 _ORDER = ("net", "batch_size", "optimizer")  # before the hyper-parameters of what these make
+_SHARES_OF_THE_PAST = ("mom", "sqr_mom", "momentum", "beta1", "beta2", "gamma1", "gamma2", "rho")
 _WITH_STEPS = (mx.optimizer.SGD, mx.optimizer.NAG)  # whose momentum makes steps longer
 
 
@@ -66,7 +67,7 @@ def _label(name: str, value: Any) -> Label:
         return " ".join([name_of_class, *(f"{key} {one}" for key, one in params.items())])
     if name == "net":
         return str(getattr(value, "__name__", type(value).__name__))
-    return _check.real(OWNER, name, value)
+    return _number(name, value)
 
 
 def _value(name: str, value: Any) -> Any:
@@ -75,6 +76,7 @@ def _value(name: str, value: Any) -> Any:
     if name == "optimizer":
         named, params = _optimizer_and_params(value)
         if isinstance(named, str):
+            _check.one_of(OWNER, name, named.lower(), sorted(mx.optimizer.Optimizer.opt_registry))
             return mx.optimizer.create(named, **params)
         return named
     if name == "net":
@@ -85,6 +87,12 @@ def _value(name: str, value: Any) -> Any:
             )
             raise TypeError(_check.message(OWNER, "net", constraint, value, remedy))
         return value
+    return _number(name, value)
+
+
+def _number(name: str, value: Any) -> float:
+    if name in _SHARES_OF_THE_PAST:
+        return _check.real(OWNER, name, value, minimum=0, below=1)
     return _check.real(OWNER, name, value)
 
 

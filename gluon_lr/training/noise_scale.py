@@ -29,7 +29,7 @@ class GradientNoiseScale(Callback):
         |G|^2     ~ |g|^2 - tr(Sigma) / N
 
     These are averaged over the updates of the fit, each by itself, and then divided: one update
-    says little, its |G|^2 may be below 0, and the mean of such ratios would not settle.
+    says little, its ``|G|^2`` may be below 0, and the mean of such ratios would not settle.
 
     Two contexts are enough, and may be of one CPU: ``ctx=[mx.cpu(0), mx.cpu(1)]``. What an update
     adds up of several batches counts as one. Updates with gradients that are not finite, and of
@@ -78,7 +78,7 @@ class GradientNoiseScale(Callback):
 
     @property
     def value(self) -> Optional[float]:
-        """The noise scale, in samples; None while nothing is known, or |G|^2 is not above 0."""
+        """The noise scale, in samples; None where too little is known."""
         self._read(0)
         return self._noise / self._gradient if self._gradient > 0 else None
 
