@@ -174,6 +174,9 @@ def forget_updates(trainer: mx.gluon.Trainer) -> None:
 def exchange_optimizer(trainer: mx.gluon.Trainer, optimizer: mx.optimizer.Optimizer) -> None:
     """Have the trainer update by another optimizer, which begins anew, as load_states does."""
     optimizer.param_dict = dict(enumerate(trainer._params))
+    shares = vars(trainer.optimizer).get("_gluon_lr_shares")
+    if shares:  # of groups, which their parameters have
+        optimizer._gluon_lr_shares = shares
     trainer._optimizer = optimizer
     for updater in updaters_of(trainer):
         updater.optimizer = optimizer

@@ -334,7 +334,8 @@ def _name_at_the_side(ax: "Axes", heights: Mapping[str, float], colors: Mapping[
         wanted = (heights[name] - bottom) / (top - bottom)
         highest = 1 - room * (len(names) - 1 - number)
         place = min(max(wanted, place + room), highest)
-        ax.text(1.01, place, name, color=colors[name], transform=ax.transAxes, va="center")
+        text = textwrap.shorten(name, 36, placeholder=" ...")
+        ax.text(1.01, place, text, color=colors[name], transform=ax.transAxes, va="center")
 
 
 def _mark(ax: "Axes", lines: Mapping[str, float], bands: Mapping[str, Tuple[float, float]]) -> None:

@@ -30,7 +30,7 @@ from .trials import Trials, TrialsBar
 from .tune_result import TuneResult
 from .usual import LENGTH, around, passes_of, shift, usual_rate
 
-Search = Callable[[Any], LRFinderResult]
+Search = Callable[[Any, Optional[int]], LRFinderResult]
 Families = List[List[Variant]]
 Result = TypeVar("Result")
 
@@ -79,7 +79,7 @@ class Comparing:
         Parameters
         ----------
         search : callable
-            From a learner to what its search has found, which leaves no trace.
+            From a learner and a seed to what its search has found, which leaves no trace.
         repeats : int
             How many sweeps of each, in orders of the data that are the same for all.
         """
@@ -97,15 +97,15 @@ class Comparing:
     def _swept(self, variant: Variant, search: Search, repeats: int, bar: Any) -> Compared:
         start = time.perf_counter()
         runs: List[LRFinderResult] = []
-        with variant.at_work() as again, again:
-            bar.set_postfix_str(variant.name)
-            for order in range(repeats):
-                with in_order(
-                    variant.learner, order, runs[0].num_iter if runs else 0
-                ) as once_more, once_more:
-                    runs.append(search(variant.learner))
-                bar.update()
-            momentum = variant.momentum
+        bar.set_postfix_str(variant.name)
+        for order in range(repeats):
+            planned = runs[0].num_iter if runs else 0
+            one = variant.in_order(order)
+            with one.at_work() as again, again:
+                with in_order(one.learner, order, planned) as once_more, once_more:
+                    runs.append(search(one.learner, self._seed_of(order)))
+                momentum = one.momentum
+            bar.update()
         seconds = self._workers.of_first(time.perf_counter() - start)
         result = runs[0] if repeats == 1 else LRFinderResult.of_runs(runs)
         losses = tuple(map(lowest, runs))
@@ -128,7 +128,7 @@ class Comparing:
 
         def let_race(families: Families, held_out: Optional[Iterable[Any]]) -> Comparison:
             rows: List[Compared] = []
-            with TrialsBar(sum(budgets), None, self._hidden) as bar, no_bars:
+            with TrialsBar(sum(budgets), None, self._hidden, "Comparing settings") as bar, no_bars:
                 for family, updates in zip(families, budgets):
                     racing = [
                         _Racing(one, length, held_out, policy, self._seed, cbs, bar)
@@ -140,6 +140,9 @@ class Comparing:
             return Comparison(rows, tuned=True)
 
         return self._without_trace(lambda all_: self._judged(validation, partial(let_race, all_)))
+
+    def _seed_of(self, order: int) -> Optional[int]:
+        return None if self._seed is None else self._seed + order
 
     @property
     def _hidden(self) -> bool:
@@ -159,8 +162,12 @@ class Comparing:
             ]
             for variant in (one for family in families for one in family):
                 with variant.at_work() as again, again:
-                    pass  # each can be set
-            return action(families)
+                    variant.check()
+            try:
+                return action(families)
+            finally:
+                if self._seed is not None:  # as every search leaves them
+                    mx.random.seed(self._seed)
 
     def _judged(
         self,
@@ -199,42 +206,59 @@ class _Racing:
     ) -> None:
         self._variant = variant
         self._policy = policy
-        learner = variant.learner
+        self._held_out, self._seed, self._bar = held_out, seed, bar
+        self._length = length = max(round(length / variant.samples), 1)
         self._noise = GradientNoiseScale()
+        self._cbs = cbs
         if variant.has_parts_of_batches:
-            cbs = [self._noise, *(cbs if isinstance(cbs, (list, tuple)) else filter(None, [cbs]))]
-        trainer = trainers_of(learner)[0]
-        length = max(round(length / variant.samples), 1)
+            given = cbs if isinstance(cbs, (list, tuple)) else filter(None, [cbs])
+            self._cbs = [self._noise, *given]
+        self._of_orders = {0: (variant, self._trials_of(variant, 0))}
+        trainer = trainers_of(variant.learner)[0]
         with variant.at_work() as again, again:
-            hypers = HyperParameters(trainer, getattr(learner, "groups", None))
-            curves = _resting(curves_of(OWNER, policy, length, hypers), variant)
-            ParamScheduler(curves(1.0)).check(hypers)
             self._momentum = variant.momentum
-            self._usual = usual_rate(trainer.optimizer, length, passes_of(learner, length))
+            passes = passes_of(variant.learner, length)
+            self._usual = usual_rate(trainer.optimizer, length, passes)
             own = usual_rate(trainer.optimizer) or trainer.learning_rate
-            self._trials = Trials(learner, curves, length, held_out, seed, False, cbs, bar)
-            self._began = self._trials.begin(own)
+            self._began = self._of_orders[0][1].begin(own)
         self.runner = Runner(
             self._measure, lambda updates: own * shift(LENGTH, updates), self._began, length
         )
 
+    def _trials_of(self, variant: Variant, order: int) -> Trials:
+        learner = variant.learner
+        with variant.at_work() as again, again:
+            hypers = HyperParameters(trainers_of(learner)[0], getattr(learner, "groups", None))
+            curves = _resting(curves_of(OWNER, self._policy, self._length, hypers), variant)
+            ParamScheduler(curves(1.0)).check(hypers)
+        seed = None if self._seed is None else self._seed + order
+        return Trials(
+            learner, curves, self._length, self._held_out, seed, False, self._cbs, self._bar
+        )
+
     def _measure(self, rate: float, updates: int, order: int) -> float:
-        with self._variant.at_work() as again, again:
-            return self._trials.measure(rate, updates, order)
+        if order not in self._of_orders:
+            variant = self._variant.in_order(order)
+            self._of_orders[order] = variant, self._trials_of(variant, order)
+        variant, trials = self._of_orders[order]
+        with variant.at_work() as again, again:
+            return trials.measure(rate, updates, order)
 
     def row(self, finish: Finish) -> Compared:
         """Return what it came to."""
-        trials = self._trials
-        learnt = any(one.loss < self._began for one in trials.done)
+        all_trials = [trials for _, trials in self._of_orders.values()]
+        tried = self._of_orders[0][1].done
+        updates = sum(trials.updates for trials in all_trials)
+        learnt = any(one.loss < self._began for one in tried)
         result = TuneResult(
             suggestion=finish.found.rate if learnt else None,
             interval=around(*finish.found) if learnt else None,
-            trials=trials.done,
-            cost=trials.updates,
+            trials=tried,
+            cost=updates,
             refusal=None if learnt else Refusal.NOT_LEARNT,
             usual=self._usual,
             length=self.runner.length,
-            budget=trials.updates,
+            budget=updates,
             policy=name_of(self._policy),
             began=self._began,
             kept=False,
@@ -243,9 +267,10 @@ class _Racing:
             self._variant.setting,
             result,
             tuple(finish.losses),
-            trials.updates,
-            trials.seconds,
+            updates,
+            sum(trials.seconds for trials in all_trials),
             self._momentum,
+            finish.unsure,
             finish.dropped,
             self._noise.value,
         )
@@ -255,9 +280,8 @@ def _resting(curves: CurvesOf, variant: Variant) -> CurvesOf:
     """Return the curves but for what is compared, which stays at its value."""
 
     def without(rate: float) -> Any:
-        return {name: one for name, one in curves(rate).items() if name not in variant.resting}
+        return {name: one for name, one in curves(rate).items() if not variant.rests(name)}
 
-    without.__name__ = "without"
     return without
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Label = Union[float, int, str]
 Setting = Dict[str, Label]
 
+_NAMED = 6  # settings in a sentence
 _KINDS = {one.__name__: one for one in (LRFinderResult, TuneResult)}
 
 
@@ -50,6 +51,9 @@ class Compared(NamedTuple):
         And in seconds.
     momentum : float or None
         That of SGD or NAG.
+    unsure : float
+        By how much `losses` may be off beside chance: the best rate is not known better than the
+        two that were tried to the end, which differ by that.
     dropped : bool
         Whether trials went on without it: `losses` has fewer repeats then, or none.
     noise_scale : float or None
@@ -63,6 +67,7 @@ class Compared(NamedTuple):
     updates: int
     seconds: float
     momentum: Optional[float] = None
+    unsure: float = 0.0
     dropped: bool = False
     noise_scale: Optional[float] = None
 
@@ -275,7 +280,8 @@ class Comparison(Sequence[Compared]):
             rate, between = "none", str(row.result.refusal or "")
             if row.suggestion is not None and row.interval is not None:
                 rate, between = f"{row.suggestion:.3g}", "{:.2g} to {:.2g}".format(*row.interval)
-            loss = "dropped" if row.dropped else f"{row.loss:.4g}{' above' if apart else ''}"
+            above = " above" if apart and row.suggestion is not None else ""
+            loss = "dropped" if row.dropped else f"{row.loss:.4g}{above}"
             noise = "" if row.noise_scale is None else f"{row.noise_scale:.3g}"
             cells = [row.name, rate, between, loss, f"{row.seconds:.1f}"]
             table.append(cells + [noise] * with_noise)
@@ -297,31 +303,34 @@ class _Family:
 
     def _judged(self, of_other_samples: bool) -> str:
         """Note which rows are apart, and say which has won, or why none."""
-        judged = [row for row in self.rows if not row.dropped]
-        if of_other_samples:
-            return (
-                "sweeps do not tell which is best, as an update has other samples; tune=True does"
-            )
-        if all(row.suggestion is None for row in judged):
-            return "there is no rate with any of them"
         if len(self.rows) == 1:
             return "there is one alone"
-        verdict = told_apart([row.losses for row in judged])
-        apart = dict(zip(map(id, judged), verdict.apart))
-        self.apart = [apart.get(id(row), True) for row in self.rows]
-        near = [row for row in self.rows if not apart.get(id(row), True)]
-        between = f"{min(row.loss for row in near):.4g}"
+        if of_other_samples:
+            return "sweeps do not tell which is best, as updates have other samples; tune=True does"
+        judged = [row for row in self.rows if row.suggestion is not None and not row.dropped]
+        if not any(math.isfinite(row.loss) for row in judged):
+            return "none of them has a rate to train at"
+        verdict = told_apart([row.losses for row in judged], [row.unsure for row in judged])
+        near = [row for row, is_apart in zip(judged, verdict.apart) if not is_apart]
+        self.apart = [not any(row is one for one in near) for row in self.rows]
+        lowest = min(row.loss for row in near)
         if len(near) == 1:
             self.winner = near[0]
-            rest = [row.loss for row in judged if row is not near[0]]
-            beside = f", the others {min(rest):.4g} or more" if rest else ""
-            return f"{self.winner.name} is the best, {between}{beside}"
-        names = "; ".join(row.name for row in near)
+            others = [row.loss for row in judged if row is not near[0]]
+            beside = ""
+            if others:
+                have_loss = math.isfinite(min(others))
+                beside = f"{min(others):.4g} or more" if have_loss else "diverged"
+                beside = f", the others {beside}"
+            return f"{self.winner.name} is the best, {lowest:.4g}{beside}"
+        names = "; ".join(row.name for row in near[:_NAMED])
+        if near[_NAMED:]:
+            names += f"; and {len(near) - _NAMED} more"
         if verdict.margin is None:
             remedy = "take repeats, of data that are shuffled"
             return f"not told apart, as it is not known what chance does: {names} ({remedy})"
         highest = max(row.loss for row in near)
-        return f"not told apart: {names} ({between} to {highest:.4g}, as chance may have it)"
+        return f"not told apart: {names} ({lowest:.4g} to {highest:.4g}, as chance may have it)"
 
 
 def _best_of(families: "List[_Family]") -> Optional[Best]:

@@ -354,7 +354,7 @@ class LRFinder(SearchCallback):
         length: Optional[int] = None,
         budget: Optional[int] = None,
         validation: Optional[Iterable[Any]] = None,
-        policy: Policy = "one_cycle",
+        policy: Optional[Policy] = None,
         repeats: Optional[int] = None,
         lr_start: Optional[Rate] = None,
         lr_end: Optional[Rate] = None,
@@ -437,18 +437,17 @@ class LRFinder(SearchCallback):
                 constraint = "given to tune: the updates of the training that is meant"
                 raise ValueError(_check.message(owner, "length", constraint, None))
             _check_left_out(owner, "with tune=True, which makes no sweeps", of_sweeps)
+            policy = "one_cycle" if policy is None else policy
             self.result = comparing.by_trials(length, budget, validation, policy, cbs)
             return self.result
-        _check_left_out(
-            owner, "without tune=True, as sweeps have none", {"budget": budget, "cbs": cbs}
-        )
-        bounds = {name: of_sweeps[name] for name in ("lr_start", "lr_end") if of_sweeps[name]}
+        of_trials = {"budget": budget, "policy": policy, "cbs": cbs}
+        _check_left_out(owner, "without tune=True, as sweeps have none", of_trials)
         if validation is not None and hasattr(
             validation, "__next__"
         ):  # which gives its batches once
             validation = list(validation)
 
-        def search(learner: Any) -> LRFinderResult:
+        def search(learner: Any, seed: Optional[int]) -> LRFinderResult:
             return LRFinder(learner).find(
                 1e-6 if lr_start is None else lr_start,
                 lr_end=10 if lr_end is None else lr_end,
@@ -479,7 +478,8 @@ class LRFinder(SearchCallback):
             Before the first search.
         """
         if not isinstance(self.result, LRFinderResult):
-            raise RuntimeError("LRFinder: no results yet; call find() first.")
+            last = "" if self.result is None else f", but a {type(self.result).__name__}"
+            raise RuntimeError(f"LRFinder: no results yet{last}; call find() first.")
         return list(self.result)
 
     def plot(

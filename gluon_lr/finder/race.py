@@ -54,12 +54,15 @@ class Finish(NamedTuple):
         Its rate.
     losses : list of float
         After a training of the whole length in each order of the data.
+    unsure : float
+        By how much these may be off, as its best rate is not known better than the two it tried.
     dropped : bool
         Whether the others went on without it.
     """
 
     found: Found
     losses: List[float]
+    unsure: float
     dropped: bool
 
 
@@ -111,9 +114,13 @@ def race(runners: Sequence[Runner], budget: float, passes: Optional[float] = Non
             track.train(orders)
         left -= len(at_work)
         orders += 1
-        apart = told_apart([track.losses for track in at_work]).apart
+        unsure = [track.unsure for track in at_work]
+        apart = told_apart([track.losses for track in at_work], unsure).apart
         at_work = [track for track, is_apart in zip(at_work, apart) if not is_apart]
-    return [Finish(track.found, track.losses, len(track.losses) < orders) for track in tracks]
+    return [
+        Finish(track.found, track.losses, track.unsure, len(track.losses) < orders)
+        for track in tracks
+    ]
 
 
 class _Track:
@@ -157,6 +164,12 @@ class _Track:
         self._finals.try_at(place)
         self._finals.try_at(place + (FINE_STEP if self._scouts.leans_up else -FINE_STEP))
         self.losses.append(self._finals.points[self._finals.best][1])
+
+    @property
+    def unsure(self) -> float:
+        """What the two rates make of difference; 0 where it did not come to try them."""
+        losses = [loss for _, loss in self._finals.points]
+        return max(losses) - min(losses) if losses else 0.0
 
     def train(self, order: int) -> None:
         """Train to the end in another order of the data."""

@@ -1,6 +1,7 @@
 """Whether results differ by more than their repeats do."""
 
 import math
+from functools import lru_cache
 from typing import List, NamedTuple, Optional, Sequence
 
 import numpy as np
@@ -26,7 +27,9 @@ class Verdict(NamedTuple):
     margin: Optional[float]
 
 
-def told_apart(losses: Sequence[Sequence[float]]) -> Verdict:
+def told_apart(
+    losses: Sequence[Sequence[float]], unsure: Optional[Sequence[float]] = None
+) -> Verdict:
     """Tell which means are above the lowest by more than repeats of one and the same differ.
 
     It is Tukey's test of honestly significant differences, at 3 %, in a layout of values by
@@ -41,21 +44,23 @@ def told_apart(losses: Sequence[Sequence[float]]) -> Verdict:
     losses : sequence of sequences
         Of each value the losses of its repeats, as many of each.
     unsure : sequence of float, optional
-        Of each value, what of its losses has another reason that is not to count, its rate say:
-        of two values the larger one is added to the margin.
+        Of each value, how much its losses may be off beside chance, by its rate say. Those of the
+        lowest and of the other one are added to the margin.
 
     >>> told_apart([[1.0, 1.1, 0.9], [1.01, 1.12, 0.9], [2.0, 2.12, 1.89]])
     Verdict(apart=[False, False, True], margin=0.0242...)
     """
     table = np.array(losses, dtype=np.float64)
     means = table.mean(axis=1)
+    off = np.zeros(len(means)) if unsure is None else np.asarray(unsure)
     left = np.flatnonzero(np.isfinite(means))
     margin = None
     while len(left):
         margin = _margin(table[left])
         if margin is None:
             break
-        near = left[means[left] - means[left].min() <= margin]
+        lowest = left[np.argmin(means[left])]
+        near = left[means[left] - means[lowest] <= margin + off[left] + off[lowest]]
         if len(near) == len(left):
             break
         left = near
@@ -74,6 +79,7 @@ def _margin(table: np.ndarray) -> Optional[float]:
     return _studentized_range(values, freedom) * deviation / math.sqrt(repeats)
 
 
+@lru_cache(maxsize=None)
 def _studentized_range(values: int, freedom: int) -> float:
     """Return what the range of so many normal numbers, by a deviation of their own, is below."""
     random = np.random.RandomState(0)

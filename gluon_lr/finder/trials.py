@@ -25,8 +25,14 @@ _LAST = 10  # of a training's losses the last tenth judges it without held-out d
 class TrialsBar:
     """A progress bar over updates that tells how many trials there may still be."""
 
-    def __init__(self, updates: int, most: Optional[int], hidden: bool) -> None:
-        self._bar = tqdm(total=updates, desc="Tuning the learning rate", disable=hidden)
+    def __init__(
+        self,
+        updates: int,
+        most: Optional[int],
+        hidden: bool,
+        desc: str = "Tuning the learning rate",
+    ) -> None:
+        self._bar = tqdm(total=updates, desc=desc, disable=hidden)
         self._most = most
         self._begun = 0
         self._ended = 0  # updates

@@ -994,6 +994,7 @@ class Learner(FastaiNames):
             raise TypeError(_check.message("of_net", "learner", constraint, type(self).__name__))
         bound = {
             "groups": len(self.groups) > 1,
+            "frozen or left out parameters": self._leaves_parameters,
             "also": bool(self.also),
             "kvstore": is_distributed(self.trainer),
             "mixed precision": loss_scaler_of(self.trainer) is not None,
@@ -1022,6 +1023,13 @@ class Learner(FastaiNames):
         )
         learner.progress = self.progress
         return learner
+
+    @property
+    def _leaves_parameters(self) -> bool:
+        """Whether some that the net could train are frozen, or not the trainer's."""
+        own = [one for one in self.net.collect_params().values() if one._differentiable]
+        trained = set(map(id, parameters_of(self.trainer)))
+        return any(one.grad_req == "null" or id(one) not in trained for one in own)
 
     def summary(self) -> Summary:
         """Return the net's layers with their parameters, groups, and whether they are trained."""

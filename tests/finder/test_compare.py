@@ -191,13 +191,65 @@ def test_a_learner_of_another_net_is_as_this_one():
     assert (optimizer.num_update, len(optimizer.param_dict)) == (1, 4)
 
 
-@pytest.mark.parametrize("what", ["groups", "also", "class"])
+@pytest.mark.parametrize("tune", [False, True])
+def test_each_order_has_a_net_of_other_weights(tune):
+    made = []
+
+    def make_net():
+        made.append(make_other_net())
+        return made[-1]
+
+    values = {"net": {"one": make_net, "other": make_net}}
+    if tune:
+        learner = make_plain()
+        learner.valid_loader = VALID
+        result = race(learner, values)
+        assert result.best is None
+        assert len(made) == 2 * max(len(row.losses) for row in result)
+    else:
+        compare(make_plain(), values)
+        assert len(made) == 2 * 3
+    first = [net[0].weight.data(ONE).asnumpy() for net in made]
+    for one, other in itertools.combinations(first, 2):
+        assert not np.array_equal(one, other)
+
+
+def test_an_optimizer_by_name_has_the_learners_decay_clipping_and_precision():
+    seen = []
+
+    class Seen(Callback):
+        def before_step(self, learner):
+            own = learner.trainer.optimizer
+            seen.append((own.wd, own.clip_gradient, own.multi_precision))
+
+    params = {"wd": 0.3, "clip_gradient": 0.5, "multi_precision": True}
+    loader = mx.gluon.data.DataLoader(make_dataset(), 16, shuffle=True)
+    learner = Learner(make_other_net(), loader, optimizer_params=params, cbs=Seen())
+    values = {"optimizer": ["adam", ("nag", {"wd": 0.1})]}
+    compare(learner, values, repeats=1)
+    assert set(seen) == {(0.3, 0.5, True), (0.1, 0.5, True)}
+
+
+def test_momentum_correction_goes_with_sgd_alone():
+    learner = make_learner(momentum_correction=True)
+    with pytest.raises(
+        ValueError, match="`optimizer` must be SGD's or NAG's where the Learner has"
+    ):
+        race(learner, {"optimizer": ["nag", "adam"]})
+
+
+@pytest.mark.parametrize("what", ["groups", "also", "class", "frozen", "part"])
 def test_what_is_bound_to_its_net_is_refused(what):
     learner = make_learner() if what == "groups" else make_plain()
     if what == "also":
         other = make_other_net()
         other.initialize()
         learner.also = [(other, mx.gluon.Trainer(other.collect_params(), "sgd"))]
+    elif what == "frozen":
+        learner.net[0].weight.grad_req = "null"
+    elif what == "part":
+        part = mx.gluon.Trainer(learner.net[2].collect_params(), "sgd")
+        learner = Learner(learner.net, learner.data_loader, trainer=part)
     elif what == "class":
 
         class Own(Learner):
@@ -244,15 +296,24 @@ def test_a_learner_of_ones_own():
 # -- the race ----------------------------------------------------------------------------------
 
 
-def test_trials_keep_what_is_compared_where_it_is():
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"mom": [0.5, 0.7]},
+        {"momentum": [0.5, 0.7]},
+        {"optimizer": [("sgd", {"momentum": 0.5}), ("nag", {"momentum": 0.7})]},
+    ],
+)
+def test_trials_keep_what_is_compared_where_it_is(values):
     seen = set()
 
     class Seen(Callback):
         def before_step(self, learner):
             seen.add(learner.trainer.optimizer.momentum)
 
-    result = race(make_learner(), {"mom": [0.5, 0.7]}, cbs=Seen())
+    result = race(make_learner(), values, cbs=Seen())
     assert seen == {0.5, 0.7}
+    assert [row.momentum for row in result] == [0.5, 0.7]
     assert all(isinstance(row.result, TuneResult) for row in result)
     assert all(row.result.policy == "one_cycle" for row in result)
 
@@ -306,7 +367,7 @@ def test_nothing_is_learnt():
 
 
 def test_one_sweep_each_tells_nothing_apart():
-    result = compare(make_learner(), {"wd": [0, 5]}, repeats=1)
+    result = compare(make_learner(), {"wd": [0, 0.5]}, repeats=1)
     assert result.best is None
     assert "not known what chance does" in result.reason
 
@@ -453,8 +514,31 @@ MISUSED = {
     "twice": ({"wd": [0.1, 0.1]}, {}, ValueError, "values"),
     "a text": ({"wd": ["0.1", "0.2"]}, {}, TypeError, "wd"),
     "below 0": ({"wd": [0.1, -1]}, {}, ValueError, "wd"),
-    "no such name": ({"beta3": [0.1, 0.2]}, {}, ValueError, "name"),
-    "no such name in one": ({"wd": [0, 1], "beta1": [0, 1]}, {}, ValueError, "name"),
+    "no such name": ({"beta3": [0.1, 0.2]}, {}, ValueError, "values"),
+    "no such name in one": ({"wd": [0, 1], "beta1": [0, 0.5]}, {}, ValueError, "values"),
+    "a momentum of 1": ({"mom": [0.9, 1]}, {}, ValueError, "mom"),
+    "no such optimizer": ({"optimizer": ["adma", "sgd"]}, {}, ValueError, "optimizer"),
+    "no such parameter": (
+        {"optimizer": [("adam", {"beta_1": 0.5}), "sgd"]},
+        {},
+        TypeError,
+        "optimizer",
+    ),
+    "no net": ({"net": [lambda: 3, make_other_net]}, {}, TypeError, "net"),
+    "a batch of more than there are": ({"batch_size": [16, 99]}, {}, ValueError, "batch_size"),
+    "no loader": (
+        {"batch_size": [8, 16]},
+        {"make_loader": lambda size: None},
+        TypeError,
+        "make_loader",
+    ),
+    "a policy of sweeps": ({"wd": [0, 1]}, {"policy": "one_cycle"}, ValueError, "policy"),
+    "a bound of trials": (
+        {"wd": [0, 1]},
+        {"tune": True, "length": 8, "lr_end": 1},
+        ValueError,
+        "lr_end",
+    ),
     "no batch size": ({"batch_size": [0, 2]}, {}, ValueError, "batch_size"),
     "an optimizer's class": ({"optimizer": [mx.optimizer.Adam, "sgd"]}, {}, TypeError, "optimizer"),
     "repeats": ({"wd": [0, 1]}, {"repeats": 0}, ValueError, "repeats"),

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from gluon_lr.finder import told_apart as told_apart_module
 from gluon_lr.finder.told_apart import _studentized_range, told_apart
 
 
@@ -12,8 +13,9 @@ from gluon_lr.finder.told_apart import _studentized_range, told_apart
     ("values", "freedom", "published"),  # at 5 %: Harter, "Tables of Range and Studentized Range"
     [(2, 2, 6.08), (3, 4, 5.04), (3, 10, 3.88), (5, 20, 4.23), (9, 16, 5.03), (10, 60, 4.65)],
 )
-def test_the_studentized_range_is_that_of_the_tables(values, freedom, published):
-    assert _studentized_range(values, freedom) == pytest.approx(published, rel=0.03)
+def test_the_studentized_range_is_that_of_the_tables(values, freedom, published, monkeypatch):
+    monkeypatch.setattr(told_apart_module, "_SHARE", 0.05)
+    assert _studentized_range.__wrapped__(values, freedom) == pytest.approx(published, rel=0.03)
 
 
 @pytest.mark.parametrize(("values", "repeats"), [(2, 3), (3, 3), (9, 3), (3, 8)])
@@ -31,6 +33,13 @@ def test_what_differs_by_much_is_told_apart():
     apart, margin = told_apart(losses)
     assert apart == [False, False, True, True]
     assert 0.01 < margin < 0.4
+
+
+def test_what_else_losses_may_be_off_by_is_added():
+    losses = [[1.0, 1.1, 0.9], [2.0, 2.1, 1.9]]
+    assert told_apart(losses).apart == [False, True]
+    assert told_apart(losses, [0.3, 0.3]).apart == [False, True]
+    assert told_apart(losses, [0.3, 0.8]).apart == [False, False]
 
 
 def test_one_that_scatters_hides_no_other():
