@@ -265,7 +265,7 @@ def test_compare_by_trials_of_a_length(training, capsys):
         (["wd=1"], "LRFinder.compare: `values` must be two values or more"),
         (["wd=1,1"], "LRFinder.compare: `values` must be one or more values of 'wd', each once"),
         (["wd=0,-1"], "HyperParameters: `wd` must be finite and at least 0"),
-        (["beta3=0,1"], "HyperParameters: `name` must be a hyper-parameter of SGD"),
+        (["beta3=0,1"], "LRFinder.compare: `values` must be of the names net, batch_size"),
         (["batch_size=0,8"], "LRFinder.compare: `batch_size` must be an integer of at least 1"),
         (["wd=0,1", "--tune"], "--length must be given with --tune"),
         (["wd=0,1", "--length", "0"], "--length must be at least 1, got 0"),
