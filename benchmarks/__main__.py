@@ -24,8 +24,17 @@ MINUTES = [
     "step_overhead",
     "workers_overhead",
     "leaderboard",
+    "compared",
 ]
-LONGER = ["workers_growth", "time_budget", "changed_lengths", "super_convergence", "transfer"]
+LONGER = [
+    "workers_growth",
+    "time_budget",
+    "changed_lengths",
+    "group_rates",
+    "super_convergence",
+    "transfer",
+    "noise_scale",
+]
 HOW_TO_PEERS = (
     "\nTo measure torch, torch-lr-finder and fastai beside: `pip install torch torch-lr-finder "
     "fastai` in an environment of its own, and `--peers` with its Python."

@@ -3,6 +3,7 @@
 # Gluon has no public name for a Trainer's updaters and KVStore, nor for the optimizer's counts:
 # the private ones that more than one module needs stand here.
 
+import copy
 import os
 from typing import Any, Iterable, Iterator, List, Optional, Tuple
 
@@ -168,6 +169,33 @@ def forget_updates(trainer: mx.gluon.Trainer) -> None:
     optimizer.num_update = optimizer.begin_num_update
     if isinstance(optimizer, mx.optimizer.Nadam):
         optimizer.m_schedule = 1.0
+
+
+def exchange_optimizer(trainer: mx.gluon.Trainer, optimizer: mx.optimizer.Optimizer) -> None:
+    """Have the trainer update by another optimizer, which begins anew, as load_states does."""
+    optimizer.param_dict = dict(enumerate(trainer._params))
+    shares = vars(trainer.optimizer).get("_gluon_lr_shares")
+    if shares:  # of groups, which their parameters have
+        optimizer._gluon_lr_shares = shares
+    trainer._optimizer = optimizer
+    for updater in updaters_of(trainer):
+        updater.optimizer = optimizer
+        updater.aggregate_updates = type(updater)(optimizer).aggregate_updates
+    forget_updates(trainer)
+
+
+def begun_anew(optimizer: mx.optimizer.Optimizer) -> mx.optimizer.Optimizer:
+    """Return an optimizer with the same hyper-parameters, for other weights."""
+    fresh = copy.copy(optimizer)
+    fresh.num_update = fresh.begin_num_update
+    fresh._all_index_update_counts = {0: {}}
+    fresh._index_update_count = fresh._all_index_update_counts[0]
+    fresh.idx2name, fresh.param_dict, fresh.lr_mult, fresh.wd_mult = {}, {}, {}, {}
+    for own in ("update_multi_precision", "_gluon_lr_shares"):  # of the old groups
+        vars(fresh).pop(own, None)
+    if isinstance(fresh, mx.optimizer.Nadam):
+        fresh.m_schedule = 1.0
+    return fresh
 
 
 def write_to_store(store: Any, weights: Iterable[Tuple[int, mx.nd.NDArray]], updater: Any) -> None:

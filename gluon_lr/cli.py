@@ -1,4 +1,4 @@
-"""The command line: `gluon-lr demo | find | plot | table | launch`."""
+"""The command line: `gluon-lr demo | find | compare | plot | table | launch`."""
 
 import argparse
 import contextlib
@@ -8,15 +8,16 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional, Sequence, Union
+from typing import Any, Callable, Dict, List, Optional, Sequence, Union
 
 import numpy as np
 
 from . import demo
+from ._mxnet import mx
 from ._version import __version__
 from .distributed.launch import launch
 from .distributed.workers import Workers
-from .finder import LRFinder
+from .finder import Comparison, LRFinder, LRFinderResult
 from .schedules import Schedule, schedule
 from .schedules.plot import plot_schedule, rates_in, shown_length, spread
 
@@ -75,15 +76,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     find.set_defaults(run=_find)
     find.add_argument(
-        "factory",
-        metavar="MODULE:FUNCTION",
-        help="a function without arguments that returns a Learner, 'package.module:function'",
-    )
-    find.add_argument(
-        "-o", "--out", type=Path, metavar="FILE", help="file for the picture of the search"
-    )
-    find.add_argument("--json", type=Path, metavar="FILE", help="file for the result as JSON")
-    find.add_argument(
         "--refine",
         action="store_true",
         help="search again around the suggestion: twice as long, and better",
@@ -94,6 +86,54 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="updates of the training that the rate is for (default: 250)",
     )
+
+    compare = commands.add_parser(
+        "compare",
+        help="compare settings of your own training",
+        description="Compare weight decays, momenta, batch sizes or optimizers for the Learner "
+        "that a function of yours returns, by searches at each or by trials, and print a table.",
+    )
+    compare.set_defaults(run=_compare)
+    compare.add_argument(
+        "--set",
+        action="append",
+        required=True,
+        dest="settings",
+        metavar="NAME=VALUE,VALUE",
+        help="what to compare, once or several times: wd=0,1e-4 mom=0.9,0.95 batch_size=16,32 "
+        "optimizer=sgd,adam",
+    )
+    compare.add_argument(
+        "--grid", action="store_true", help="compare all combinations, and not each name alone"
+    )
+    compare.add_argument(
+        "--tune",
+        action="store_true",
+        help="judge by trials of the training on held-out data; takes longer, and needs --length",
+    )
+    compare.add_argument(
+        "--length",
+        type=int,
+        metavar="N",
+        help="updates of the training that is meant (default without --tune: 250)",
+    )
+    compare.add_argument(
+        "--repeats",
+        type=int,
+        metavar="N",
+        help="searches at each setting, without --tune (default: 3)",
+    )
+
+    for command in (find, compare):
+        command.add_argument(
+            "factory",
+            metavar="MODULE:FUNCTION",
+            help="a function without arguments that returns a Learner, 'package.module:function'",
+        )
+        command.add_argument("-o", "--out", type=Path, metavar="FILE", help="file for the picture")
+        command.add_argument(
+            "--json", type=Path, metavar="FILE", help="file for the result as JSON"
+        )
 
     plot = commands.add_parser(
         "plot",
@@ -181,6 +221,41 @@ def _demo(options: Any) -> str:
 
 
 def _find(options: Any) -> Union[str, int]:
+    return _searched(
+        options, lambda finder: finder.find(refine=options.refine, length=options.length)
+    )
+
+
+def _compare(options: Any) -> Union[str, int]:
+    values = _read_settings(options.settings)
+    if options.tune and options.length is None:
+        raise _RequestError("--length must be given with --tune: the updates of your training")
+    if options.tune and options.repeats is not None:
+        raise _RequestError("--repeats must be left out with --tune: a race decides on its own")
+    if options.repeats is not None and options.repeats < 1:
+        raise _RequestError(f"--repeats must be at least 1, got {options.repeats}")
+    repeats = {} if options.repeats is None else {"repeats": options.repeats}
+
+    def compare(finder: LRFinder) -> Comparison:
+        try:
+            return finder.compare(
+                values, grid=options.grid, tune=options.tune, length=options.length, **repeats
+            )
+        except (TypeError, ValueError) as error:
+            if not str(error).startswith(_OF_SETTINGS):
+                raise
+            raise _RequestError(str(error)) from None
+
+    return _searched(options, compare)
+
+
+_OF_SETTINGS = ("LRFinder.compare: ", "HyperParameters: ")  # how their messages begin
+
+
+def _searched(
+    options: Any, search: Callable[[LRFinder], Union[LRFinderResult, Comparison]]
+) -> Union[str, int]:
+    """Search with what the factory returns, and show and write what was found."""
     _check_file("--out", options.out)
     _check_file("--json", options.json)
     if options.out is not None:
@@ -195,7 +270,7 @@ def _find(options: Any) -> Union[str, int]:
     with contextlib.ExitStack() as stack:
         if hasattr(learner, "close"):
             stack.callback(learner.close)
-        result = finder.find(refine=options.refine, length=options.length)
+        result = search(finder)
     if not Workers.of(learner.trainer).is_first:
         return 0
     lines = [repr(result)]
@@ -206,6 +281,39 @@ def _find(options: Any) -> Union[str, int]:
         options.json.write_text(result.to_json(), encoding="utf-8")
         lines.append(str(options.json))
     return "\n".join(lines)
+
+
+def _read_settings(texts: Sequence[str]) -> Dict[str, List[Any]]:
+    """Read `wd=0,1e-4` and the like."""
+    settings: Dict[str, List[Any]] = {}
+    for text in texts:
+        name, _, values = text.partition("=")
+        if not (name and values):
+            raise _RequestError(f"--set must be NAME=VALUE,VALUE, got {text!r}")
+        if name == "net":
+            raise _RequestError(
+                "--set net needs Python, as nets are made by functions: "
+                "LRFinder(learner).compare({'net': {'narrow': make_narrow, 'wide': make_wide}})"
+            )
+        if name in settings:
+            raise _RequestError(f"--set {name} must be given once, with all values: {name}=A,B,C")
+        read, kind = _READERS.get(name, (float, "numbers"))
+        try:
+            settings[name] = [read(value) for value in values.split(",")]
+        except ValueError:
+            raise _RequestError(f"--set {name} must be {kind}, got {values!r}") from None
+    return settings
+
+
+def _optimizer(name: str) -> str:
+    mx.optimizer.create(name)
+    return name
+
+
+_READERS: Dict[str, Any] = {
+    "batch_size": (int, "integers"),
+    "optimizer": (_optimizer, "names of MXNet's optimizers"),
+}
 
 
 def _factory(text: str) -> Callable[[], Any]:

@@ -138,6 +138,54 @@ def plot_trials(
     return _named(ax, "learning rate", "held-out loss", {})
 
 
+def plot_comparison(
+    curves: Mapping[str, Tuple[np.ndarray, np.ndarray]],
+    dots: Mapping[str, Tuple[float, float]],
+    dotted: Sequence[str],
+    title: str,
+    xlabel: str,
+    ylabel: str,
+    ax: "Optional[Axes]" = None,
+) -> "Axes":
+    """Draw curves over rates in one scale of colours, named at their sides; return the Axes.
+
+    Parameters
+    ----------
+    curves : dict
+        By name: rates, and the losses at them, all finite.
+    dots : dict
+        By name: a rate and a loss to mark on its curve.
+    dotted : sequence of str
+        Which curves to draw dotted.
+    title, xlabel, ylabel : str
+        Above the picture, and at its axes.
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure's by default.
+    """
+    import matplotlib.pyplot as plt
+
+    if ax is None:
+        _, ax = plt.subplots(figsize=(8.5, 4.8), layout="constrained")
+    colors = dict(zip(curves, plt.get_cmap("viridis")(np.linspace(0, 0.9, len(curves)))))
+    drawn = {name: curve for name, curve in curves.items() if len(curve[0])}
+    ax.set_xscale("log")
+    for name, (rates, losses) in drawn.items():
+        marker = "" if len(losses) > 20 else "o"
+        line = ":" if name in dotted else "-"
+        ax.plot(rates, losses, marker + line, color=colors[name], markersize=4)
+    for name, dot in dots.items():
+        ax.plot(*dot, "o", color=colors[name], markeredgecolor="black", markersize=9, zorder=3)
+    if drawn:
+        low = min(losses.min() for _, losses in drawn.values())
+        high = max(losses[0] for _, losses in drawn.values())
+        margin = 0.1 * (high - low) or 1.0
+        ax.set_ylim(low - margin, high + margin)
+        _name_at_the_side(ax, {name: losses[-1] for name, (_, losses) in drawn.items()}, colors)
+    inches = ax.get_window_extent().width / ax.figure.dpi
+    ax.set_title(textwrap.fill(title, int(15 * inches)), fontsize="small", loc="left")
+    return _named(ax, xlabel, ylabel, None)
+
+
 def plot_smoothed_search(
     lrs: np.ndarray,
     smoothed: np.ndarray,
@@ -274,6 +322,20 @@ def _beside_curves(curves: Mapping[str, np.ndarray]) -> "Axes":
         right.plot(np.arange(1, len(losses) + 1), losses, label=label)
     _named(right, "update", "training loss, smoothed", {} if curves else None)
     return left
+
+
+def _name_at_the_side(ax: "Axes", heights: Mapping[str, float], colors: Mapping[str, Any]) -> None:
+    """Write names at the right of the Axes, as near to their heights as they have room."""
+    bottom, top = ax.get_ylim()
+    names = sorted(heights, key=heights.__getitem__)
+    room = min(0.055, 1 / len(names))  # of the height, for each
+    place = -room
+    for number, name in enumerate(names):
+        wanted = (heights[name] - bottom) / (top - bottom)
+        highest = 1 - room * (len(names) - 1 - number)
+        place = min(max(wanted, place + room), highest)
+        text = textwrap.shorten(name, 36, placeholder=" ...")
+        ax.text(1.01, place, text, color=colors[name], transform=ax.transAxes, va="center")
 
 
 def _mark(ax: "Axes", lines: Mapping[str, float], bands: Mapping[str, Tuple[float, float]]) -> None:

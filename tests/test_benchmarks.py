@@ -380,3 +380,80 @@ def test_where_the_bound_is_right_transferred_rates_lose_next_to_nothing(board, 
     table = cells("\n".join(transfer.lines(found)))
     assert table[2][:3] == ["another schedule, 250 updates", "transfer", "100%"]
     assert len(table) == 2 + 7 + 2 + 12
+
+
+# -- the noise scale -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("optimizer", "power"), [("sgd", 1), ("adam", 0.5)])
+def test_where_the_best_rate_follows_the_noise_scale_it_is_predicted(
+    board, monkeypatch, optimizer, power
+):
+    from benchmarks import noise_scale, tasks
+
+    def held_out_loss(task, seed, order, lr, length):
+        best = 0.1 / (1 + scales[-1] / task.batch_size) ** power
+        return 1 + math.log10(lr / best) ** 2
+
+    monkeypatch.setattr(noise_scale, "held_out_loss", held_out_loss)
+    monkeypatch.setattr(noise_scale, "noise_scale", lambda task, schedule: scales[-1])
+    scales, outcomes = [], []
+    for scale in (4.0, 50.0, 200.0):
+        scales.append(scale)
+        task = tasks.Task("a, b", None, None, None, optimizer, 8)
+        outcomes.append(noise_scale.outcome_of(task))
+    off = {
+        name: max(noise_scale.errors(outcomes, rule)) for name, rule in noise_scale.RULES.items()
+    }
+    assert off.pop("noise scale at the start") < 1e-6
+    assert off.pop("noise scale over the training") < 1e-6
+    assert min(off.values()) > 0.1
+    table = cells("\n".join(noise_scale.lines([*outcomes, outcomes[0]._replace(adam=power == 1)])))
+    assert len(table) == 2 + 3 * 6 + 2 + 4
+
+
+def test_noise_that_hides_the_gradient_is_as_much_as_there_can_be(board):
+    from benchmarks import noise_scale
+
+    assert noise_scale.predicted(math.inf, (8, 32), False) == pytest.approx(math.log10(4))
+
+
+def test_a_noise_scale_is_measured_of_a_task(board, monkeypatch):
+    from benchmarks import noise_scale, tasks
+
+    monkeypatch.setattr(noise_scale, "LENGTH", 3)
+    task = tasks.Task("iris", tasks.iris, tasks.mlp([4], 3), tasks.softmax, "adam", 8)
+    assert noise_scale.noise_scale(task, lambda n: 0.01) > 0
+
+
+# -- compared settings ---------------------------------------------------------------------------
+
+
+def test_a_setting_that_is_the_best_is_picked(board, monkeypatch):
+    from benchmarks import compared, tasks
+
+    def loss(task, order, lr):
+        wd, mom = (task.optimizer_params[name] for name in ("wd", "momentum"))
+        chance = np.random.RandomState(order).standard_normal()
+        away = math.log10(lr / (1 - mom))
+        return min(4 - mom + 500 * wd + away**2, 9.0) + 0.001 * chance
+
+    monkeypatch.setattr(
+        board.cases, "held_out_loss", lambda task, seed, order, lr, length: loss(task, order, lr)
+    )
+    monkeypatch.setattr(
+        compared.Grid, "_sweep", lambda self, task, order: (0.05, loss(task, order, 0.05), 100)
+    )
+    task = tasks.Task("iris", tasks.iris, tasks.mlp([4], 3), tasks.softmax, "sgd", 8)
+    grid = compared.Grid(task, board.memory.Memory())
+    lost = grid.shortfalls()
+    assert min(lost, key=lost.get) == (0, 0.95)
+    raced, swept = grid.raced(), grid.swept()
+    assert max(raced.at_best, swept.at_best) < 0.01
+    assert raced.updates <= 0.2 * 9 * 11 * compared.LENGTH
+    assert swept.updates == 9 * 3 * 100
+    wins = grid.wins_by_chance()
+    assert [len(one) for one in wins] == [compared.TIMES, compared.TIMES]
+    monkeypatch.setattr(compared, "grids", lambda memory: [grid, grid])
+    table = cells("\n".join(compared.lines(board.memory.Memory())))
+    assert [row[1] for row in table[2:4]] == ["100%", "100%"]

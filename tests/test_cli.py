@@ -1,4 +1,4 @@
-"""The command line, as it is typed: `gluon-lr find`, `gluon-lr plot` and `gluon-lr table`."""
+"""The command line, as it is typed: `gluon-lr find`, `compare`, `plot` and `table`."""
 
 import re
 import subprocess
@@ -10,6 +10,7 @@ import pytest
 
 from gluon_lr import LRFinderResult
 from gluon_lr.cli import main
+from gluon_lr.finder import Comparison
 
 STEPS = "FactorScheduler(100, 0.5, base_lr=1)"
 CYCLE = "TriangularSchedule(0.1, 1, cycle_length=200)"
@@ -150,6 +151,11 @@ def make_learner():
     dataset = mx.gluon.data.ArrayDataset(data, (data[:, 0] > 0).astype("float32"))
     return Learner(mx.gluon.nn.Dense(2), mx.gluon.data.DataLoader(dataset, 16))
 
+def make_broken():
+    learner = make_learner()
+    learner.compute_loss = lambda net, batch: {}["a mistake of its own"]
+    return learner
+
 def broken():
     raise KeyError("a mistake of its own")
 
@@ -210,6 +216,79 @@ def test_find_says_before_the_search_what_is_wrong(training, arguments, message,
     assert printed.out == ""
     assert printed.err.startswith("gluon-lr find: ")
     assert message in printed.err
+
+
+def test_compare_prints_a_table_draws_and_writes_json(training, capsys):
+    files = ["-o", "curves.png", "--json", "compared.json"]
+    settings = ["--set", "wd=0,0.1", "--set", "mom=0.5,0.9"]
+    assert main(["compare", "my.training:make_learner", *settings, *files]) == 0
+    printed = capsys.readouterr()
+    assert "Comparing settings" in printed.err
+    compared = Comparison.from_json(Path("compared.json").read_text())
+    assert printed.out.splitlines() == [*repr(compared).splitlines(), "curves.png", "compared.json"]
+    assert [row.name for row in compared] == ["wd 0", "wd 0.1", "mom 0.5", "mom 0.9"]
+    assert {len(row.losses) for row in compared} == {3}
+    assert Path("curves.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_compare_reads_integers_and_names(training, capsys):
+    settings = ["--set", "batch_size=8,16", "--set", "optimizer=sgd,adam"]
+    more = ["--repeats", "1", "--json", "compared.json"]
+    assert main(["compare", "my.training:make_learner", *settings, *more]) == 0
+    compared = Comparison.from_json(Path("compared.json").read_text())
+    names = ["batch_size 8", "batch_size 16", "optimizer sgd", "optimizer adam"]
+    assert [row.name for row in compared] == names
+    assert {len(row.losses) for row in compared} == {1}
+
+
+def test_compare_by_trials_of_a_length(training, capsys):
+    settings = ["--set", "wd=0,0.1", "--set", "mom=0.5,0.9", "--grid"]
+    more = ["--tune", "--length", "8", "--json", "compared.json"]
+    assert main(["compare", "my.training:make_learner", *settings, *more]) == 0
+    compared = Comparison.from_json(Path("compared.json").read_text())
+    assert compared.tuned
+    assert [row.result.length for row in compared] == [8] * 4
+    assert compared[3].setting == {"wd": 0.1, "mom": 0.9}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["wd"], "--set must be NAME=VALUE,VALUE, got 'wd'"),
+        (["=1,2"], "--set must be NAME=VALUE,VALUE, got '=1,2'"),
+        (["wd=0,x"], "--set wd must be numbers, got '0,x'"),
+        (["wd=0,"], "--set wd must be numbers, got '0,'"),
+        (["batch_size=8,1.5"], "--set batch_size must be integers, got '8,1.5'"),
+        (["optimizer=sgd,foo"], "--set optimizer must be names of MXNet's optimizers, got"),
+        (["net=a,b"], "--set net needs Python, as nets are made by functions: LRFinder(learner)."),
+        (["wd=0,1", "--set", "wd=2"], "--set wd must be given once, with all values"),
+        (["wd=1"], "LRFinder.compare: `values` must be two values or more"),
+        (["wd=1,1"], "LRFinder.compare: `values` must be one or more values of 'wd', each once"),
+        (["wd=0,-1"], "HyperParameters: `wd` must be finite and at least 0"),
+        (["beta3=0,1"], "LRFinder.compare: `values` must be of the names net, batch_size"),
+        (["batch_size=0,8"], "LRFinder.compare: `batch_size` must be an integer of at least 1"),
+        (["wd=0,1", "--tune"], "--length must be given with --tune"),
+        (["wd=0,1", "--length", "0"], "--length must be at least 1, got 0"),
+        (["wd=0,1", "--repeats", "0"], "--repeats must be at least 1, got 0"),
+        (
+            ["wd=0,1", "--tune", "--length", "8", "--repeats", "2"],
+            "--repeats must be left out with --tune",
+        ),
+        (["wd=0,1", "-o", "no/x.png"], "--out no/x.png must be a file in a directory"),
+    ],
+)
+def test_compare_says_before_the_search_what_is_wrong(training, arguments, message, capsys):
+    assert main(["compare", "my.training:make_learner", "--set", *arguments]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("gluon-lr compare: ")
+    assert message in printed.err
+    assert "Comparing settings" not in printed.err
+
+
+def test_an_error_in_a_comparison_keeps_its_traceback(training):
+    with pytest.raises(KeyError, match="a mistake of its own"):
+        main(["compare", "my.training:make_broken", "--set", "wd=0,1"])
 
 
 def test_an_error_in_the_factory_keeps_its_traceback(training):

@@ -63,6 +63,9 @@ def test_the_finder_runs_from_the_shell(monkeypatch, capsys):
     assert "suggestion 0." in capsys.readouterr().out
     assert Path("curve.png").stat().st_size > 1000
     assert LRFinderResult.from_json(Path("found.json").read_text()).suggestion
+    (line,) = re.findall(r"^gluon-lr compare .*", TEXT, re.MULTILINE)
+    assert main(shlex.split(line)[1:]) == 0
+    assert "mom 0.9" in capsys.readouterr().out
     sys.modules.pop("training")
     plt.close("all")
 

@@ -55,6 +55,8 @@ def outcomes(tmp_path_factory):
     scenarios = [
         *TRAININGS,
         *STATISTICS,
+        "measure_noise",
+        "compare",
         "tune",
         "stop_and_go_on",
         "fit_for_a_time",
@@ -143,6 +145,16 @@ def test_a_tune_is_the_same_on_all_workers(outcomes):
     np.testing.assert_allclose(outcome["suggestions"], alone["suggestions"], rtol=1e-3)
 
 
+def test_a_comparison_is_the_same_on_all_workers(outcomes):
+    outcome, alone = alike(in_order("compare", outcomes)), together.alone("compare")
+    assert_close(outcome, alone)
+    for found, expected in zip(outcome["judged"], alone["judged"]):
+        np.testing.assert_allclose(found, expected, rtol=1e-2, atol=1e-3)
+    momenta, sizes = np.split(np.array(outcome["compared"][1]["rows"]), 2)
+    assert [row["noise_scale"] for row in momenta] == [None, None]
+    assert any(row["noise_scale"] for row in sizes)
+
+
 def test_one_worker_writes_and_all_stop_and_go_on_together(outcomes):
     first, second = in_order("stop_and_go_on", outcomes)
     ends = first.pop("end"), second.pop("end")
@@ -159,6 +171,13 @@ def test_finish_and_extend_change_the_fit_of_all_workers(outcomes):
     outcome = alike(in_order("finish_and_extend", outcomes))
     assert (len(outcome["extended"]), len(outcome["lrs"])) == (3 * 7, 9 + 3)
     assert outcome["extended"] == together.alone("finish_and_extend")["extended"]
+
+
+def test_the_noise_scale_of_two_workers_is_that_of_two_contexts(outcomes):
+    outcome, alone = alike(in_order("measure_noise", outcomes)), together.alone("measure_noise")
+    assert outcome["noise"] == pytest.approx(alone["noise"], rel=1e-3)
+    assert outcome["noise"]["updates"] == 3 * (together.SAMPLES // together.BATCH_SIZE)
+    assert outcome["value"] == pytest.approx(alone["value"], rel=1e-2)
 
 
 def test_a_fit_takes_the_seconds_of_the_first_worker(outcomes):
@@ -230,11 +249,16 @@ def test_where_servers_update_a_schedule_works_and_all_else_says_so(serve, tmp_p
         assert "kvstore='dist_sync', update_on_kvstore=False" in error
 
 
-def test_the_command_line_searches_in_workers_and_one_tells(tmp_path):
-    find = [sys.executable, "-m", "gluon_lr", "find", "together:factory", "-o", "search.png"]
-    status, output = run([*LAUNCH, *find], PYTHONPATH=os.pathsep.join(sys.path))
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [(["find"], "LRFinderResult"), (["compare", "--set", "wd=0,0.1"], "suggestion")],
+    ids=["find", "compare"],
+)
+def test_the_command_line_searches_in_workers_and_one_tells(command, shown, tmp_path):
+    search = [sys.executable, "-m", "gluon_lr", *command, "together:factory", "-o", "search.png"]
+    status, output = run([*LAUNCH, *search], PYTHONPATH=os.pathsep.join(sys.path))
     assert status == 0, output
-    assert output.count("LRFinderResult") == 1
+    assert output.count(shown) == 1
     assert Path("search.png").exists()
 
 

@@ -30,6 +30,7 @@ from gluon_lr import (
     EstimatorLearner,
     GradientAccumulation,
     GradientClip,
+    GradientNoiseScale,
     Learner,
     LinearWarmUp,
     LRFinder,
@@ -160,6 +161,14 @@ def fit_own_batches():
     return what_came_of(learner)
 
 
+def measure_noise():
+    """Measure the noise scale of what two workers, or two contexts, have of each batch."""
+    noise = GradientNoiseScale()
+    learner = make_learner(ctx=[mx.cpu(0), mx.cpu(1)] if KVSTORE == "device" else None)
+    learner.fit(3, 0.1, cbs=noise)
+    return what_came_of(learner, noise=noise.as_data(), value=noise.value)
+
+
 STEPS_LOSSES = {
     "vector": lambda each, mask: each.mean(axis=1),
     "mean": lambda each, mask: each.mean(),
@@ -240,6 +249,21 @@ def tune():
         trials=[one[:3] for result in (tuned, learner.tuned) for one in result.trials],
         suggestions=[tuned.suggestion, learner.tuned.suggestion],
         seconds=[one.seconds for one in tuned.trials],
+    )
+
+
+def compare():
+    """Compare settings in the middle of training, find rates by group, and train on."""
+    learner = make_learner(valid_loader=make_loader())
+    learner.iteration()
+    finder, values = LRFinder(learner), {"wd": [0, 0.5], "optimizer": ["adam", "adagrad"]}
+    swept = finder.compare(values, lr_start=1e-4, num_iter=20, repeats=2)
+    raced = finder.compare({"mom": [0.5, 0.9], "batch_size": [4, 16]}, tune=True, length=8)
+    learner.fit(1, 0.1)
+    return what_came_of(
+        learner,
+        compared=[json.loads(result.to_json()) for result in (swept, raced)],
+        judged=[list(row.losses) for result in (swept, raced) for row in result],
     )
 
 

@@ -1,6 +1,7 @@
 """The parts of a batch: over the workers, and over the contexts of each."""
 
 from collections import deque
+from itertools import accumulate
 from typing import Any, Deque, Dict, Iterator, List, NamedTuple, Sequence, Tuple
 
 from .. import _check
@@ -123,12 +124,7 @@ class BatchSplit:
         """
         if len(contexts) == 1:
             return [on_context(batch, contexts[0])], 1
-        samples = self.samples(batch)
-        if samples >= len(contexts):
-            each, more = divmod(samples, len(contexts))
-            ends = [n * each + min(n, more) for n in range(len(contexts) + 1)]
-        else:
-            ends = list(range(samples + 1))
+        ends = list(accumulate(self.sizes(batch, len(contexts)), initial=0))
         slices = [slice(low, high) for low, high in zip(ends, ends[1:])]
         own = len(slices)
         slices += [slice(0, 1)] * (len(contexts) - own)
@@ -136,6 +132,11 @@ class BatchSplit:
             on_context(self.part(batch, one), context) for one, context in zip(slices, contexts)
         ]
         return parts, own
+
+    def sizes(self, batch: Batch, count: int) -> List[int]:
+        """Return the samples of each of `count` parts of a batch, of those that have some."""
+        each, more = divmod(self.samples(batch), count)
+        return [each + 1] * more + [each] * (count - more) * bool(each)
 
     def _length(self, array: Any) -> int:
         return int(array.shape[min(self.axis, array.ndim - 1)])

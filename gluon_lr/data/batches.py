@@ -256,6 +256,11 @@ class Batches:
             self._put_back(self._ahead.now)
         self.close()
 
+    @property
+    def has_one_pass(self) -> bool:
+        """Whether a block that keeps the place takes the batches that come next."""
+        return self._given is not None
+
     def close(self) -> None:
         """Give up the place in the data, and the workers that read ahead of it."""
         iterator, self._iterator = self._iterator, None

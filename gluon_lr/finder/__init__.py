@@ -2,6 +2,7 @@
 
 from typing import Any, Callable
 
+from .comparison import Best, Compared, Comparison
 from .finder import LRFinder
 from .result import LRFinderResult, StopReason
 from .stopping import (
@@ -27,6 +28,9 @@ __all__ = [
     "AboveBest",
     "AllOf",
     "AnyOf",
+    "Best",
+    "Compared",
+    "Comparison",
     "Diverged",
     "LRFinder",
     "LRFinderResult",

@@ -11,13 +11,15 @@ from ..hyper.group_rates import Rate, group_rates
 from ..hyper.parameters import HyperParameters
 from ..training.iteration import IterationLearner
 
+RatesOf = Callable[[float], List[float]]  # of all groups, out of one
+
 
 def groups_of(learner: Any) -> List[Any]:
     """Return the parameter groups of a Learner; none of another."""
     return getattr(learner, "groups", []) if isinstance(learner, IterationLearner) else []
 
 
-def rates_of_groups(learner: Any) -> Optional[Callable[[float], List[float]]]:
+def rates_of_groups(learner: Any) -> Optional[RatesOf]:
     """Return what gives all groups one rate, where by now they have their own; else None."""
     groups = groups_of(learner)
     if len(groups) < 2 or len(set(HyperParameters(learner.trainer, groups)["lr"])) == 1:

@@ -19,7 +19,7 @@ _SCOUTS = 4  # short trials before those of the real length
 _MOST_SCOUTS = 6  # and where there are no others
 _SHARE_OF_SCOUTS = 0.8  # of a training, to spend on them at least
 _FEWEST_FINALS = 3  # that are worth more than longer scouts, where none is kept
-_STEP, _FINE_STEP, _FAR_STEP = 0.5, 0.4, 1.0  # decades between rates
+_STEP, FINE_STEP, _FAR_STEP = 0.5, 0.4, 1.0  # decades between rates
 _CLOSE = 0.08  # decades in which two trials say the same
 _DECADES_OF_FINALS = 0.28  # from the best, or the lowest point, between two worse
 
@@ -109,7 +109,7 @@ def climb(
     leans_up = False
     if plan.scouts:
         scouts = Valley(measure, plan.scout_length, began)
-        _scout(scouts, math.log10(start(plan.scout_length)), plan.scouts)
+        scout(scouts, math.log10(start(plan.scout_length)), plan.scouts)
         best = scouts.lowest + math.log10(shift(plan.scout_length, length, passes))
         decades = decades_of_trials(plan.scout_length, length, passes)
         leans_up = scouts.leans_up
@@ -212,12 +212,12 @@ def parabola(rates: np.ndarray, losses: np.ndarray) -> Tuple[np.ndarray, np.ndar
     return 10**between, np.polyval(np.polyfit(places, losses, 2), between)
 
 
-def _scout(valley: Valley, start: float, most: int) -> None:
+def scout(valley: Valley, start: float, most: int, step: float = _STEP) -> None:
     """Go down by wide steps until the best lies between two worse."""
     valley.try_at(start)
-    valley.try_at(start - _STEP)
+    valley.try_at(start - step)
     while len(valley) < most and not valley.is_bracketed:
-        valley.try_at(valley.beyond(_STEP))
+        valley.try_at(valley.beyond(step))
 
 
 def _settle(valley: Valley, start: float, most: int, leans_up: bool, keep: bool) -> None:
@@ -227,9 +227,9 @@ def _settle(valley: Valley, start: float, most: int, leans_up: bool, keep: bool)
         if not valley.learns:
             valley.try_at(valley.points[0][0] - _FAR_STEP)
         elif len(valley) == 1:
-            valley.try_at(start + (_FINE_STEP if leans_up else -_FINE_STEP))
+            valley.try_at(start + (FINE_STEP if leans_up else -FINE_STEP))
         elif not valley.is_bracketed:
-            valley.try_at(valley.beyond(_FINE_STEP))
+            valley.try_at(valley.beyond(FINE_STEP))
         else:
             place = valley.between()
             if place is None or not (keep or place == valley.lowest):

@@ -8,9 +8,9 @@ from numbers import Real
 from typing import (
     TYPE_CHECKING,
     Any,
-    Callable,
     Iterable,
     List,
+    Mapping,
     Optional,
     Sequence,
     Tuple,
@@ -31,10 +31,14 @@ from ..state.generators import GlobalState
 from ..state.memory import Memory
 from ..state.transaction import afterwards, backstop
 from ..training.iteration import IterationLearner
-from .bounds import Bounds, rates_of_groups
+from .bounds import Bounds, RatesOf, groups_of, rates_of_groups
+from .by_group import check_groups, search_groups
+from .compare import Comparing
+from .comparison import Comparison
 from .fastai_search import SearchCallback
 from .policy import Policy
 from .result import LRFinderResult, StopReason
+from .settings import MakeLoader
 from .start import batches_of, check_validation, losses_at, put_back_after, trainers_of
 from .stopping import (
     Criterion,
@@ -78,7 +82,7 @@ class LRFinder(SearchCallback):
 
     Attributes
     ----------
-    result : LRFinderResult, TuneResult or None
+    result : LRFinderResult, TuneResult, Comparison or None
         What was found last.
 
     Raises
@@ -114,7 +118,7 @@ class LRFinder(SearchCallback):
         if learner is not None:
             _check_learner(learner)
         self.learner = learner
-        self.result: Union[LRFinderResult, TuneResult, None] = None
+        self.result: Union[LRFinderResult, TuneResult, Comparison, None] = None
 
     def find(
         self,
@@ -132,6 +136,8 @@ class LRFinder(SearchCallback):
         progress: bool = True,
         length: Optional[int] = None,
         not_finite: str = "stop",
+        *,
+        by_group: bool = False,
     ) -> LRFinderResult:
         """Search, put everything back as it was, and return what was found.
 
@@ -192,6 +198,11 @@ class LRFinder(SearchCallback):
             past two in a row: the Learner makes no update by it, the criterion is not asked, and
             the curve is read without it. A learner of one's own has to leave the weights finite.
             Each loss is waited for, and each update is of one batch then.
+        by_group : bool
+            Whether to find a rate for each of a Learner's parameter groups too, the result's
+            `by_group`: first each is searched alone, while the others rest at `lr_start`, then
+            all together in the proportion found. It takes as many searches more as there are
+            groups, and one. On nets tuned to other digits it was no better than one rate.
 
         Raises
         ------
@@ -205,9 +216,11 @@ class LRFinder(SearchCallback):
         self._check_has_learner()
         bounds = Bounds.of(owner, self.learner, "lr_start", lr_start, "lr_end", lr_end)
         rates = _rates(owner, bounds, lr_multiplier, num_iter, mode)
-        by_group = rates_of_groups(self.learner)
+        rates_of = rates_of_groups(self.learner)
         if bounds.are_by_group:
-            by_group = partial(bounds.by_group, mode=mode)
+            rates_of = partial(bounds.by_group, mode=mode)
+        if _check.flag(owner, "by_group", by_group):
+            check_groups(owner, self.learner, {"a bound for each group": bounds.are_by_group})
         diverged = Diverged(smoothing)
         criterion = diverged if stop is None else read(owner, stop)
         repeats = _check.integer(owner, "repeats", repeats, 1)
@@ -222,19 +235,24 @@ class LRFinder(SearchCallback):
         workers = Workers.of(trainers_of(self.learner)[0])
         getattr(self.learner, "prepare", workers.join)()
         total = len(rates) * repeats * (2 if refine else 1)
+        if by_group:
+            total = 2 * total + len(rates) * repeats * len(groups_of(self.learner))
         hidden = not (progress and workers.is_first)
         bar = tqdm(total=total, desc="Finding a learning rate", disable=hidden)
         generators = afterwards(GlobalState.get().put_back)
         place = getattr(self.learner, "place_kept", contextlib.nullcontext)()
         with bar, generators, backstop(generators), place, backstop(place):
             held = None if validation is None else batches_of(validation)
-            search = _Search(
-                self.learner, criterion, diverged, held, seed, bar, length, skip, by_group
-            )
-            result = search.repeated(rates, repeats)
-            center = result._read()[0] if refine else None
-            if center is not None:
-                result.refined = search.refined(center, rates, len(result), repeats)
+
+            def search(rates_of: Optional[RatesOf], refine: bool) -> LRFinderResult:
+                one = _Search(
+                    self.learner, criterion, diverged, held, seed, bar, length, skip, rates_of
+                )
+                return one.result(rates, repeats, refine)
+
+            result = search(rates_of, refine)
+            if by_group and result.suggestion is not None:
+                search_groups(result, search, len(groups_of(self.learner)), rates[0], refine)
             bar.total = bar.n
         self.result = result
         return result
@@ -250,6 +268,8 @@ class LRFinder(SearchCallback):
         seed: Optional[int] = None,
         checkpoint: Optional[PathLike] = None,
         cbs: Any = None,
+        *,
+        by_group: bool = False,
     ) -> TuneResult:
         """Find the highest rate for a training of `length` updates, by trials of that training.
 
@@ -293,6 +313,13 @@ class LRFinder(SearchCallback):
             process dies, the same call in another goes on from there.
         cbs : Callback or list, optional
             Callbacks of the trials, for a Learner.
+        by_group : bool
+            Whether to tune the rate of each of a Learner's parameter groups too, the result's
+            `by_group`: in turn, from the last, the others at their rates by then. The budget is
+            shared out evenly, to the rate for all and to each group, and is `length` times 4 for
+            each of these by default. Not with `keep` or `checkpoint`. On nets tuned to other
+            digits it was hardly better than one rate; where groups differ far in curvature, it is
+            much better.
 
         Raises
         ------
@@ -314,8 +341,124 @@ class LRFinder(SearchCallback):
             seed,
             checkpoint,
             cbs,
+            by_group,
         )
         self.result = tuning.run()
+        return self.result
+
+    def compare(
+        self,
+        values: Mapping[str, Any],
+        grid: bool = False,
+        tune: bool = False,
+        length: Optional[int] = None,
+        budget: Optional[int] = None,
+        validation: Optional[Iterable[Any]] = None,
+        policy: Optional[Policy] = None,
+        repeats: Optional[int] = None,
+        lr_start: Optional[Rate] = None,
+        lr_end: Optional[Rate] = None,
+        num_iter: Optional[int] = None,
+        make_loader: Optional[MakeLoader] = None,
+        seed: Optional[int] = None,
+        progress: bool = True,
+        cbs: Any = None,
+    ) -> Comparison:
+        """Compare settings, each from the same start and on the same batches; put all back.
+
+        A setting has its own rate: it is searched with, `repeats` times, or takes part in a race
+        of trials. ``compare({"wd": [0, 1e-4], "mom": [0.8, 0.9]})`` compares the decays, and the
+        momenta; with `grid`, all four combinations.
+
+        Smith, "A disciplined approach to neural network hyper-parameters", 2018,
+        https://arxiv.org/abs/1803.09820, lays range tests over one another so.
+
+        A sweep is judged by its lowest smoothed loss. SGD's and NAG's momentum makes each step
+        longer, lr / (1 - momentum) in the long run, so that momenta compared at one rate are
+        compared at other steps: here each has a sweep of its own, and ``plot(effective=True)``
+        draws them over that.
+
+        In a race, a few trials of a quarter of `length` find the rate of each setting. The three
+        best of them train to the end, at two rates and in up to 8 orders of the data, until one
+        is told apart from the others.
+
+        Parameters
+        ----------
+        values : dict
+            The values of each name, a list, or a dict from what to call each. Names are the
+            optimizer's hyper-parameters, as :class:`HyperParameters` has them: 'wd', 'mom',
+            'eps', ...; 'batch_size'; 'optimizer', each a name, (name, parameters) or an
+            Optimizer; and 'net', functions that make one.
+        grid : bool
+            Whether to compare all combinations, and not the values of each name.
+        tune : bool
+            Whether to judge by trials on held-out data.
+        length : int, optional
+            Updates of the training that the rates are for; needed to `tune`. Trainings with other
+            batch sizes have as many samples.
+        budget : int, optional
+            The most updates of a race. By default it has three quarters of a training for each
+            setting, and twelve.
+        validation, policy, cbs
+            Of trials as :meth:`tune` takes them; a curve of the policy for a hyper-parameter that
+            is compared does not count. Of sweeps, `validation` as :meth:`find` takes it.
+        repeats : int
+            How many sweeps of each setting, each on other batches, 3 by default. One does not tell
+            what chance does.
+        lr_start, lr_end, num_iter
+            Of sweeps, as :meth:`find` takes them.
+        make_loader : callable, optional
+            From a batch size to a loader, where the learner's is not a DataLoader with a sampler
+            of MXNet's.
+        seed, progress
+            As :meth:`find` takes them.
+
+        Returns
+        -------
+        Comparison
+            A row for each setting; its `best` is None where they are not told apart.
+
+        Raises
+        ------
+        TypeError, ValueError
+            On an argument outside its bounds, and a name or value that this learner does not have.
+        """
+        self._check_has_learner()
+        comparing = Comparing(self.learner, values, grid, make_loader, seed, progress)
+        owner = "LRFinder.compare"
+        of_sweeps = {
+            "repeats": repeats,
+            "lr_start": lr_start,
+            "lr_end": lr_end,
+            "num_iter": num_iter,
+        }
+        if _check.flag(owner, "tune", tune):
+            if length is None:
+                constraint = "given to tune: the updates of the training that is meant"
+                raise ValueError(_check.message(owner, "length", constraint, None))
+            _check_left_out(owner, "with tune=True, which makes no sweeps", of_sweeps)
+            policy = "one_cycle" if policy is None else policy
+            self.result = comparing.by_trials(length, budget, validation, policy, cbs)
+            return self.result
+        of_trials = {"budget": budget, "policy": policy, "cbs": cbs}
+        _check_left_out(owner, "without tune=True, as sweeps have none", of_trials)
+        if validation is not None and hasattr(
+            validation, "__next__"
+        ):  # which gives its batches once
+            validation = list(validation)
+
+        def search(learner: Any, seed: Optional[int]) -> LRFinderResult:
+            return LRFinder(learner).find(
+                1e-6 if lr_start is None else lr_start,
+                lr_end=10 if lr_end is None else lr_end,
+                num_iter=num_iter,
+                validation=validation,
+                seed=seed,
+                progress=False,
+                length=length,
+            )
+
+        self.result = comparing.by_sweeps(search, 3 if repeats is None else repeats)
         return self.result
 
     def _check_has_learner(self) -> None:
@@ -335,7 +478,8 @@ class LRFinder(SearchCallback):
             Before the first search.
         """
         if not isinstance(self.result, LRFinderResult):
-            raise RuntimeError("LRFinder: no results yet; call find() first.")
+            last = "" if self.result is None else f", but a {type(self.result).__name__}"
+            raise RuntimeError(f"LRFinder: no results yet{last}; call find() first.")
         return list(self.result)
 
     def plot(
@@ -369,9 +513,9 @@ class LRFinder(SearchCallback):
             return self.result.plot(ax, skip_start, skip_end, show)
         for name, skipped in (("skip_start", skip_start), ("skip_end", skip_end)):
             if skipped != 0:
-                constraint = "0 where the last search was a tune"
+                constraint = "0 where the last search was a tune, or a comparison"
                 raise ValueError(_check.message("LRFinder.plot", name, constraint, skipped))
-        return self.result.plot(ax, show)
+        return self.result.plot(ax, show=show)
 
 
 class _Search:
@@ -387,7 +531,7 @@ class _Search:
         bar: tqdm,
         length: Optional[int],
         skip: bool,
-        by_group: Optional[Callable[[float], List[float]]],
+        by_group: Optional[RatesOf],
     ) -> None:
         self._learner = learner
         self._stop = stop
@@ -401,12 +545,20 @@ class _Search:
         self._by_group = by_group
         self._refines = False
 
-    def repeated(self, rates: Sequence[float], repeats: int) -> LRFinderResult:
+    def result(self, rates: Sequence[float], repeats: int, refine: bool) -> LRFinderResult:
+        """Sweep, and where it is asked for a second time around what was suggested."""
+        result = self._repeated(rates, repeats)
+        center = result._read()[0] if refine else None
+        if center is not None:
+            result.refined = self._refined(center, rates, len(result), repeats)
+        return result
+
+    def _repeated(self, rates: Sequence[float], repeats: int) -> LRFinderResult:
         """Sweep `repeats` times and return the result, or the median of the results."""
         runs = [self._preserved_sweep(rates) for _ in range(repeats)]
         return runs[0] if repeats == 1 else LRFinderResult.of_runs(runs)
 
-    def refined(
+    def _refined(
         self, center: float, rates: Sequence[float], count: int, repeats: int
     ) -> LRFinderResult:
         """Sweep more slowly around a rate, and watch held-out data where there is any."""
@@ -415,7 +567,7 @@ class _Search:
             self._validation = _held_out_of(self._learner)
         below, above = (30, 10) if self._validation is None else (20, 5)
         low, high = np.clip([center / below, center * above], rates[0], rates[-1])
-        return self.repeated(list(np.geomspace(low, high, count)), repeats)
+        return self._repeated(list(np.geomspace(low, high, count)), repeats)
 
     def _preserved_sweep(self, rates: Sequence[float]) -> LRFinderResult:
         with put_back_after(self._learner, self._seed) as again, again:
@@ -466,6 +618,12 @@ def _held_out_of(learner: Any) -> Optional[List[Any]]:
         return None
     first = itertools.islice(one_pass(learner.valid_loader, learner._batch_split), _HELD_OUT)
     return [mapped(lambda array: array.copy(), batch) for batch in first]
+
+
+def _check_left_out(owner: str, where: str, arguments: Mapping[str, Any]) -> None:
+    for name, given in arguments.items():
+        if given is not None:
+            raise ValueError(_check.message(owner, name, f"left out {where}", given))
 
 
 def _check_learner(learner: Any) -> None:

@@ -72,6 +72,10 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
     held_out : bool
         Whether it refines another and has watched the loss on held-out data: its suggestion is
         then 0.7 times the rate of the lowest smoothed loss.
+    groups : tuple of LRFinderResult
+        The search of each parameter group alone, where rates by group were asked for.
+    together : LRFinderResult or None
+        The search of all groups in the proportion that these suggest, told by the last one's rate.
 
     Raises
     ------
@@ -101,6 +105,8 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
         passes: Optional[float] = None,
         usual: Optional[float] = None,
         held_out: bool = False,
+        groups: "Sequence[LRFinderResult]" = (),
+        together: "Optional[LRFinderResult]" = None,
     ) -> None:
         name = type(self).__name__
         if len(lrs) != len(losses):
@@ -117,6 +123,8 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
         self.passes = None if passes is None else _check.real(name, "passes", passes, above=0)
         self.usual = None if usual is None else _check.real(name, "usual", usual, above=0)
         self.held_out = bool(held_out)
+        self.groups = tuple(groups)
+        self.together = together
 
     @classmethod
     def of_runs(cls, runs: "Sequence[LRFinderResult]") -> "LRFinderResult":
@@ -187,6 +195,29 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
         return around(self.suggestion, decades_of_sweep(self.passes))
 
     @property
+    def by_group(self) -> Optional[List[float]]:
+        """The rate of each parameter group, for a fit; None where that was not asked for.
+
+        It is the suggestion for all where the search of all groups together shows none, and None
+        where there is none either.
+        """
+        if not self.groups or self.suggestion is None:
+            return None
+        last = None if self.together is None else self.together.suggestion
+        if last is None:
+            return [self.suggestion] * len(self.groups)
+        return [last * share for share in self.proportions]
+
+    @property
+    def proportions(self) -> List[float]:
+        """What each group's rate is of the last one's, by the searches of each alone.
+
+        One that shows no rate counts with the suggestion for all.
+        """
+        rates = [one.suggestion or self.suggestion or math.nan for one in self.groups]
+        return [rate / rates[-1] for rate in rates]
+
+    @property
     def suggestions(self) -> Dict[str, Optional[float]]:
         """Our suggestion and those of fastai, by the names of their rules.
 
@@ -211,8 +242,8 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
     ) -> "Axes":
         """Draw the losses over the rates, with the suggestion marked, and return the Axes.
 
-        A refining search is drawn beside the first. The interval is a band, and so are the
-        suggestions of several searches.
+        A refining search is drawn beside the first, and so are those of groups. The interval is a
+        band, and so are the suggestions of several searches.
 
         Parameters
         ----------
@@ -234,9 +265,12 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
         searches = {"loss of each iteration": self._curve(skip_start, skip_end)}
         if self.refined is not None:
             searches["refining search"] = self.refined._curve(skip_start, skip_end)
+        for number, group in enumerate(self.groups):
+            searches[f"group {number} alone"] = group._curve(skip_start, skip_end)
         lines, bands = {}, {}
         if self.suggestion is not None:
             lines[f"suggestion {self.suggestion:.2g}"] = self.suggestion
+        lines.update(lines_of_groups(self.by_group))
         if self.interval is not None:
             bands["4 of 5 best rates, {:.2g} to {:.2g}".format(*self.interval)] = self.interval
         if self.spread is not None:
@@ -254,7 +288,7 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
         """
         refusal = self.refusal and str(self.refusal)
         found = {"suggestion": self.suggestion, "interval": self.interval, "refusal": refusal}
-        return json.dumps({**found, **self._as_data()})
+        return json.dumps({**found, "by_group": self.by_group, **self._as_data()})
 
     @classmethod
     def from_json(cls, text: str) -> "LRFinderResult":
@@ -304,7 +338,8 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
         if self.interval is None:
             return f"no suggestion: {suggest.why_none(self.refusal, self.usual)}"
         low, high = self.interval
-        return f"suggestion {self.suggestion:.3g}, {low:.2g} to {high:.2g}"
+        between = f"{low:.2g} to {high:.2g}{told_by_group(self.by_group)}"
+        return f"suggestion {self.suggestion:.3g}, {between}"
 
     def _as_data(self) -> Dict[str, Any]:
         return {
@@ -318,6 +353,8 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
             "passes": self.passes,
             "usual": self.usual,
             "held_out": self.held_out,
+            "groups": [group._as_data() for group in self.groups],
+            "together": None if self.together is None else self.together._as_data(),
         }
 
     @classmethod
@@ -333,6 +370,8 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
             data.get("passes"),
             data.get("usual"),
             data.get("held_out", False),
+            [cls._from_data(group) for group in data.get("groups", ())],
+            data.get("together") and cls._from_data(data["together"]),
         )
 
     @overload
@@ -375,6 +414,8 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
             cells["no suggestion"] = str(self.refusal)
             if self.usual is not None:
                 cells["usual rate"] = f"{self.usual:.3g}"
+        if self.by_group is not None:
+            cells["by group"] = ", ".join(f"{rate:.3g}" for rate in self.by_group)
         cells.update({"iterations": str(len(self)), "end": str(self.reason)})
         if self.refusal is not None:
             cells["what to do"] = self.refusal.remedy
@@ -384,3 +425,13 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
 def written_number(number: float) -> Union[float, str]:
     """Return a number as JSON has it: one that is not finite as the text nan, inf or -inf."""
     return number if math.isfinite(number) else str(number)
+
+
+def told_by_group(rates: Optional[Sequence[float]]) -> str:
+    """Return what a result says of the rates of its groups, after its suggestion."""
+    return "" if rates is None else f", by group {', '.join(f'{rate:.3g}' for rate in rates)}"
+
+
+def lines_of_groups(rates: Optional[Sequence[float]]) -> Dict[str, float]:
+    """Return rates of groups by their labels in a picture."""
+    return {f"group {number}, {rate:.2g}": rate for number, rate in enumerate(rates or ())}

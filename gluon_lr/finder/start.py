@@ -39,6 +39,30 @@ def trial_of(learner: Any, seed: Optional[int] = None) -> Transaction:
     return Together(generators, learner.place_kept(), put_back_after(learner, seed))
 
 
+def in_order(learner: Any, order: int, updates: int) -> Transaction:
+    """Return a block that begins as if `order` passes had begun, and after which none has.
+
+    Of data with one pass alone it is as if so many trainings of so many updates had been. A learner
+    of one's own that cannot keep its place goes on.
+    """
+    if not isinstance(learner, IterationLearner):
+        return Together()
+    generators = afterwards(GlobalState.get().put_back)
+    return Together(generators, learner.place_kept(), _Skipping(learner, order, updates))
+
+
+class _Skipping(Transaction):
+    def __init__(self, learner: IterationLearner, order: int, updates: int) -> None:
+        self._learner, self._order, self._updates = learner, order, updates
+
+    def begin(self) -> None:
+        for _ in range(self._order):
+            self._learner.skip_pass(self._updates)
+
+    def put_back(self) -> None:
+        """Leave that to the block around it."""
+
+
 def losses_at(
     learner: Any,
     rates: Iterable[float],

@@ -12,9 +12,8 @@ from ..distributed.workers import Workers
 from ..hyper.annealing import position_of
 from ..state.generators import GlobalState
 from ..state.transaction import afterwards, backstop
-from .climb import Plan
 from .policy import CurvesOf
-from .start import losses_at, put_back_after, trainers_of
+from .start import in_order, losses_at, put_back_after, trainers_of
 from .trials_file import TrialsFile
 from .tune_result import Trial
 
@@ -26,10 +25,15 @@ _LAST = 10  # of a training's losses the last tenth judges it without held-out d
 class TrialsBar:
     """A progress bar over updates that tells how many trials there may still be."""
 
-    def __init__(self, plan: Plan, length: int, hidden: bool) -> None:
-        total = plan.scouts * plan.scout_length + plan.finals * length
-        self._bar = tqdm(total=total, desc="Tuning the learning rate", disable=hidden)
-        self._most = plan.trials
+    def __init__(
+        self,
+        updates: int,
+        most: Optional[int],
+        hidden: bool,
+        desc: str = "Tuning the learning rate",
+    ) -> None:
+        self._bar = tqdm(total=updates, desc=desc, disable=hidden)
+        self._most = most
         self._begun = 0
         self._ended = 0  # updates
 
@@ -57,7 +61,7 @@ class TrialsBar:
         self._bar.update(self._ended - self._bar.n)
 
     def _tell(self, more: Mapping[str, str]) -> None:
-        trial = f"{self._begun} of at most {self._most}"
+        trial = str(self._begun) if self._most is None else f"{self._begun} of at most {self._most}"
         self._bar.set_postfix({"trial": trial, "lr": f"{self._rate:.2g}", **more})
 
 
@@ -89,6 +93,10 @@ class Trials:
     ----------
     done : list of Trial
         In their order.
+    updates : int
+        Of all of them, and of those in other orders of the data.
+    seconds : float
+        What these took.
     best : object
         What the learner was after the best trial of the whole length, where one is kept.
     place : callable or None
@@ -120,6 +128,7 @@ class Trials:
         known = [] if file is None else file.trials
         self._known = {(one.rate, one.length): one for one in known}
         self.done: List[Trial] = []
+        self.updates, self.seconds = 0, 0.0
         self.best = None if file is None else file.best
         self.place: Optional[Callable[[], None]] = None
 
@@ -134,20 +143,31 @@ class Trials:
         self._began = self._from_the_start(before)
         return self._began
 
-    def measure(self, rate: float, updates: int) -> float:
-        """Return the loss after a trial, infinite where that diverged."""
+    def measure(self, rate: float, updates: int, order: int = 0) -> float:
+        """Return the loss after a trial, infinite where that diverged.
+
+        One in another order of the data than the next, 0, is no trial of its own: it is not in
+        `done`. In order n the data are as if n passes had begun before.
+        """
         self._bar.begin(rate)
-        known = self._known.get((rate, updates))
-        trial = known or self._tried(rate, updates)
-        self.done.append(trial)
+        known = None if order else self._known.get((rate, updates))
+        trial = known or self._tried(rate, updates, order)
+        self.updates += len(trial.losses)
+        self.seconds += trial.seconds
+        if order == 0:
+            self.done.append(trial)
         if self._file is not None and known is None:
             self._file.write(self.done, self.best)
         self._bar.end(updates)
         return trial.loss
 
-    def _tried(self, rate: float, updates: int) -> Trial:
+    def _tried(self, rate: float, updates: int, order: int) -> Trial:
+        def trained() -> Tuple[float, List[float]]:
+            with in_order(self._learner, order, updates) as again, again:
+                return self._trained(rate, updates)
+
         start = time.perf_counter()
-        loss, losses = self._from_the_start(lambda: self._trained(rate, updates))
+        loss, losses = self._from_the_start(trained)
         seconds = self._workers.of_first(time.perf_counter() - start)
         return Trial(rate, updates, loss, seconds, tuple(losses))
 

@@ -1,7 +1,8 @@
 """The rate for a training of a stated length, by trials of it."""
 
 import contextlib
-from typing import Any, Iterable, Optional, Sequence
+import itertools
+from typing import Any, ContextManager, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from .. import _check
 from ..data.structure import is_batch
@@ -12,6 +13,14 @@ from ..state.files import PathLike
 from ..state.memory import Memory
 from ..state.transaction import afterwards
 from ..training.iteration import IterationLearner
+from .bounds import groups_of
+from .by_group import (
+    TRIALS,
+    best_factor,
+    check_groups,
+    curves_by_group,
+    is_trained,
+)
 from .climb import Found, climb, plan
 from .policy import CurvesOf, Policy, curves_of, name_of
 from .start import batches_of, check_validation, trainers_of
@@ -22,7 +31,7 @@ from .tune_result import Trial, TuneResult
 from .usual import DECADES_OF_USUAL, LENGTH, around, passes_of, shift, usual_rate
 
 _OWNER = "LRFinder.tune"
-_BUDGET = 4  # trainings, where no budget is given
+_BUDGET = 4  # trainings, where no budget is given; with `by_group` as many for each group
 
 
 class Tuning:
@@ -32,7 +41,7 @@ class Tuning:
     ----------
     learner : Learner
         Or an object of one's own, as :class:`LRFinder` takes it.
-    length, budget, validation, policy, keep, progress, seed, checkpoint, cbs
+    length, budget, validation, policy, keep, progress, seed, checkpoint, cbs, by_group
         As :meth:`LRFinder.tune` takes them.
 
     Raises
@@ -53,11 +62,17 @@ class Tuning:
         seed: Optional[int],
         checkpoint: Optional[PathLike],
         cbs: Any,
+        by_group: bool = False,
     ) -> None:
         self._learner = learner
         self._length = _check.integer(_OWNER, "length", length, 1)
-        own = _BUDGET * self._length if budget is None else budget
+        self._by_group = _check.flag(_OWNER, "by_group", by_group)
+        if by_group:
+            check_groups(_OWNER, learner, {"`keep`": keep, "a `checkpoint`": checkpoint})
+        climbs = 1 + (len(groups_of(learner)) if by_group else 0)
+        own = _BUDGET * self._length * climbs if budget is None else budget
         self._budget = _check.integer(_OWNER, "budget", own, 0)
+        self._share = self._budget // climbs  # of the rate for all, and of each group's
         self._seed = None if seed is None else _check.integer(_OWNER, "seed", seed, 0)
         self._keep = keep
         self._progress = progress
@@ -76,14 +91,16 @@ class Tuning:
             remedy = "Or give the Learner a valid_loader."
             raise ValueError(_check.message(_OWNER, "validation", constraint, None, remedy))
         self._passes = passes_of(learner, self._length)
-        self._plan = plan(self._length, self._budget, keep)
+        self._plan = plan(self._length, self._share, keep)
 
     def run(self) -> TuneResult:
         """Make the trials, and return what they say."""
         usual = usual_rate(self._trainer.optimizer, self._length, self._passes)
         if not self._plan.trials:
             found = None if usual is None else Found(usual, DECADES_OF_USUAL)
-            return self._result(found, Refusal.NOT_KNOWN, usual)
+            count = len(groups_of(self._learner))
+            by_group = [usual] * count if self._by_group and usual is not None else None
+            return self._result(found, Refusal.NOT_KNOWN, usual, by_group=by_group)
         self._workers = Workers.of(self._trainer)
         getattr(self._learner, "prepare", self._workers.join)()
         file = self._file()
@@ -107,9 +124,8 @@ class Tuning:
         usual: Optional[float],
         file: Optional[TrialsFile],
     ) -> TuneResult:
-        hidden = not (self._progress and self._workers.is_first)
-        no_bars = getattr(self._learner, "no_bar", contextlib.nullcontext)()
-        with TrialsBar(self._plan, self._length, hidden) as bar, no_bars:
+        updates = self._plan.scouts * self._plan.scout_length + self._plan.finals * self._length
+        with TrialsBar(updates, self._plan.trials, self._hides_bars) as bar, self._no_bars:
             trials = Trials(
                 self._learner,
                 self._curves,
@@ -135,9 +151,61 @@ class Tuning:
         kept = self._keep and trials.best is not None
         if kept:
             self._learner.take_data(trials.best, place=trials.place)
-        return self._result(
-            found if learnt else None, Refusal.NOT_LEARNT, usual, trials.done, began, kept
+        if not learnt:
+            return self._result(None, Refusal.NOT_LEARNT, usual, trials.done, began, kept)
+        in_turn = self._in_turn(found.rate, validation, began) if self._by_group else (None, ())
+        return self._result(found, Refusal.NOT_LEARNT, usual, trials.done, began, kept, *in_turn)
+
+    def _in_turn(
+        self, rate: float, validation: Optional[Iterable[Any]], began: float
+    ) -> Tuple[List[float], List[Tuple[Trial, ...]]]:
+        """Climb over the rate of each group, from the last; return the rates, and the trials."""
+        groups = groups_of(self._learner)
+        updates = min(self._length, self._share // TRIALS)
+        tried: List[Tuple[Trial, ...]] = [() for _ in groups]
+        lifted = shift(self._length, updates, self._passes)
+        rates = [rate * lifted] * len(groups)
+        most = TRIALS * len(groups)
+        with TrialsBar(most * updates, most, self._hides_bars) as bar, self._no_bars:
+            for number in reversed(range(len(groups))):
+                if is_trained(groups[number]):
+                    tried[number], rates[number] = self._climbed(
+                        rates, number, updates, validation, began, bar
+                    )
+        return [one / lifted for one in rates], tried
+
+    def _climbed(
+        self,
+        rates: List[float],
+        number: int,
+        updates: int,
+        validation: Optional[Iterable[Any]],
+        began: float,
+        bar: TrialsBar,
+    ) -> Tuple[Tuple[Trial, ...], float]:
+        """Return the trials of one group, the others at their rates, and its best rate."""
+
+        def curves(rate: float) -> Dict[str, Any]:
+            own = [*rates[:number], rate, *rates[number + 1 :]]
+            return curves_by_group(self._curves, own)
+
+        def measure(factor: float, updates: int) -> float:
+            return trials.measure(rates[number] * factor, updates)
+
+        trials = Trials(
+            self._learner, curves, self._length, validation, self._seed, False, self._cbs, bar
         )
+        factor = best_factor(measure, updates, began)
+        return tuple(trials.done), rates[number] * factor
+
+    @property
+    def _hides_bars(self) -> bool:
+        return not (self._progress and self._workers.is_first)
+
+    @property
+    def _no_bars(self) -> ContextManager[None]:
+        """A block in which the trials' own bars are not shown."""
+        return getattr(self._learner, "no_bar", contextlib.nullcontext)()
 
     def _start(self, updates: int) -> float:
         """Return the rate to begin with in trials of so many updates."""
@@ -152,12 +220,14 @@ class Tuning:
         trials: Sequence[Trial] = (),
         began: Optional[float] = None,
         kept: bool = False,
+        by_group: Optional[List[float]] = None,
+        groups: Sequence[Tuple[Trial, ...]] = (),
     ) -> TuneResult:
         return TuneResult(
             suggestion=found and found.rate,
             interval=found and around(found.rate, found.decades),
             trials=trials,
-            cost=sum(len(one.losses) for one in trials),
+            cost=sum(len(one.losses) for one in itertools.chain(trials, *groups)),
             refusal=refusal if found is None else None,
             usual=usual,
             length=self._length,
@@ -165,6 +235,8 @@ class Tuning:
             policy=self._policy,
             began=began,
             kept=kept,
+            by_group=by_group,
+            groups=groups,
         )
 
     def _check_own(self) -> None:

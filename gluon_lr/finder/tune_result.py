@@ -2,14 +2,25 @@
 
 import json
 import math
-from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 import numpy as np
 
 from .. import _check, _html, plotting
 from . import suggest
 from .climb import parabola
-from .result import written_number
+from .result import lines_of_groups, told_by_group, written_number
 from .suggest import Refusal
 
 if TYPE_CHECKING:
@@ -67,6 +78,10 @@ class TuneResult:
         The loss before a training; None where nothing was tried.
     kept : bool
         Whether the best trial is the training, and the learner is where it led to.
+    by_group : list of float or None
+        The highest rate of each parameter group, where that was asked for and there is one.
+    groups : tuple of tuples of Trial
+        What was tried of each group then, by its rate; without those it was tried on their own.
     """
 
     def __init__(
@@ -82,6 +97,8 @@ class TuneResult:
         policy: str,
         began: Optional[float],
         kept: bool,
+        by_group: Optional[Sequence[float]] = None,
+        groups: Sequence[Sequence[Trial]] = (),
     ) -> None:
         self.suggestion = suggestion
         self.interval = interval
@@ -94,6 +111,8 @@ class TuneResult:
         self.policy = policy
         self.began = began
         self.kept = kept
+        self.by_group = None if by_group is None else list(by_group)
+        self.groups = tuple(map(tuple, groups))
 
     def plot(self, ax: "Optional[Axes]" = None, show: bool = False) -> "Axes":
         """Draw the trials' losses over their rates, with parabola and interval; return the Axes.
@@ -104,16 +123,18 @@ class TuneResult:
         lines, bands = {}, {}
         if self.suggestion is not None:
             lines[f"suggestion {self.suggestion:.2g}"] = self.suggestion
+        lines.update(lines_of_groups(self.by_group))
         if self.interval is not None:
             low, high = self.interval
             bands[f"4 of 5 best rates, {low:.2g} to {high:.2g}"] = self.interval
         trials = {
-            f"after {length} updates": [(one.rate, one.loss) for one in self._of_length(length)]
+            f"after {length} updates": points(one for one in self.trials if one.length == length)
             for length in self._lengths
         }
+        trials.update((f"of group {n}", points(group)) for n, group in enumerate(self.groups))
         curves = {
-            f"lr {one.rate:.2g}": suggest.exponential_mean(np.array(one.losses), weight=0.9)
-            for one in self.trials
+            f"lr {one.rate:.2g}{of}": suggest.exponential_mean(np.array(one.losses), weight=0.9)
+            for of, one in self._all_trials
         }
         axes = plotting.plot_trials(
             trials, self._parabola, self.began, self._title, lines, bands, curves, ax
@@ -126,7 +147,7 @@ class TuneResult:
 
     @classmethod
     def from_json(cls, text: str) -> "TuneResult":
-        """Read what :meth:`to_json` wrote.
+        """Read what :meth:`to_json` wrote, also before there were groups.
 
         Raises
         ------
@@ -135,20 +156,13 @@ class TuneResult:
         """
         try:
             data = json.loads(text)
-            trials = [
-                Trial(
-                    float(one["rate"]),
-                    one["length"],
-                    float(one["loss"]),
-                    float(one["seconds"]),
-                    tuple(map(float, one["losses"])),
-                )
-                for one in data.pop("trials")
-            ]
+            trials = list(map(_read_trial, data.pop("trials")))
+            groups = [list(map(_read_trial, group)) for group in data.pop("groups", ())]
             interval = data.pop("interval")
             refusal = data.pop("refusal")
             return cls(
                 trials=trials,
+                groups=groups,
                 interval=interval and (interval[0], interval[1]),
                 refusal=refusal and Refusal(refusal),
                 **data,
@@ -162,10 +176,12 @@ class TuneResult:
     def _lengths(self) -> List[int]:
         return sorted({one.length for one in self.trials})
 
-    def _of_length(self, length: int) -> List[Trial]:
-        """Return the trials of a length that ended, by their rates."""
-        ended = [one for one in self.trials if one.length == length and math.isfinite(one.loss)]
-        return sorted(ended)
+    @property
+    def _all_trials(self) -> Iterator[Tuple[str, Trial]]:
+        """Each trial, in its order, and the name of its group where it is of one."""
+        yield from (("", one) for one in self.trials)
+        for number, group in reversed(list(enumerate(self.groups))):
+            yield from ((f" of group {number}", one) for one in group)
 
     @property
     def _parabola(self) -> Optional[Tuple[np.ndarray, np.ndarray]]:
@@ -182,16 +198,10 @@ class TuneResult:
         return parabola(rates, np.array(losses[near]))
 
     def _as_data(self) -> Dict[str, Any]:
-        trials = [
-            {
-                **one._asdict(),
-                "loss": written_number(one.loss),
-                "losses": list(map(written_number, one.losses)),
-            }
-            for one in self.trials
-        ]
+        trials = list(map(_written_trial, self.trials))
+        groups = [list(map(_written_trial, group)) for group in self.groups]
         refusal = self.refusal and self.refusal.value
-        return {**vars(self), "trials": trials, "refusal": refusal}
+        return {**vars(self), "trials": trials, "refusal": refusal, "groups": groups}
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, TuneResult):
@@ -203,7 +213,8 @@ class TuneResult:
     @property
     def _title(self) -> str:
         title = (
-            f"{self.policy}, {self.length} updates: {len(self.trials)} trials, {self.cost} spent"
+            f"{self.policy}, {self.length} updates: {len(list(self._all_trials))} trials, "
+            f"{self.cost} spent"
         )
         return title if self.refusal is None else f"{title}\nno suggestion: {self.refusal}"
 
@@ -214,18 +225,39 @@ class TuneResult:
         between = ""
         if self.interval is not None:
             between = f", {self.interval[0]:.2g} to {self.interval[1]:.2g}"
-        return f"suggestion {self.suggestion:.3g}{between}{', kept' if self.kept else ''}"
+        kept = ", kept" if self.kept else ""
+        return f"suggestion {self.suggestion:.3g}{between}{told_by_group(self.by_group)}{kept}"
 
     def __repr__(self) -> str:
         return (
             f"TuneResult({self._suggested}, for {self.length} updates of {self.policy}, by "
-            f"{len(self.trials)} trials of {self.cost} updates)"
+            f"{len(list(self._all_trials))} trials of {self.cost} updates)"
         )
 
     def _repr_html_(self) -> str:
         head = ("rate", "updates", "held-out loss", "seconds")
         rows = [
-            (f"{one.rate:.3g}", str(one.length), f"{one.loss:.4g}", f"{one.seconds:.1f}")
-            for one in self.trials
+            (f"{one.rate:.3g}{of}", str(one.length), f"{one.loss:.4g}", f"{one.seconds:.1f}")
+            for of, one in self._all_trials
         ]
         return _html.table(repr(self), [head, *rows])
+
+
+def points(trials: Iterable[Trial]) -> List[Tuple[float, float]]:
+    """Return rates and losses of the trials that ended, by their rates."""
+    return sorted((one.rate, one.loss) for one in trials if math.isfinite(one.loss))
+
+
+def _written_trial(trial: Trial) -> Dict[str, Any]:
+    losses = list(map(written_number, trial.losses))
+    return {**trial._asdict(), "loss": written_number(trial.loss), "losses": losses}
+
+
+def _read_trial(data: Dict[str, Any]) -> Trial:
+    return Trial(
+        float(data["rate"]),
+        data["length"],
+        float(data["loss"]),
+        float(data["seconds"]),
+        tuple(map(float, data["losses"])),
+    )

@@ -56,6 +56,9 @@ def group_rates(owner: str, argument: str, lr: Rate, groups: int) -> Any:
 def _refuse_what_has_a_rate(owner: str, argument: str, lr: Any) -> None:
     """Raise a TypeError on a schedule, or on the result of a search, and say where they belong."""
     constraint = "a number, a slice, or a number for each group"
+    if hasattr(lr, "best"):
+        remedy = f"Write {argument}=comparison.best.suggestion, where there is a winner."
+        raise TypeError(_check.message(owner, argument, constraint, type(lr).__name__, remedy))
     if hasattr(lr, "suggestion"):
         remedy = f"Write {argument}=result.suggestion for the rate that the search suggests."
         raise TypeError(_check.message(owner, argument, constraint, lr, remedy))

@@ -25,7 +25,13 @@ from tqdm.auto import tqdm
 from .. import _check, events
 from .._interrupts import uninterrupted
 from .._mxnet import mx
-from .._trainer import forget_updates, parameters_of
+from .._trainer import (
+    begun_anew,
+    forget_updates,
+    is_distributed,
+    loss_scaler_of,
+    parameters_of,
+)
 from ..data.batches import check_loader, empty
 from ..data.place import LoaderMemory
 from ..data.structure import Batch
@@ -968,6 +974,62 @@ class Learner(FastaiNames):
         """
         self._check_no_fit("load_states")
         load_states(path, self.net, self.trainer)
+
+    def of_net(self, net: mx.gluon.Block) -> "Learner":
+        """Return a Learner of another net, with all else as this one was made, and begun anew.
+
+        Parameters
+        ----------
+        net : mx.gluon.Block
+            Initialised or not.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Where it has groups, or other nets, which are of this net; of a class whose arguments
+            are not a Learner's; with a distributed KVStore, or mixed precision.
+        """
+        if type(self).__init__ is not Learner.__init__:
+            constraint = "a Learner's, whose arguments are known, to make one of another net"
+            raise TypeError(_check.message("of_net", "learner", constraint, type(self).__name__))
+        bound = {
+            "groups": len(self.groups) > 1,
+            "frozen or left out parameters": self._leaves_parameters,
+            "also": bool(self.also),
+            "kvstore": is_distributed(self.trainer),
+            "mixed precision": loss_scaler_of(self.trainer) is not None,
+        }
+        for name, is_there in bound.items():
+            if is_there:
+                constraint = f"without {name}, to make one of another net"
+                raise ValueError(
+                    _check.message("of_net", "learner", constraint, f"one with {name}")
+                )
+        compute_loss = vars(self).get("compute_loss")
+        learner = type(self)(
+            net,
+            self.data_loader,
+            self.ctx,
+            None if compute_loss is not None or isinstance(self.loss, DefaultLoss) else self.loss,
+            optimizer=begun_anew(self.trainer.optimizer),
+            valid_loader=self.valid_loader,
+            metrics=self.metrics,
+            iterations_per_epoch=self._iterations_per_epoch,
+            momentum_correction=self.momentum_correction,
+            split_batches=self._batches.split,
+            compute_loss=compute_loss,
+            batch_axis=self._batch_split.axis,
+            cbs=self.cbs,
+        )
+        learner.progress = self.progress
+        return learner
+
+    @property
+    def _leaves_parameters(self) -> bool:
+        """Whether some that the net could train are frozen, or not the trainer's."""
+        own = [one for one in self.net.collect_params().values() if one._differentiable]
+        trained = set(map(id, parameters_of(self.trainer)))
+        return any(one.grad_req == "null" or id(one) not in trained for one in own)
 
     def summary(self) -> Summary:
         """Return the net's layers with their parameters, groups, and whether they are trained."""

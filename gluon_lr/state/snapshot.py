@@ -212,12 +212,17 @@ class _Optimizer:
         self._store_updater = self._kvstore._updater if self._kvstore else None
         self._stored = self._pull_stored_weights()
         self._states = [
-            (updater, dict(updater.states), dict(updater.states_synced))
+            (
+                updater,
+                dict(updater.states),
+                dict(updater.states_synced),
+                updater.aggregate_updates,
+            )
             for updater in _trainer.updaters_of(trainer)
         ]
         self._arrays = [
             (array, array.copy())
-            for _, states, _ in self._states
+            for _, states, _, _ in self._states
             for array in _trainer.arrays_in(states.values())
         ]
 
@@ -230,8 +235,9 @@ class _Optimizer:
             _trainer.write_to_store(self._kvstore, self._stored, self._store_updater)
         for array, saved in self._arrays:
             saved.copyto(array)
-        for updater, states, synced in self._states:
+        for updater, states, synced, several_at_once in self._states:
             updater.states, updater.states_synced = dict(states), dict(synced)
+            updater.aggregate_updates = several_at_once
             updater.optimizer = self._optimizer
         self._trainer._optimizer = self._optimizer  # load_states() makes another
         self._trainer._scale = self._scale

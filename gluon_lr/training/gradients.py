@@ -61,12 +61,32 @@ def warn_of_zeros(trainer: mx.gluon.Trainer) -> None:
 
 def norm_of_sum(trainer: mx.gluon.Trainer, workers: Workers) -> float:
     """Return the norm of all gradients together, each the sum over its contexts and workers."""
-    fresh = [one for one in parameters_of(trainer) if one.grad_req != "null" and not _is_stale(one)]
-    sums = [_sum(one.list_grad()).astype("float32") for one in fresh]
+    sums = [_sum(one.list_grad()).astype("float32") for one in _fresh_of(trainer)]
     if workers.count > 1:
         return math.sqrt(sum(float(np.square(workers.sum(one.asnumpy())).sum()) for one in sums))
     norms = [mx.nd.norm(one) for one in sums]
     return math.sqrt(sum(float(norm.asscalar()) ** 2 for norm in norms))
+
+
+def gradients_on(trainer: mx.gluon.Trainer, context: mx.Context) -> List[Any]:
+    """Return the gradients on a context, of the parameters that backward passes have reached."""
+    return [as_mx_nd(one.grad(context)) for one in _fresh_of(trainer)]
+
+
+def squared_norms(gradients: Iterable[Any]) -> Any:
+    """Return an array whose sum is the squared norm of gradients together; waits for nothing."""
+    by_rows_or_not = [one if one.stype == "default" else mx.nd.norm(one) for one in gradients]
+    arrays = [one.astype("float32", copy=False) for one in by_rows_or_not]
+    return mx.nd.multi_sum_sq(*arrays, num_arrays=len(arrays))
+
+
+def weighted_sums(by_context: Iterable[List[Any]], weights: Iterable[float]) -> List[Any]:
+    """Return the sum over contexts of each gradient, times the weight of its context."""
+    weighted = [
+        gradients if weight == 1 else [one * weight for one in gradients]
+        for gradients, weight in zip(by_context, weights)
+    ]
+    return [_sum(one) for one in zip(*weighted)]
 
 
 def update_weights(trainer: mx.gluon.Trainer, divisor: float) -> None:
@@ -82,6 +102,11 @@ def _can_ignore_stale(step: Any) -> bool:
     parameters = inspect.signature(step).parameters
     accepts_any = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
     return accepts_any or "ignore_stale_grad" in parameters
+
+
+def _fresh_of(trainer: mx.gluon.Trainer) -> List[mx.gluon.Parameter]:
+    trained = [one for one in parameters_of(trainer) if one.grad_req != "null"]
+    return [one for one in trained if not _is_stale(one)]
 
 
 def _is_stale(parameter: mx.gluon.Parameter) -> bool:

@@ -131,6 +131,7 @@ class IterationLearner:
         self._shared_losses = SharedLosses(self.workers)
         self._update = PendingUpdate()
         self._last: Optional[PendingLoss] = None
+        self._own_losses: List[Losses] = []  # of the last batch, on each context
         self._returns_weights: Optional[bool] = None  # what compute_loss was seen to return
         self._updated: Optional[PendingLoss] = None  # the loss of the last update
         self._is_put_off = False  # whether the last batch waits for more of its update
@@ -256,6 +257,18 @@ class IterationLearner:
     def batches_in_update(self) -> int:
         """The batches whose gradients the next update goes along."""
         return len(self._update.losses)
+
+    @property
+    def parts_of_batch(self) -> List[Tuple[float, int]]:
+        """The losses, and the samples, of the last batch's part on each context.
+
+        Their weights, where losses have some. Contexts and workers that only borrow a sample of
+        others have no part.
+        """
+        if not self._own_losses:
+            return []
+        sizes = self._batch_split.sizes(self.batch, len(self._contexts))
+        return [(one.number, size) for one, size in zip(self._own_losses, sizes)]
 
     @property
     def samples_in_update(self) -> int:
@@ -565,6 +578,15 @@ class IterationLearner:
         names = ("_last", "_update", "_updated", "_added_up", "batch", "divisor", "validation")
         return Together(self._batches.place_kept(), Kept(self, *names))
 
+    def on_other_data(self, data_loader: Iterable[Batch]) -> Transaction:
+        """Train, within the block, on the batches of another loader, from its start."""
+        check_loader("Learner", "data_loader", data_loader)
+        return _OnOtherData(self, data_loader)
+
+    def on_data_of(self, other: "IterationLearner") -> None:
+        """Go on, from now on, with the batches of another learner, which goes on with them too."""
+        self._data_loader, self._batches = other._data_loader, other._batches
+
     def hold_out(self, share: float = 0.2, most: int = 1000) -> HeldOut:
         """Train, within the block, without a share of the data, and judge by that.
 
@@ -614,6 +636,20 @@ class IterationLearner:
         self._batches_taken += 1
         self._move_on()
         return self.batch
+
+    def samples_of_batch(self) -> int:
+        """Return how many samples the first batch of another pass has; nothing moves on."""
+        with afterwards(GlobalState.get().put_back), self.place_kept():
+            return self._batch_split.size(self._next_share().batch)
+
+    def skip_pass(self, batches: int) -> None:
+        """Begin a pass and leave it, so that the next one comes in the order after its.
+
+        Of data with one pass alone, so many `batches` are left out.
+        """
+        self._batches.start_pass()
+        for _ in range(batches if self._batches.has_one_pass else 1):
+            self.take_batch()
 
     def first_batch(self) -> Batch:
         """Return the first batch of another pass, on the first context; nothing moves on."""
@@ -769,6 +805,7 @@ class IterationLearner:
     def _with_batch(self, losses: List[Losses]) -> PendingUpdate:
         """Return the pending update with this batch, and tell its loss and the divisor."""
         divisor = self._divisor_of(losses)
+        self._own_losses = losses
         if self.workers.count == 1:
             loss: PendingLoss = mean_of(losses)
         else:
@@ -840,6 +877,26 @@ class IterationLearner:
 
     def _moved_on(self) -> None:
         """Take note of the end of a batch."""
+
+
+class _OnOtherData(Kept):
+    """A block in which the batches are another loader's."""
+
+    def __init__(self, learner: IterationLearner, data_loader: Iterable[Batch]) -> None:
+        super().__init__(learner, "_data_loader", "_batches")
+        self._other = data_loader
+
+    def begin(self) -> None:
+        learner = self._owner
+        learner._batches = Batches(
+            self._other, learner.workers, learner._batches.split, learner._batch_split
+        )
+        learner._data_loader = self._other
+
+    def put_back(self) -> None:
+        if self._owner._data_loader is self._other:
+            self._owner._batches.close()
+        super().put_back()
 
 
 class _NextBatches(Iterator[Batch]):

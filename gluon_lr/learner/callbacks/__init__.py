@@ -7,6 +7,7 @@ from ...events import (
     CancelFitException,
     CancelValidateException,
 )
+from ...training.noise_scale import GradientNoiseScale
 from .averages import EMA, SWA
 from .checkpoint import CheckpointCallback
 from .csv_logger import CSVLogger
@@ -36,6 +37,7 @@ __all__ = [
     "FinishOnInterrupt",
     "GradientAccumulation",
     "GradientClip",
+    "GradientNoiseScale",
     "OptunaPruningCallback",
     "ProgressCallback",
     "ReduceLROnPlateau",

@@ -1,0 +1,363 @@
+"""What a comparison of settings found: a row for each, and the winner where there is one."""
+
+import json
+import math
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Dict,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+    overload,
+)
+
+import numpy as np
+
+from .. import _check, _html, plotting
+from .result import LRFinderResult, written_number
+from .told_apart import told_apart
+from .tune_result import TuneResult, points
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Label = Union[float, int, str]
+Setting = Dict[str, Label]
+
+_NAMED = 6  # settings in a sentence
+_KINDS = {one.__name__: one for one in (LRFinderResult, TuneResult)}
+
+
+class Compared(NamedTuple):
+    """What one setting came to.
+
+    Attributes
+    ----------
+    setting : dict
+        What was set, by name: numbers, or the names of optimizers and nets.
+    result : LRFinderResult or TuneResult
+        The search, or the trials.
+    losses : tuple of float
+        What it is judged by, of each repeat: the lowest smoothed loss of a sweep, or the held-out
+        loss after a trial of the whole length, the first one's at the better of two rates. Where
+        a trial diverged, it is the loss before it.
+    updates : int
+        What it took, in updates.
+    seconds : float
+        And in seconds.
+    momentum : float or None
+        That of SGD or NAG.
+    unsure : float
+        By how much `losses` may be off beside chance: the best rate is not known better than the
+        two that were tried to the end, which differ by that.
+    dropped : bool
+        Whether trials went on without it: `losses` has fewer repeats then, or none.
+    noise_scale : float or None
+        The gradient noise scale in samples, of its last trial, where batch sizes are compared by
+        trials on several contexts or workers: :class:`gluon_lr.GradientNoiseScale`.
+    """
+
+    setting: Setting
+    result: Union[LRFinderResult, TuneResult]
+    losses: Tuple[float, ...]
+    updates: int
+    seconds: float
+    momentum: Optional[float] = None
+    unsure: float = 0.0
+    dropped: bool = False
+    noise_scale: Optional[float] = None
+
+    @property
+    def name(self) -> str:
+        """The setting as a text."""
+        return name_of(self.setting)
+
+    @property
+    def suggestion(self) -> Optional[float]:
+        """The rate to train at with it; None where ``result.refusal`` says why."""
+        return self.result.suggestion
+
+    @property
+    def interval(self) -> Optional[Tuple[float, float]]:
+        """Between which rates the best one lies, for 4 of 5 trainings."""
+        return self.result.interval
+
+    @property
+    def effective_lr(self) -> Optional[float]:
+        """The suggestion times :attr:`steps`, how far a step goes in the end."""
+        return None if self.suggestion is None else self.suggestion * self.steps
+
+    @property
+    def steps(self) -> float:
+        """How many times its rate a step goes in the end, 1 / (1 - momentum) or 1."""
+        return 1 / (1 - (self.momentum or 0.0))
+
+    @property
+    def loss(self) -> float:
+        """The mean of `losses`; infinite where there are none."""
+        return float(np.mean(self.losses)) if self.losses else math.inf
+
+
+class Best(NamedTuple):
+    """What has won.
+
+    Attributes
+    ----------
+    setting : dict
+        By name.
+    suggestion : float or None
+        The rate to train at with it; None where its values were not tried together.
+    reason : str
+        Why it is the best.
+    """
+
+    setting: Setting
+    suggestion: Optional[float]
+    reason: str
+
+
+class Comparison(Sequence[Compared]):
+    """What :meth:`gluon_lr.LRFinder.compare` found: a row for each setting, in their order.
+
+    Rows that set the same names are compared with one another. One of them wins where it has the
+    lowest loss and each other one is above it by more than repeats of one setting differ.
+
+    Parameters
+    ----------
+    rows : sequence of Compared
+        One a setting.
+    tuned : bool
+        Whether trials have judged them, and not sweeps.
+
+    Attributes
+    ----------
+    apart : tuple of bool
+        Of each row, whether its loss is told apart from the lowest.
+    best : Best or None
+        The winner. Where names were compared one by one, the winners of those that have one.
+    reason : str
+        Why there is one, or none.
+
+    Raises
+    ------
+    ValueError
+        Where there are no rows.
+    """
+
+    def __init__(self, rows: Sequence[Compared], tuned: bool) -> None:
+        if not rows:
+            raise ValueError(_check.message("Comparison", "rows", "one or more", rows))
+        self.rows = tuple(rows)
+        self.tuned = bool(tuned)
+        families = self._families()
+        apart = {id(row): one for family in families for row, one in zip(family.rows, family.apart)}
+        self.apart = tuple(apart[id(row)] for row in self.rows)
+        self.reason = " ".join(family.reason for family in families)
+        self.best = _best_of(families)
+
+    @property
+    def lowest(self) -> Compared:
+        """The row with the lowest loss, whether or not the others are told apart from it."""
+        return min(self.rows, key=lambda row: (row.dropped, row.loss))
+
+    @property
+    def updates(self) -> int:
+        """What all took, in updates."""
+        return sum(row.updates for row in self.rows)
+
+    def plot(
+        self, ax: "Optional[Axes]" = None, effective: bool = False, show: bool = False
+    ) -> "Axes":
+        """Draw the losses of all over their rates, with a dot at each suggestion; return the Axes.
+
+        Sweeps are drawn smoothed. Trials are drawn by the losses after the longest of each
+        setting; dotted, where these are the short ones of a setting that was dropped. The dot of
+        a setting that came to the end is at the mean over all orders of the data.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure's by default.
+        effective : bool
+            Whether to draw over lr / (1 - momentum), by which the curves of SGD and NAG with other
+            momenta come nearer to one another.
+        show : bool
+            Whether to show the picture, in a script too.
+        """
+        curves, dots = {}, {}
+        for row in self.rows:
+            rates, losses = self._curve(row)
+            times = row.steps if effective else 1.0
+            curves[row.name] = (rates * times, losses)
+            if row.suggestion is not None and len(rates):
+                height = row.loss
+                if not (self.tuned and row.losses):
+                    height = float(np.interp(math.log(row.suggestion), np.log(rates), losses))
+                dots[row.name] = (row.suggestion * times, height)
+        xlabel = "learning rate / (1 - momentum)" if effective else "learning rate"
+        ylabel = "held-out loss" if self.tuned else "loss, smoothed"
+        dotted = [row.name for row in self.rows if row.dropped and not row.losses]
+        axes = plotting.plot_comparison(curves, dots, dotted, self.reason, xlabel, ylabel, ax)
+        return plotting.shown(axes, show)
+
+    def _curve(self, row: Compared) -> Tuple[np.ndarray, np.ndarray]:
+        if isinstance(row.result, LRFinderResult):
+            rates, _, smoothed = row.result._curve(0, 0)
+            return rates, smoothed
+        longest = max((one.length for one in row.result.trials), default=0)
+        ended = points(one for one in row.result.trials if one.length == longest)
+        rates, losses = np.reshape(ended, (-1, 2)).T
+        return rates, losses
+
+    def to_json(self) -> str:
+        """Return all of it as JSON. Losses that are not finite are the texts nan, inf and -inf."""
+        found = {"reason": self.reason, "best": self.best and self.best._asdict()}
+        return json.dumps({**found, **self._as_data()})
+
+    @classmethod
+    def from_json(cls, text: str) -> "Comparison":
+        """Read what :meth:`to_json` wrote.
+
+        Raises
+        ------
+        ValueError
+            On any other text.
+        """
+        try:
+            data = json.loads(text)
+            return cls([_row_of(one) for one in data["rows"]], data["tuned"])
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            constraint = "what Comparison.to_json() wrote"
+            message = _check.message(f"{cls.__name__}.from_json", "text", constraint, text[:80])
+            raise ValueError(f"{message} {type(error).__name__}: {error}") from None
+
+    def _as_data(self) -> Dict[str, Any]:
+        return {"rows": [_data_of(row) for row in self.rows], "tuned": self.tuned}
+
+    def _families(self) -> "List[_Family]":
+        by_names: Dict[Tuple[str, ...], List[Compared]] = {}
+        for row in self.rows:
+            by_names.setdefault(tuple(row.setting), []).append(row)
+        return [_Family(names, rows, self.tuned) for names, rows in by_names.items()]
+
+    @overload
+    def __getitem__(self, index: int) -> Compared: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> List[Compared]: ...
+
+    def __getitem__(self, index: Union[int, slice]) -> Union[Compared, List[Compared]]:
+        return list(self.rows[index]) if isinstance(index, slice) else self.rows[index]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Comparison):
+            return NotImplemented
+        return self._as_data() == other._as_data()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        widths = [max(map(len, column)) for column in zip(*self._table)]
+        lines = ["  ".join(map(str.ljust, cells, widths)).rstrip() for cells in self._table]
+        return "\n".join([*lines, self.reason])
+
+    def _repr_html_(self) -> str:
+        return _html.table(self.reason, self._table)
+
+    @property
+    def _table(self) -> List[List[str]]:
+        head = ["setting", "suggestion", "4 of 5 best rates", self._judged_by, "seconds"]
+        with_noise = any(row.noise_scale is not None for row in self.rows)
+        table = [head + ["noise scale"] * with_noise]
+        for row, apart in zip(self.rows, self.apart):
+            rate, between = "none", str(row.result.refusal or "")
+            if row.suggestion is not None and row.interval is not None:
+                rate, between = f"{row.suggestion:.3g}", "{:.2g} to {:.2g}".format(*row.interval)
+            above = " above" if apart and row.suggestion is not None else ""
+            loss = "dropped" if row.dropped else f"{row.loss:.4g}{above}"
+            noise = "" if row.noise_scale is None else f"{row.noise_scale:.3g}"
+            cells = [row.name, rate, between, loss, f"{row.seconds:.1f}"]
+            table.append(cells + [noise] * with_noise)
+        return table
+
+    @property
+    def _judged_by(self) -> str:
+        return "held-out loss" if self.tuned else "lowest smoothed loss"
+
+
+class _Family:
+    """Rows that set the same names."""
+
+    def __init__(self, names: Sequence[str], rows: List[Compared], tuned: bool) -> None:
+        self.rows = rows
+        self.apart = [row.dropped for row in rows]
+        self.winner: Optional[Compared] = None
+        self.reason = f"{', '.join(names)}: {self._judged('batch_size' in names and not tuned)}."
+
+    def _judged(self, of_other_samples: bool) -> str:
+        """Note which rows are apart, and say which has won, or why none."""
+        if len(self.rows) == 1:
+            return "there is one alone"
+        if of_other_samples:
+            return "sweeps do not tell which is best, as updates have other samples; tune=True does"
+        judged = [row for row in self.rows if row.suggestion is not None and not row.dropped]
+        if not any(math.isfinite(row.loss) for row in judged):
+            return "none of them has a rate to train at"
+        verdict = told_apart([row.losses for row in judged], [row.unsure for row in judged])
+        near = [row for row, is_apart in zip(judged, verdict.apart) if not is_apart]
+        self.apart = [not any(row is one for one in near) for row in self.rows]
+        lowest = min(row.loss for row in near)
+        if len(near) == 1:
+            self.winner = near[0]
+            others = [row.loss for row in judged if row is not near[0]]
+            beside = ""
+            if others:
+                have_loss = math.isfinite(min(others))
+                beside = f"{min(others):.4g} or more" if have_loss else "diverged"
+                beside = f", the others {beside}"
+            return f"{self.winner.name} is the best, {lowest:.4g}{beside}"
+        names = "; ".join(row.name for row in near[:_NAMED])
+        if near[_NAMED:]:
+            names += f"; and {len(near) - _NAMED} more"
+        if verdict.margin is None:
+            remedy = "take repeats, of data that are shuffled"
+            return f"not told apart, as it is not known what chance does: {names} ({remedy})"
+        highest = max(row.loss for row in near)
+        return f"not told apart: {names} ({lowest:.4g} to {highest:.4g}, as chance may have it)"
+
+
+def _best_of(families: "List[_Family]") -> Optional[Best]:
+    winners = [family.winner for family in families if family.winner is not None]
+    if not winners:
+        return None
+    setting = {name: value for row in winners for name, value in row.setting.items()}
+    reason = " ".join(family.reason for family in families if family.winner is not None)
+    return Best(setting, winners[0].suggestion if len(families) == 1 else None, reason)
+
+
+def _data_of(row: Compared) -> Dict[str, Any]:
+    losses = [written_number(loss) for loss in row.losses]
+    kind, result = type(row.result).__name__, json.loads(row.result.to_json())
+    return {**row._asdict(), "losses": losses, "kind": kind, "result": result}
+
+
+def _row_of(data: Dict[str, Any]) -> Compared:
+    losses = tuple(map(float, data["losses"]))
+    result = _KINDS[data.pop("kind")].from_json(json.dumps(data.pop("result")))
+    return Compared(**{**data, "losses": losses, "result": result})
+
+
+def name_of(setting: Setting) -> str:
+    """Return a setting as a text."""
+    return ", ".join(f"{name} {_short(value)}" for name, value in setting.items())
+
+
+def _short(value: Label) -> str:
+    return value if isinstance(value, str) else f"{value:g}"

@@ -1,0 +1,187 @@
+"""Which of several settings is the best: the rule of a race, without a training.
+
+Short trials find the rate of each setting, from that of those before it on. The most promising
+ones train to the end: at two rates, and at the better one again in other orders of the data, each
+of which is the same for all. What is told apart from the best is out.
+
+Maron & Moore, "Hoeffding Races", 1993, for the race. All figures were chosen on small random
+trainings.
+"""
+
+import math
+from statistics import median
+from typing import Callable, List, NamedTuple, Optional, Sequence
+
+from .climb import FINE_STEP, SHORTEST, Found, Valley, scout
+from .told_apart import told_apart
+from .usual import decades_of_trials, shift
+
+_SCOUT = 0.25  # of a training
+_SCOUTS, _SCOUTS_OF_FIRST = 3, 4
+_FINALISTS, _FEWEST = 3, 2
+_RATES = 2  # that a finalist tries
+_ORDERS, _MOST_ORDERS = 3, 8  # of the data, that a finalist trains in
+
+
+class Runner(NamedTuple):
+    """One setting in a race.
+
+    Attributes
+    ----------
+    measure : callable
+        From a rate, a number of updates, and the number of an order of the data, from 0, to the
+        loss after such a training.
+    start : callable
+        From a number of updates to the rate to begin with.
+    began : float
+        The loss before a training; a higher one, or one that is not finite, counts as that.
+    length : int
+        Updates of the training that is meant.
+    """
+
+    measure: Callable[[float, int, int], float]
+    start: Callable[[int], float]
+    began: float
+    length: int
+
+
+class Finish(NamedTuple):
+    """What one came to.
+
+    Attributes
+    ----------
+    found : Found
+        Its rate.
+    losses : list of float
+        After a training of the whole length in each order of the data.
+    unsure : float
+        By how much these may be off, as its best rate is not known better than the two it tried.
+    dropped : bool
+        Whether the others went on without it.
+    """
+
+    found: Found
+    losses: List[float]
+    unsure: float
+    dropped: bool
+
+
+def updates_of(settings: int, length: int) -> int:
+    """Return how many updates a race takes at the most, by default, for trainings of `length`."""
+    finalists = min(settings, _FINALISTS)
+    return _scouting(settings, length) + finalists * (_RATES + _ORDERS - 1) * length
+
+
+def fewest_updates_of(settings: int, length: int) -> int:
+    """Return how many it needs."""
+    return _scouting(settings, length) + min(settings, _FEWEST) * _RATES * length
+
+
+def _scouting(settings: int, length: int) -> int:
+    return _scout_length(length) * (_SCOUTS_OF_FIRST + _SCOUTS * (settings - 1))
+
+
+def _scout_length(length: int) -> int:
+    return max(round(_SCOUT * length), min(SHORTEST, length))
+
+
+def race(runners: Sequence[Runner], budget: float, passes: Optional[float] = None) -> List[Finish]:
+    """Let them run, and return what each came to.
+
+    Parameters
+    ----------
+    runners : sequence of Runner
+        Two or more.
+    budget : float
+        The most trainings to spend.
+    passes : float, optional
+        Passes through the data that a training makes.
+    """
+    tracks = [_Track(runner, passes) for runner in runners]
+    hints: List[float] = []
+    for track in tracks:
+        track.scout(*((median(hints), _SCOUTS) if hints else (0.0, _SCOUTS_OF_FIRST)))
+        hints.append(track.hint)
+    left = budget - sum(track.spent for track in tracks)
+    places = max(int(left / (_RATES + _ORDERS - 1)), min(_FINALISTS, int(left / _RATES)))
+    at_work = sorted(tracks, key=lambda track: track.promise)[:places]
+    for track in at_work:
+        track.settle()
+    left -= _RATES * len(at_work)
+    orders = 1
+    while 1 < len(at_work) <= left and orders < _MOST_ORDERS:
+        for track in at_work:
+            track.train(orders)
+        left -= len(at_work)
+        orders += 1
+        unsure = [track.unsure for track in at_work]
+        apart = told_apart([track.losses for track in at_work], unsure).apart
+        at_work = [track for track, is_apart in zip(at_work, apart) if not is_apart]
+    return [
+        Finish(track.found, track.losses, track.unsure, len(track.losses) < orders)
+        for track in tracks
+    ]
+
+
+class _Track:
+    """What is known of one runner."""
+
+    def __init__(self, runner: Runner, passes: Optional[float]) -> None:
+        self._runner = runner
+        self._passes = passes
+        length = _scout_length(runner.length)
+        self._scouts = self._valley(length)
+        self._finals = self._valley(runner.length)
+        self._scout_length = length
+        self.losses: List[float] = []
+
+    def _valley(self, length: int) -> Valley:
+        return Valley(lambda rate, n: self._runner.measure(rate, n, 0), length, self._runner.began)
+
+    def scout(self, hint: float, most: int) -> None:
+        """Find the rate of short trials, from so many decades above the one to begin with."""
+        self._start = math.log10(self._runner.start(self._scout_length))
+        scout(self._scouts, self._start + hint, most)
+
+    @property
+    def hint(self) -> float:
+        """By how many decades that rate is above the one to begin with."""
+        return self._scouts.lowest - self._start
+
+    @property
+    def spent(self) -> float:
+        """The trainings that its scouts make up."""
+        return len(self._scouts) * self._scout_length / self._runner.length
+
+    @property
+    def promise(self) -> float:
+        """The lowest loss of a short trial."""
+        return min(loss for _, loss in self._scouts.points)
+
+    def settle(self) -> None:
+        """Train to the end at two rates."""
+        place = math.log10(self.found.rate)
+        self._finals.try_at(place)
+        self._finals.try_at(place + (FINE_STEP if self._scouts.leans_up else -FINE_STEP))
+        self.losses.append(self._finals.points[self._finals.best][1])
+
+    @property
+    def unsure(self) -> float:
+        """What the two rates make of difference; 0 where it did not come to try them."""
+        losses = [loss for _, loss in self._finals.points]
+        return max(losses) - min(losses) if losses else 0.0
+
+    def train(self, order: int) -> None:
+        """Train to the end in another order of the data."""
+        loss = self._runner.measure(self.found.rate, self._runner.length, order)
+        self.losses.append(loss if loss < self._runner.began else self._runner.began)
+
+    @property
+    def found(self) -> Found:
+        """Its best rate so far."""
+        measured, length = self._scout_length, self._runner.length
+        if len(self._finals):
+            rate = 10 ** self._finals.points[self._finals.best][0]
+        else:
+            rate = 10**self._scouts.lowest * shift(measured, length, self._passes)
+        return Found(rate, decades_of_trials(measured, length, self._passes))

@@ -1,0 +1,291 @@
+"""The settings of a comparison: what they are called, and a learner at each."""
+
+import itertools
+from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence
+
+from .. import _check
+from .._mxnet import mx
+from .._trainer import begun_anew, exchange_optimizer
+from ..data.batch_size import of_batch_size
+from ..data.batches import check_loader
+from ..hyper.parameters import HyperParameters
+from ..state.generators import GlobalState
+from ..state.transaction import Together, Transaction, afterwards
+from ..training.iteration import IterationLearner
+from .comparison import Label, Setting, name_of
+from .start import put_back_after, trainers_of
+
+OWNER = "LRFinder.compare"
+MakeLoader = Callable[[int], Iterable[Any]]
+_OF_A_LEARNER = ("net", "batch_size", "optimizer")
+_SHARES_OF_THE_PAST = ("mom", "sqr_mom", "momentum", "beta1", "beta2", "gamma1", "gamma2", "rho")
+_OF_ANY_OPTIMIZER = ("wd", "clip_gradient", "multi_precision")
+_WITH_STEPS = (mx.optimizer.SGD, mx.optimizer.NAG)  # whose momentum makes steps longer
+
+
+class Choice(NamedTuple):
+    """A value that a name may have, and what a result calls it."""
+
+    label: Label
+    value: Any
+
+
+# -- what is compared --------------------------------------------------------------------------
+
+
+def choices_of(values: Any) -> Dict[str, List[Choice]]:
+    """Return what is to be compared, by name.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Where it is no dict of lists, where a name has no values, and where two are called alike.
+    """
+    if not isinstance(values, Mapping) or not values:
+        constraint = "a dict of lists of values, by name"
+        remedy = 'Write compare({"wd": [0, 1e-4, 1e-3], "mom": [0.8, 0.9, 0.95]}).'
+        raise TypeError(_check.message(OWNER, "values", constraint, values, remedy))
+    if "lr" in values or "learning_rate" in values:
+        constraint = "of other names than the rate's, whose values the search itself goes through"
+        raise ValueError(_check.message(OWNER, "values", constraint, list(values)))
+    return {name: _choices(name, given) for name, given in values.items()}
+
+
+def _choices(name: str, given: Any) -> List[Choice]:
+    if isinstance(given, str) or not hasattr(given, "__iter__"):
+        constraint = f"lists of values: {{{name!r}: [...]}}"
+        raise TypeError(_check.message(OWNER, "values", constraint, given))
+    if isinstance(given, Mapping):
+        choices = [Choice(str(label), _value(name, one)) for label, one in given.items()]
+    else:
+        checked = [_value(name, one) for one in given]
+        choices = [Choice(_label(name, one), one) for one in checked]
+    labels = [choice.label for choice in choices]
+    if not labels or len(set(labels)) < len(labels):
+        constraint = f"one or more values of {name!r}, each once"
+        remedy = f'Values that look alike get names: {{{name!r}: {{"first": ..., "second": ...}}}}.'
+        raise ValueError(_check.message(OWNER, "values", constraint, labels, remedy))
+    return choices
+
+
+def _value(name: str, value: Any) -> Any:
+    """Check a value: a number, the name of an optimizer with its parameters, or a function."""
+    if name == "batch_size":
+        return _check.integer(OWNER, name, value, 1)
+    if name == "optimizer":
+        return _optimizer_and_params(value)
+    if name == "net":
+        if isinstance(value, mx.gluon.Block) or not callable(value):
+            constraint = "functions that make a net, so that it can begin anew"
+            remedy = "Write {'net': {'narrow': make_narrow_net, 'wide': make_wide_net}}."
+            raise TypeError(_check.message(OWNER, "net", constraint, value, remedy))
+        return value
+    if name in _SHARES_OF_THE_PAST:
+        return _check.real(OWNER, name, value, minimum=0, below=1)
+    return _check.real(OWNER, name, value)
+
+
+def _optimizer_and_params(value: Any) -> Any:
+    named, params = value if isinstance(value, tuple) and len(value) == 2 else (value, {})
+    if not isinstance(named, (str, mx.optimizer.Optimizer)) or not isinstance(params, Mapping):
+        constraint = "names, (name, parameters) or mx.optimizer.Optimizers"
+        remedy = 'Write {"optimizer": ["sgd", ("adam", {"beta1": 0.8})]}.'
+        raise TypeError(_check.message(OWNER, "optimizer", constraint, value, remedy))
+    if isinstance(named, str):
+        known = sorted(mx.optimizer.Optimizer.opt_registry)
+        _check.one_of(OWNER, "optimizer", named.lower(), known)
+        try:
+            mx.optimizer.create(named, **params)
+        except TypeError as error:
+            constraint = f"parameters of {named}"
+            message = _check.message(OWNER, "optimizer", constraint, dict(params), f"{error}.")
+            raise TypeError(message) from None
+    return named, dict(params)
+
+
+def _label(name: str, value: Any) -> Label:
+    if name == "optimizer":
+        named, params = value
+        name_of_class = named if isinstance(named, str) else type(named).__name__
+        return " ".join([name_of_class, *(f"{key} {one}" for key, one in params.items())])
+    if name == "net":
+        return str(getattr(value, "__name__", type(value).__name__))
+    number: Label = value
+    return number
+
+
+def families_of(
+    choices: Mapping[str, Sequence[Choice]], grid: bool
+) -> List[List[Dict[str, Choice]]]:
+    """Return the settings to compare with one another: all combinations, or each name's values."""
+    if grid:
+        combined = itertools.product(*choices.values())
+        return [[dict(zip(choices, together)) for together in combined]]
+    return [[{name: one} for one in several] for name, several in choices.items()]
+
+
+# -- a learner at a setting ----------------------------------------------------------------------
+
+
+class Variant:
+    """A learner at one setting.
+
+    Parameters
+    ----------
+    learner : Learner
+        Or one of the user's own, as :class:`LRFinder` takes it.
+    chosen : dict
+        The value of each name.
+    make_loader : callable, optional
+        From a batch size to a loader.
+
+    Attributes
+    ----------
+    setting : dict
+        What a result calls it.
+    learner : Learner
+        What is searched with, within :meth:`at_work`.
+    samples : float
+        How many times the samples of the learner's own batches one of its batches has.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Where a name or a value cannot be set with this learner.
+    """
+
+    def __init__(
+        self, learner: Any, chosen: Mapping[str, Choice], make_loader: Optional[MakeLoader]
+    ) -> None:
+        self.setting: Setting = {name: one.label for name, one in chosen.items()}
+        values = {name: one.value for name, one in chosen.items()}
+        of_a_learner = [name for name in values if name in _OF_A_LEARNER]
+        if of_a_learner and not isinstance(learner, IterationLearner):
+            constraint = "hyper-parameters of the optimizer for a learner of one's own"
+            raise TypeError(_check.message(OWNER, "values", constraint, of_a_learner))
+        self._anew = lambda: Variant(learner, chosen, make_loader)
+        self.learner, self.samples, self._loader = learner, 1.0, None
+        if "batch_size" in values:
+            self._loader, self.samples = _resized(learner, values.pop("batch_size"), make_loader)
+        self._make_net = values.pop("net", None)
+        if self._make_net is not None:
+            self.learner = _of_net(learner, self._make_net)
+        self._optimizer = values.pop("optimizer", None)
+        self._hypers = values
+
+    def in_order(self, order: int) -> "Variant":
+        """Return what trains in an order of the data: of a net, another one with other weights."""
+        return self._anew() if order and self._make_net is not None else self
+
+    def at_work(self) -> Transaction:
+        """Return a block in which the learner is so."""
+        kept = put_back_after(self.learner, None)
+        parts = [kept] if self._loader is None else [kept, self.learner.on_other_data(self._loader)]
+        return Together(*parts, _Set(self))
+
+    def set(self) -> None:
+        """Have the learner be so, from now on."""
+        for trainer in trainers_of(self.learner):
+            if self._optimizer is not None:
+                exchange_optimizer(trainer, _made(self._optimizer, trainer.optimizer))
+            hypers = HyperParameters(trainer, getattr(self.learner, "groups", None))
+            for name, value in self._hypers.items():
+                if _attribute(hypers, name) is None:
+                    kind = type(trainer.optimizer).__name__
+                    others = [one for one in hypers.names if one != "lr"]
+                    constraint = f"of the names {', '.join([*_OF_A_LEARNER, *others])}"
+                    remedy = f"The latter are hyper-parameters of {kind}."
+                    raise ValueError(_check.message(OWNER, "values", constraint, name, remedy))
+                hypers[name] = value
+
+    def check(self) -> None:
+        """Raise where fits could not train with it; to be called within :meth:`at_work`."""
+        optimizer = trainers_of(self.learner)[0].optimizer
+        corrects = getattr(self.learner, "momentum_correction", False)
+        if corrects and not isinstance(optimizer, _WITH_STEPS):
+            constraint = "SGD's or NAG's where the Learner has momentum_correction=True"
+            raise ValueError(_check.message(OWNER, "optimizer", constraint, self.name))
+
+    @property
+    def name(self) -> str:
+        """The setting as a text."""
+        return name_of(self.setting)
+
+    @property
+    def momentum(self) -> Optional[float]:
+        """The momentum of SGD or NAG; to be asked for within :meth:`at_work`."""
+        optimizer = trainers_of(self.learner)[0].optimizer
+        return float(optimizer.momentum) if isinstance(optimizer, _WITH_STEPS) else None
+
+    @property
+    def has_parts_of_batches(self) -> bool:
+        """Whether it is a batch size, and each batch is split."""
+        if self._loader is None:
+            return False
+        return isinstance(self.learner.ctx, list) or self.learner.workers.count > 1
+
+    def rests(self, name: str) -> bool:
+        """Say whether a hyper-parameter stays at what is set, whatever a policy does with it.
+
+        To be asked for within :meth:`at_work`.
+        """
+        hypers = HyperParameters(trainers_of(self.learner)[0])
+        params = () if self._optimizer is None else self._optimizer[1]
+        set_ = {_attribute(hypers, one) for one in [*self._hypers, *params]} - {None}
+        return _attribute(hypers, name) in set_
+
+
+class _Set(Transaction):
+    def __init__(self, variant: Variant) -> None:
+        self._variant = variant
+
+    def begin(self) -> None:
+        self._variant.set()
+
+    def put_back(self) -> None:
+        """Leave that to the block around it."""
+
+
+def _attribute(hypers: HyperParameters, name: str) -> Optional[str]:
+    """Return what the optimizer calls a hyper-parameter; None where it has none of the name."""
+    try:
+        return hypers.attribute(name)
+    except ValueError:
+        return None
+
+
+def _resized(learner: Any, batch_size: int, make_loader: Optional[MakeLoader]) -> Any:
+    """Return a loader of a batch size, and how many times its batches are the learner's own."""
+    if make_loader is None:
+        loader = of_batch_size(OWNER, learner.data_loader, batch_size)
+    else:
+        loader = make_loader(batch_size)
+        check_loader(OWNER, "make_loader", loader)
+    own = learner.samples_of_batch()
+    generators, other = afterwards(GlobalState.get().put_back), learner.on_other_data(loader)
+    with generators as again, again, other as once_more, once_more:
+        samples = learner.samples_of_batch()
+    if samples != batch_size:
+        constraint = f"one that the data have a batch of: the first one has {samples} samples"
+        raise ValueError(_check.message(OWNER, "batch_size", constraint, batch_size))
+    return loader, batch_size / own
+
+
+def _of_net(learner: Any, make_net: Callable[[], Any]) -> Any:
+    net = make_net()
+    if not isinstance(net, mx.gluon.Block):
+        constraint = "functions that return an mx.gluon.Block"
+        raise TypeError(_check.message(OWNER, "net", constraint, net))
+    other = learner.of_net(net)
+    other.on_data_of(learner)
+    other.progress = False
+    return other
+
+
+def _made(given: Any, own: mx.optimizer.Optimizer) -> Any:
+    """Return an optimizer, one by name with the decay, clipping and precision of the learner's."""
+    named, params = given
+    if not isinstance(named, str):
+        return begun_anew(named)
+    shared = {name: getattr(own, name) for name in _OF_ANY_OPTIMIZER}
+    return mx.optimizer.create(named, **{**shared, **params})

@@ -1,0 +1,198 @@
+"""How much the gradients of single samples differ."""
+
+import math
+from typing import Any, List, NamedTuple, Optional, Tuple
+
+import numpy as np
+
+from .. import _check
+from .._trainer import scale_of
+from ..distributed.workers import Workers
+from ..events import Callback
+from .gradients import gradients_on, squared_norms, weighted_sums
+from .losses import LATE
+
+
+class GradientNoiseScale(Callback):
+    """Measure the gradient noise scale, which says how many samples an update can make use of.
+
+        noise scale = tr(Sigma) / |G|^2
+
+    G is the gradient of the expected loss, and Sigma the covariance of the gradients of single
+    samples. An update of many fewer samples follows noise, and twice as many bring it nearly
+    twice as far; one of many more has hardly any use for more. It changes during a training.
+
+    Both are estimated without bias, of the parts of each update on its contexts and workers,
+    k parts of n_i samples with gradients g_i, and N samples in all with gradient g::
+
+        tr(Sigma) ~ (sum of n_i |g_i|^2 - N |g|^2) / (k - 1)
+        |G|^2     ~ |g|^2 - tr(Sigma) / N
+
+    These are averaged over the updates of the fit, each by itself, and then divided: one update
+    says little, its ``|G|^2`` may be below 0, and the mean of such ratios would not settle.
+
+    Two contexts are enough, and may be of one CPU: ``ctx=[mx.cpu(0), mx.cpu(1)]``. What an update
+    adds up of several batches counts as one. Updates with gradients that are not finite, and of
+    one part alone, are left out. Workers send each other their gradients for it in each update.
+    As a callback of the Learner itself it measures in a search too, at whose end it is put back
+    like all else: read it at ``after_step`` there.
+
+    McCandlish, Kaplan, Amodei et al., "An Empirical Model of Large-Batch Training", 2018,
+    https://arxiv.org/abs/1812.06162, appendix A.1.
+
+    Raises
+    ------
+    ValueError
+        At the start of a fit on one context, in one process.
+
+    >>> import mxnet as mx
+    >>> from gluon_lr import GradientNoiseScale, Learner
+    >>> data = mx.nd.random.normal(shape=(64, 3)), mx.nd.ones((64, 1))
+    >>> two = [mx.cpu(0), mx.cpu(1)]
+    >>> learner = Learner(mx.gluon.nn.Dense(1), [data], ctx=two, loss=mx.gluon.loss.L2Loss())
+    >>> noise = GradientNoiseScale()
+    >>> with learner.no_bar():
+    ...     learner.fit(3, 0.1, cbs=noise)
+    >>> noise.value > 0
+    True
+    """
+
+    order = 99  # where no other calls the update off
+
+    def __init__(self) -> None:
+        self.take_data(None)
+
+    def as_data(self) -> Any:
+        """Return the sums so far."""
+        self._read(0)
+        return {"updates": self._updates, "noise": self._noise, "gradient": self._gradient}
+
+    def take_data(self, data: Any) -> None:
+        """Go on with these sums, or begin."""
+        data = data or {"updates": 0, "noise": 0.0, "gradient": 0.0}
+        self._updates, self._noise, self._gradient = (
+            data[name] for name in ("updates", "noise", "gradient")
+        )
+        self._batches: List[List[Tuple[float, int]]] = []  # the parts of those of the next update
+        self._pending: List[_Pending] = []
+
+    @property
+    def value(self) -> Optional[float]:
+        """The noise scale, in samples; None where too little is known."""
+        self._read(0)
+        return self._noise / self._gradient if self._gradient > 0 else None
+
+    def check_fit(self, learner: Any) -> None:
+        """Check that there is more than one part of each batch."""
+        learner.workers.join()
+        if len(_contexts_of(learner)) * learner.workers.count == 1:
+            constraint = "several contexts, or one in each of several workers"
+            remedy = "Two parts of a batch are compared: ctx=[mx.cpu(0), mx.cpu(1)] is one CPU."
+            raise ValueError(
+                _check.message(type(self).__name__, "ctx", constraint, learner.ctx, remedy)
+            )
+
+    def after_loss(self, learner: Any) -> None:
+        """Take note of the parts of the batch."""
+        del self._batches[learner.batches_in_update :]
+        self._batches.append(learner.parts_of_batch)
+
+    def before_step(self, learner: Any) -> None:
+        """Measure the gradients, while each context and worker still has its own."""
+        if len(self._batches) != learner.batches_in_update:
+            return  # not all of them came while this was there
+        contexts = _contexts_of(learner)
+        numbers, samples = np.zeros((2, len(contexts)))
+        for parts in self._batches:
+            for n, part in enumerate(parts):
+                numbers[n], samples[n] = numbers[n] + part[0], samples[n] + part[1]
+        samples[numbers <= 0] = 0  # which have no mean
+        each = np.flatnonzero(samples)
+        if learner.workers.count == 1 and len(each) < 2:
+            return
+        to_mean = np.zeros(len(contexts))  # of a part's own losses
+        to_mean[each] = scale_of(learner.trainer) / numbers[each]
+        shares = to_mean * samples
+        unit = shares.max() or 1.0  # usually all of them: that is nothing to multiply with
+        gradients = [gradients_on(learner.trainer, context) for context in contexts]
+        squares = [squared_norms(gradients[n]) for n in each]
+        sums = weighted_sums(gradients, shares / unit)
+        weights = samples[each] * to_mean[each] ** 2
+        if learner.workers.count > 1:
+            self._add(*_of_all(learner.workers, samples[each], weights, squares, unit, sums))
+            return
+        of_sum = squared_norms(sums)
+        self._pending.append(_Pending(samples[each], weights, squares, unit, of_sum))
+        self._read(LATE)
+
+    def _read(self, left: int) -> None:
+        """Wait for what was measured, but not in the last updates."""
+        while len(self._pending) > left:
+            self._add(*self._pending.pop(0).read())
+
+    def _add(self, parts: int, samples: float, of_parts: float, of_sum: float) -> None:
+        """Add the estimates of an update.
+
+        Parameters
+        ----------
+        parts : int
+            How many there are.
+        samples : float
+            Of all of them.
+        of_parts : float
+            The sum of the squared norms of their mean gradients, each times the part's samples.
+        of_sum : float
+            The squared norm of the sum of these gradients, each times the part's samples.
+        """
+        if parts < 2 or not math.isfinite(of_parts + of_sum):
+            return
+        noise = (of_parts - of_sum / samples) / (parts - 1)
+        self._noise += noise
+        self._gradient += of_sum / samples**2 - noise / samples
+        self._updates += 1
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class _Pending(NamedTuple):
+    """What :meth:`GradientNoiseScale._add` takes, of arrays that may still be computed."""
+
+    samples: np.ndarray
+    weights: np.ndarray
+    squares: List[Any]
+    unit: float
+    of_sum: Any
+
+    def read(self) -> Tuple[int, float, float, float]:
+        """Wait for it."""
+        squares = [_total(array.asnumpy()) for array in self.squares]
+        of_sum = self.unit**2 * _total(self.of_sum.asnumpy())
+        return len(squares), float(self.samples.sum()), float(self.weights @ squares), of_sum
+
+
+def _of_all(
+    workers: Workers,
+    samples: np.ndarray,
+    weights: np.ndarray,
+    squares: List[Any],
+    unit: float,
+    sums: List[Any],
+) -> Tuple[int, float, float, float]:
+    """Return what :meth:`GradientNoiseScale._add` takes, of the parts of all workers."""
+    values = workers.read_all([*squares, *sums])
+    of_parts = weights @ [_total(one) for one in values[: len(squares)]]
+    known = np.array([len(squares), samples.sum(), of_parts])
+    gradient = [unit * one.astype(np.float64).ravel() for one in values[len(squares) :]]
+    own = np.concatenate([known, *gradient])
+    total = workers.sum(own, "gradients for a noise scale")
+    parts, count, of_parts = total[:3].tolist()
+    return int(parts), count, of_parts, float(np.square(total[3:]).sum())
+
+
+def _total(array: np.ndarray) -> float:
+    return float(array.sum(dtype=np.float64))
+
+
+def _contexts_of(learner: Any) -> List[Any]:
+    return learner.ctx if isinstance(learner.ctx, list) else [learner.ctx]
