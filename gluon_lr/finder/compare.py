@@ -10,21 +10,18 @@ from tqdm.auto import tqdm
 
 from .. import _check
 from .._mxnet import mx
-from ..data.structure import is_batch
 from ..distributed.workers import Workers
 from ..hyper.parameters import HyperParameters
 from ..hyper.scheduling import ParamScheduler
 from ..state.generators import GlobalState
-from ..state.memory import Memory
 from ..state.transaction import afterwards, backstop
-from ..training.iteration import IterationLearner
 from ..training.noise_scale import GradientNoiseScale
 from .comparison import Compared, Comparison
 from .policy import CurvesOf, Policy, curves_of, name_of
 from .race import Finish, Runner, fewest_updates_of, race, updates_of
 from .result import LRFinderResult
 from .settings import OWNER, MakeLoader, Variant, choices_of, families_of
-from .start import batches_of, check_validation, in_order, trainers_of
+from .start import held_out_data, in_order, judged_by, trainers_of
 from .suggest import Refusal, smooth
 from .trials import Trials, TrialsBar
 from .tune_result import TuneResult
@@ -65,6 +62,9 @@ class Comparing:
         if sum(map(len, self._settings)) < 2:
             constraint = "two values or more, to compare"
             raise ValueError(_check.message(OWNER, "values", constraint, values))
+        if make_loader is not None and "batch_size" not in choices:
+            constraint = "left out where no batch sizes are compared"
+            raise ValueError(_check.message(OWNER, "make_loader", constraint, make_loader))
         if make_loader is not None:
             _check.is_function(OWNER, "make_loader", make_loader, "callable with a batch size")
         self._learner = learner
@@ -122,8 +122,11 @@ class Comparing:
         """Let settings race, as :meth:`LRFinder.compare` takes the arguments."""
         length = _check.integer(OWNER, "length", length, 1)
         budgets = _budgets(list(map(len, self._settings)), length, budget)
-        if validation is not None:
-            check_validation(OWNER, self._learner, validation)
+        judge = held_out_data(OWNER, self._learner, validation)
+        names = {name for family in self._settings for one in family for name in one}
+        if judge is None and names & {"net", "batch_size"}:
+            constraint = "given where nets or batch sizes are tried without a valid_loader"
+            raise ValueError(_check.message(OWNER, "validation", constraint, None))
         no_bars = getattr(self._learner, "no_bar", contextlib.nullcontext)()
 
         def let_race(families: Families, held_out: Optional[Iterable[Any]]) -> Comparison:
@@ -135,11 +138,13 @@ class Comparing:
                         for one in family
                     ]
                     passes = passes_of(self._learner, length)
-                    finishes = race([one.runner for one in racing], updates / length, passes)
+                    finishes = race([one.runner() for one in racing], updates / length, passes)
                     rows += [one.row(finish) for one, finish in zip(racing, finishes)]
             return Comparison(rows, tuned=True)
 
-        return self._without_trace(lambda all_: self._judged(validation, partial(let_race, all_)))
+        return self._without_trace(
+            lambda families: judged_by(self._learner, judge, partial(let_race, families))
+        )
 
     def _seed_of(self, order: int) -> Optional[int]:
         return None if self._seed is None else self._seed + order
@@ -169,27 +174,6 @@ class Comparing:
                 if self._seed is not None:  # as every search leaves them
                     mx.random.seed(self._seed)
 
-    def _judged(
-        self,
-        validation: Optional[Iterable[Any]],
-        action: Callable[[Optional[Iterable[Any]]], Result],
-    ) -> Result:
-        """Return what `action` does with held-out data that judge all settings."""
-        own = getattr(self._learner, "valid_loader", None)
-        if validation is not None:
-            one_pass = is_batch(validation) or hasattr(validation, "__next__")
-            batches = batches_of(validation) if one_pass else validation
-            with afterwards(Memory(batches).keep()) as again, again:
-                return action(batches)
-        if own is not None or not isinstance(self._learner, IterationLearner):
-            return action(own if hasattr(self._learner, "validate") else None)
-        given = {name for family in self._settings for one in family for name in one}
-        if given & {"net", "batch_size"}:
-            constraint = "given where nets or batch sizes are tried without a valid_loader"
-            raise ValueError(_check.message(OWNER, "validation", constraint, None))
-        with self._learner.hold_out() as held, held:
-            return action(held.batches)
-
 
 class _Racing:
     """The trials of one setting."""
@@ -207,7 +191,7 @@ class _Racing:
         self._variant = variant
         self._policy = policy
         self._held_out, self._seed, self._bar = held_out, seed, bar
-        self._length = length = max(round(length / variant.samples), 1)
+        self._length = max(round(length / variant.samples), 1)
         self._noise = GradientNoiseScale()
         self._cbs = cbs
         if variant.has_parts_of_batches:
@@ -217,13 +201,17 @@ class _Racing:
         trainer = trainers_of(variant.learner)[0]
         with variant.at_work() as again, again:
             self._momentum = variant.momentum
-            passes = passes_of(variant.learner, length)
-            self._usual = usual_rate(trainer.optimizer, length, passes)
-            own = usual_rate(trainer.optimizer) or trainer.learning_rate
-            self._began = self._of_orders[0][1].begin(own)
-        self.runner = Runner(
-            self._measure, lambda updates: own * shift(LENGTH, updates), self._began, length
-        )
+            passes = passes_of(variant.learner, self._length)
+            self._usual = usual_rate(trainer.optimizer, self._length, passes)
+            self._start = usual_rate(trainer.optimizer) or trainer.learning_rate
+            self._began = self._of_orders[0][1].begin(self._start)
+
+    def runner(self) -> Runner:
+        """Return what takes part in the race."""
+        return Runner(self._measure, self._start_of, self._began, self._length)
+
+    def _start_of(self, updates: int) -> float:
+        return self._start * shift(LENGTH, updates)
 
     def _trials_of(self, variant: Variant, order: int) -> Trials:
         learner = variant.learner
@@ -257,7 +245,7 @@ class _Racing:
             cost=updates,
             refusal=None if learnt else Refusal.NOT_LEARNT,
             usual=self._usual,
-            length=self.runner.length,
+            length=self._length,
             budget=updates,
             policy=name_of(self._policy),
             began=self._began,

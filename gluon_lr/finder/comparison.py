@@ -266,10 +266,20 @@ class Comparison(Sequence[Compared]):
     def __repr__(self) -> str:
         widths = [max(map(len, column)) for column in zip(*self._table)]
         lines = ["  ".join(map(str.ljust, cells, widths)).rstrip() for cells in self._table]
-        return "\n".join([*lines, self.reason])
+        return "\n".join([*lines, self._told])
 
     def _repr_html_(self) -> str:
-        return _html.table(self.reason, self._table)
+        return _html.table(self._told, self._table)
+
+    @property
+    def _told(self) -> str:
+        """Why there is a winner or none, and why some have no rate."""
+        refused = [
+            f"{row.name} has no suggestion: {row.result.refusal}."
+            for row in self.rows
+            if row.suggestion is None
+        ]
+        return "\n".join([self.reason, *refused])
 
     @property
     def _table(self) -> List[List[str]]:
@@ -277,7 +287,7 @@ class Comparison(Sequence[Compared]):
         with_noise = any(row.noise_scale is not None for row in self.rows)
         table = [head + ["noise scale"] * with_noise]
         for row, apart in zip(self.rows, self.apart):
-            rate, between = "none", str(row.result.refusal or "")
+            rate, between = "none", ""
             if row.suggestion is not None and row.interval is not None:
                 rate, between = f"{row.suggestion:.3g}", "{:.2g} to {:.2g}".format(*row.interval)
             above = " above" if apart and row.suggestion is not None else ""

@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from typing import Any, Callable, Deque, Iterable, Iterator, List, Optional
+from typing import Any, Callable, Deque, Iterable, Iterator, List, Optional, TypeVar
 
 import numpy as np
 
@@ -12,11 +12,14 @@ from ..data.structure import is_batch
 from ..distributed.workers import Workers
 from ..hyper.parameters import HyperParameters
 from ..state.generators import GlobalState
+from ..state.memory import Memory
 from ..state.snapshot import preserved
 from ..state.transaction import Together, Transaction, afterwards
 from ..training.hidden_state import HiddenKept
 from ..training.iteration import IterationLearner
 from ..training.losses import LATE, PendingLoss, as_loss
+
+Result = TypeVar("Result")
 
 
 def trainers_of(learner: Any) -> List[Any]:
@@ -131,6 +134,35 @@ def check_validation(owner: str, learner: Any, validation: Any) -> None:
         raise TypeError(_check.message(owner, "validation", constraint, validation))
     if not is_batch(validation):
         check_loader(owner, "validation", validation)
+
+
+def held_out_data(
+    owner: str, learner: Any, validation: Optional[Iterable[Any]]
+) -> Optional[Iterable[Any]]:
+    """Return what judges trials, which each of them goes through; None where there is none."""
+    if validation is None:
+        return getattr(learner, "valid_loader", None) if hasattr(learner, "validate") else None
+    check_validation(owner, learner, validation)
+    one_pass = is_batch(validation) or hasattr(validation, "__next__")
+    return batches_of(validation) if one_pass else validation
+
+
+def judged_by(
+    learner: Any,
+    held_out: Optional[Iterable[Any]],
+    action: Callable[[Optional[Iterable[Any]]], Result],
+) -> Result:
+    """Return what `action` does with what judges trials; of a Learner without, a share is held out.
+
+    What held-out data remember is put back then.
+    """
+    if held_out is None and isinstance(learner, IterationLearner):
+        with learner.hold_out() as held, held:
+            return action(held.batches)
+    own = getattr(learner, "valid_loader", None)
+    given = None if held_out is own else held_out  # the learner keeps its own
+    with afterwards(Memory(given).keep()) as again, again:
+        return action(held_out)
 
 
 def batches_of(validation: Any) -> List[Any]:

@@ -5,14 +5,10 @@ import itertools
 from typing import Any, ContextManager, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from .. import _check
-from ..data.structure import is_batch
 from ..distributed.workers import Workers
 from ..hyper.parameters import HyperParameters
 from ..hyper.scheduling import ParamScheduler
 from ..state.files import PathLike
-from ..state.memory import Memory
-from ..state.transaction import afterwards
-from ..training.iteration import IterationLearner
 from .bounds import groups_of
 from .by_group import (
     TRIALS,
@@ -23,7 +19,7 @@ from .by_group import (
 )
 from .climb import Found, climb, plan
 from .policy import CurvesOf, Policy, curves_of, name_of
-from .start import batches_of, check_validation, trainers_of
+from .start import held_out_data, judged_by, trainers_of
 from .suggest import Refusal
 from .trials import Trials, TrialsBar
 from .trials_file import TrialsFile
@@ -81,7 +77,7 @@ class Tuning:
         self._trainer = trainers_of(learner)[0]
         self._policy = name_of(policy)
         self._curves = _checked_curves(learner, policy, self._length)
-        self._validation = _held_out_data(learner, validation)
+        self._validation = held_out_data(_OWNER, learner, validation)
         self._check_own()
         if keep and self._budget < self._length:
             constraint = f"at least `length`, {length}, where the best trial is kept"
@@ -104,13 +100,9 @@ class Tuning:
         self._workers = Workers.of(self._trainer)
         getattr(self._learner, "prepare", self._workers.join)()
         file = self._file()
-        if self._validation is None and isinstance(self._learner, IterationLearner):
-            with self._learner.hold_out() as held, held:
-                return self._tried(held.batches, usual, file)
-        own = getattr(self._learner, "valid_loader", None)
-        given = None if self._validation is own else self._validation  # the learner keeps its own
-        with afterwards(Memory(given).keep()) as again, again:
-            return self._tried(self._validation, usual, file)
+        return judged_by(
+            self._learner, self._validation, lambda held_out: self._tried(held_out, usual, file)
+        )
 
     def _file(self) -> Optional[TrialsFile]:
         if self._checkpoint is None:
@@ -258,12 +250,3 @@ def _checked_curves(learner: Any, policy: Policy, length: int) -> CurvesOf:
         constraint = "one that moves lr"
         raise ValueError(_check.message(_OWNER, "policy", constraint, policy))
     return curves
-
-
-def _held_out_data(learner: Any, validation: Optional[Iterable[Any]]) -> Optional[Iterable[Any]]:
-    """Return what judges the trials, which each of them goes through; None where there is none."""
-    if validation is None:
-        return getattr(learner, "valid_loader", None) if hasattr(learner, "validate") else None
-    check_validation(_OWNER, learner, validation)
-    one_pass = is_batch(validation) or hasattr(validation, "__next__")
-    return batches_of(validation) if one_pass else validation

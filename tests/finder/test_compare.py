@@ -547,7 +547,8 @@ MISUSED = {
     "no length": ({"wd": [0, 1]}, {"tune": True}, ValueError, "length"),
     "length": ({"wd": [0, 1]}, {"tune": True, "length": 0}, ValueError, "length"),
     "policy": ({"wd": [0, 1]}, {"tune": True, "length": 8, "policy": "x"}, ValueError, "policy"),
-    "make_loader": ({"wd": [0, 1]}, {"make_loader": 3}, TypeError, "make_loader"),
+    "make_loader": ({"batch_size": [4, 8]}, {"make_loader": 3}, TypeError, "make_loader"),
+    "a loader of no size": ({"wd": [0, 1]}, {"make_loader": list}, ValueError, "make_loader"),
     "validation": ({"wd": [0, 1]}, {"validation": 3}, TypeError, "validation"),
 }
 
