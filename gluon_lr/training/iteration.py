@@ -638,9 +638,15 @@ class IterationLearner:
         return self.batch
 
     def samples_of_batch(self) -> int:
-        """Return how many samples the first batch of another pass has; nothing moves on."""
+        """Return how many samples the first batch of another pass has; nothing moves on.
+
+        They are those of all workers, where these split it.
+        """
         with afterwards(GlobalState.get().put_back), self.place_kept():
-            return self._batch_split.size(self._next_share().batch)
+            own = self._batch_split.size(self._next_share().batch)
+        if not self._batches.split:
+            return own
+        return int(self.workers.sum(np.array([own]), "samples of a batch")[0])
 
     def skip_pass(self, batches: int) -> None:
         """Begin a pass and leave it, so that the next one comes in the order after its.
