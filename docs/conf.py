@@ -78,7 +78,7 @@ napoleon_custom_sections = [("Attributes", "params_style")]
 nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(abc|mxnet|numpy|enum|os|pathlib|socket|types)\..*|Axes|LRCallable|frame|.*\._\w+"),
-    ("py:class", r".*\.(Drawn|Function|Self)"),  # variables of types
+    ("py:class", r".*\.(Drawn|Function|Result|Self)"),  # variables of types
     ("py:exc", r"\w+Error, .*"),
 ]
 

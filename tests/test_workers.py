@@ -155,7 +155,8 @@ def test_a_comparison_is_the_same_on_all_workers(outcomes):
     assert any(row["noise_scale"] for row in sizes)
 
 
-def test_one_worker_writes_and_all_stop_and_go_on_together(outcomes):
+def test_one_worker_writes_and_all_stop_and_go_on_together(outcomes, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     first, second = in_order("stop_and_go_on", outcomes)
     ends = first.pop("end"), second.pop("end")
     outcome, end = alike([first, second]), alike(ends)
