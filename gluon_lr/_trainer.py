@@ -166,6 +166,10 @@ def forget_updates(trainer: mx.gluon.Trainer) -> None:
     optimizer = trainer.optimizer
     for counts in optimizer._all_index_update_counts.values():
         counts.clear()
+    _begin_to_count(optimizer)
+
+
+def _begin_to_count(optimizer: mx.optimizer.Optimizer) -> None:
     optimizer.num_update = optimizer.begin_num_update
     if isinstance(optimizer, mx.optimizer.Nadam):
         optimizer.m_schedule = 1.0
@@ -187,14 +191,12 @@ def exchange_optimizer(trainer: mx.gluon.Trainer, optimizer: mx.optimizer.Optimi
 def begun_anew(optimizer: mx.optimizer.Optimizer) -> mx.optimizer.Optimizer:
     """Return an optimizer with the same hyper-parameters, for other weights."""
     fresh = copy.copy(optimizer)
-    fresh.num_update = fresh.begin_num_update
+    _begin_to_count(fresh)
     fresh._all_index_update_counts = {0: {}}
     fresh._index_update_count = fresh._all_index_update_counts[0]
     fresh.idx2name, fresh.param_dict, fresh.lr_mult, fresh.wd_mult = {}, {}, {}, {}
     for own in ("update_multi_precision", "_gluon_lr_shares"):  # of the old groups
         vars(fresh).pop(own, None)
-    if isinstance(fresh, mx.optimizer.Nadam):
-        fresh.m_schedule = 1.0
     return fresh
 
 

@@ -13,15 +13,13 @@ from .._mxnet import mx
 from ..distributed.workers import Workers
 from ..hyper.parameters import HyperParameters
 from ..hyper.scheduling import ParamScheduler
-from ..state.generators import GlobalState
-from ..state.transaction import afterwards, backstop
 from ..training.noise_scale import GradientNoiseScale
 from .comparison import Compared, Comparison
 from .policy import CurvesOf, Policy, curves_of, name_of
 from .race import Finish, Runner, fewest_updates_of, race, updates_of
 from .result import LRFinderResult
 from .settings import OWNER, MakeLoader, Variant, choices_of, families_of
-from .start import held_out_data, in_order, judged_by, trainers_of
+from .start import from_its_place, held_out_data, in_order, judged_by, trainers_of
 from .suggest import Refusal, smooth
 from .trials import Trials, TrialsBar
 from .tune_result import TuneResult
@@ -103,7 +101,7 @@ class Comparing:
             one = variant.in_order(order)
             with one.at_work() as again, again:
                 with in_order(one.learner, order, planned) as once_more, once_more:
-                    runs.append(search(one.learner, self._seed_of(order)))
+                    runs.append(search(one.learner, _seed_in(order, self._seed)))
                 momentum = one.momentum
             bar.update()
         seconds = self._workers.of_first(time.perf_counter() - start)
@@ -146,9 +144,6 @@ class Comparing:
             lambda families: judged_by(self._learner, judge, partial(let_race, families))
         )
 
-    def _seed_of(self, order: int) -> Optional[int]:
-        return None if self._seed is None else self._seed + order
-
     @property
     def _hidden(self) -> bool:
         return not (self._progress and self._workers.is_first)
@@ -156,9 +151,8 @@ class Comparing:
     def _without_trace(self, action: Callable[[Families], Result]) -> Result:
         """Return what `action` does with a learner at each setting; all is put back then."""
         getattr(self._learner, "prepare", self._workers.join)()
-        generators = afterwards(GlobalState.get().put_back)
-        place = getattr(self._learner, "place_kept", contextlib.nullcontext)()
-        with generators, backstop(generators), place, backstop(place):
+
+        def act() -> Result:
             if self._seed is not None:  # for the first weights of nets
                 mx.random.seed(self._seed)
             families = [
@@ -173,6 +167,8 @@ class Comparing:
             finally:
                 if self._seed is not None:  # as every search leaves them
                     mx.random.seed(self._seed)
+
+        return from_its_place(self._learner, act)
 
 
 class _Racing:
@@ -219,7 +215,7 @@ class _Racing:
             hypers = HyperParameters(trainers_of(learner)[0], getattr(learner, "groups", None))
             curves = _resting(curves_of(OWNER, self._policy, self._length, hypers), variant)
             ParamScheduler(curves(1.0)).check(hypers)
-        seed = None if self._seed is None else self._seed + order
+        seed = _seed_in(order, self._seed)
         return Trials(
             learner, curves, self._length, self._held_out, seed, False, self._cbs, self._bar
         )
@@ -262,6 +258,11 @@ class _Racing:
             finish.dropped,
             self._noise.value,
         )
+
+
+def _seed_in(order: int, seed: Optional[int]) -> Optional[int]:
+    """Return the seed of an order of the data, so that what nets draw differs between these."""
+    return None if seed is None else seed + order
 
 
 def _resting(curves: CurvesOf, variant: Variant) -> CurvesOf:

@@ -18,7 +18,7 @@ from typing import (
 import numpy as np
 
 from .. import _check, _html, plotting
-from .result import LRFinderResult, written_number
+from .result import LRFinderResult, read_json, written_number
 from .told_apart import told_apart
 from .tune_result import TuneResult, points
 
@@ -227,13 +227,8 @@ class Comparison(Sequence[Compared]):
         ValueError
             On any other text.
         """
-        try:
-            data = json.loads(text)
+        with read_json(cls.__name__, "Comparison", text) as data:
             return cls([_row_of(one) for one in data["rows"]], data["tuned"])
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-            constraint = "what Comparison.to_json() wrote"
-            message = _check.message(f"{cls.__name__}.from_json", "text", constraint, text[:80])
-            raise ValueError(f"{message} {type(error).__name__}: {error}") from None
 
     def _as_data(self) -> Dict[str, Any]:
         return {"rows": [_data_of(row) for row in self.rows], "tuned": self.tuned}

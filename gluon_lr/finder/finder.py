@@ -1,6 +1,5 @@
 """The learning-rate range test."""
 
-import contextlib
 import itertools
 import math
 from functools import partial
@@ -27,9 +26,7 @@ from ..data.structure import mapped
 from ..distributed.workers import Workers
 from ..hyper.group_rates import Rate
 from ..state.files import PathLike
-from ..state.generators import GlobalState
 from ..state.memory import Memory
-from ..state.transaction import afterwards, backstop
 from ..training.iteration import IterationLearner
 from .bounds import Bounds, RatesOf, groups_of, rates_of_groups
 from .by_group import check_groups, search_groups
@@ -38,8 +35,17 @@ from .comparison import Comparison
 from .fastai_search import SearchCallback
 from .policy import Policy
 from .result import LRFinderResult, StopReason
+from .settings import OWNER as COMPARE
 from .settings import MakeLoader
-from .start import batches_of, check_validation, losses_at, put_back_after, trainers_of
+from .start import (
+    batches_of,
+    check_validation,
+    from_its_place,
+    held_out_data,
+    losses_at,
+    put_back_after,
+    trainers_of,
+)
 from .stopping import (
     Criterion,
     Diverged,
@@ -239,9 +245,8 @@ class LRFinder(SearchCallback):
             total = 2 * total + len(rates) * repeats * len(groups_of(self.learner))
         hidden = not (progress and workers.is_first)
         bar = tqdm(total=total, desc="Finding a learning rate", disable=hidden)
-        generators = afterwards(GlobalState.get().put_back)
-        place = getattr(self.learner, "place_kept", contextlib.nullcontext)()
-        with bar, generators, backstop(generators), place, backstop(place):
+
+        def search_all() -> LRFinderResult:
             held = None if validation is None else batches_of(validation)
 
             def search(rates_of: Optional[RatesOf], refine: bool) -> LRFinderResult:
@@ -253,6 +258,10 @@ class LRFinder(SearchCallback):
             result = search(rates_of, refine)
             if by_group and result.suggestion is not None:
                 search_groups(result, search, len(groups_of(self.learner)), rates[0], refine)
+            return result
+
+        with bar:
+            result = from_its_place(self.learner, search_all)
             bar.total = bar.n
         self.result = result
         return result
@@ -425,7 +434,7 @@ class LRFinder(SearchCallback):
         """
         self._check_has_learner()
         comparing = Comparing(self.learner, values, grid, make_loader, seed, progress)
-        owner = "LRFinder.compare"
+        owner = COMPARE
         of_sweeps = {
             "repeats": repeats,
             "lr_start": lr_start,
@@ -442,10 +451,8 @@ class LRFinder(SearchCallback):
             return self.result
         of_trials = {"budget": budget, "policy": policy, "cbs": cbs}
         _check_left_out(owner, "without tune=True, as sweeps have none", of_trials)
-        if validation is not None and hasattr(
-            validation, "__next__"
-        ):  # which gives its batches once
-            validation = list(validation)
+        if validation is not None:
+            validation = held_out_data(owner, self.learner, validation)
 
         def search(learner: Any, seed: Optional[int]) -> LRFinderResult:
             return LRFinder(learner).find(

@@ -1,5 +1,6 @@
 """What a search found, and why it ended."""
 
+import contextlib
 import json
 import math
 from enum import Enum
@@ -7,6 +8,7 @@ from typing import (
     TYPE_CHECKING,
     Any,
     Dict,
+    Iterator,
     List,
     Optional,
     Sequence,
@@ -299,12 +301,8 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
         ValueError
             On any other text.
         """
-        try:
-            return cls._from_data(json.loads(text))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            constraint = "what LRFinderResult.to_json() wrote"
-            message = _check.message(f"{cls.__name__}.from_json", "text", constraint, text[:80])
-            raise ValueError(f"{message} {type(error).__name__}: {error}") from None
+        with read_json(cls.__name__, "LRFinderResult", text) as data:
+            return cls._from_data(data)
 
     def _curve(self, skip_start: int, skip_end: int) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The rates with a finite loss, those losses, and the losses smoothed, without the ends."""
@@ -420,6 +418,17 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
         if self.refusal is not None:
             cells["what to do"] = self.refusal.remedy
         return _html.table(type(self).__name__, [cells, cells.values()])
+
+
+@contextlib.contextmanager
+def read_json(owner: str, writer: str, text: str) -> Iterator[Any]:
+    """Give a block what JSON says; any error in it is a ValueError about the text."""
+    try:
+        yield json.loads(text)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        constraint = f"what {writer}.to_json() wrote"
+        message = _check.message(f"{owner}.from_json", "text", constraint, text[:80])
+        raise ValueError(f"{message} {type(error).__name__}: {error}") from None
 
 
 def written_number(number: float) -> Union[float, str]:

@@ -8,9 +8,9 @@ from .._mxnet import mx
 from .._trainer import begun_anew, exchange_optimizer
 from ..data.batch_size import of_batch_size
 from ..data.batches import check_loader
-from ..hyper.parameters import HyperParameters
+from ..hyper.parameters import RATE_IN_MOMENTUM, HyperParameters
 from ..state.generators import GlobalState
-from ..state.transaction import Together, Transaction, afterwards
+from ..state.transaction import Together, Transaction, afterwards, at_first
 from ..training.iteration import IterationLearner
 from .comparison import Label, Setting, name_of
 from .start import put_back_after, trainers_of
@@ -20,7 +20,6 @@ MakeLoader = Callable[[int], Iterable[Any]]
 _OF_A_LEARNER = ("net", "batch_size", "optimizer")
 _SHARES_OF_THE_PAST = ("mom", "sqr_mom", "momentum", "beta1", "beta2", "gamma1", "gamma2", "rho")
 _OF_ANY_OPTIMIZER = ("wd", "clip_gradient", "multi_precision")
-_WITH_STEPS = (mx.optimizer.SGD, mx.optimizer.NAG)  # whose momentum makes steps longer
 
 
 class Choice(NamedTuple):
@@ -181,7 +180,7 @@ class Variant:
         """Return a block in which the learner is so."""
         kept = put_back_after(self.learner, None)
         parts = [kept] if self._loader is None else [kept, self.learner.on_other_data(self._loader)]
-        return Together(*parts, _Set(self))
+        return Together(*parts, at_first(self.set))
 
     def set(self) -> None:
         """Have the learner be so, from now on."""
@@ -190,7 +189,7 @@ class Variant:
                 exchange_optimizer(trainer, _made(self._optimizer, trainer.optimizer))
             hypers = HyperParameters(trainer, getattr(self.learner, "groups", None))
             for name, value in self._hypers.items():
-                if _attribute(hypers, name) is None:
+                if not hypers.has(name):
                     kind = type(trainer.optimizer).__name__
                     others = [one for one in hypers.names if one != "lr"]
                     constraint = f"of the names {', '.join([*_OF_A_LEARNER, *others])}"
@@ -202,7 +201,7 @@ class Variant:
         """Raise where fits could not train with it; to be called within :meth:`at_work`."""
         optimizer = trainers_of(self.learner)[0].optimizer
         corrects = getattr(self.learner, "momentum_correction", False)
-        if corrects and not isinstance(optimizer, _WITH_STEPS):
+        if corrects and not isinstance(optimizer, RATE_IN_MOMENTUM):
             constraint = "SGD's or NAG's where the Learner has momentum_correction=True"
             raise ValueError(_check.message(OWNER, "optimizer", constraint, self.name))
 
@@ -215,7 +214,7 @@ class Variant:
     def momentum(self) -> Optional[float]:
         """The momentum of SGD or NAG; to be asked for within :meth:`at_work`."""
         optimizer = trainers_of(self.learner)[0].optimizer
-        return float(optimizer.momentum) if isinstance(optimizer, _WITH_STEPS) else None
+        return float(optimizer.momentum) if isinstance(optimizer, RATE_IN_MOMENTUM) else None
 
     @property
     def has_parts_of_batches(self) -> bool:
@@ -231,27 +230,8 @@ class Variant:
         """
         hypers = HyperParameters(trainers_of(self.learner)[0])
         params = () if self._optimizer is None else self._optimizer[1]
-        set_ = {_attribute(hypers, one) for one in [*self._hypers, *params]} - {None}
-        return _attribute(hypers, name) in set_
-
-
-class _Set(Transaction):
-    def __init__(self, variant: Variant) -> None:
-        self._variant = variant
-
-    def begin(self) -> None:
-        self._variant.set()
-
-    def put_back(self) -> None:
-        """Leave that to the block around it."""
-
-
-def _attribute(hypers: HyperParameters, name: str) -> Optional[str]:
-    """Return what the optimizer calls a hyper-parameter; None where it has none of the name."""
-    try:
-        return hypers.attribute(name)
-    except ValueError:
-        return None
+        set_ = {hypers.attribute(one) for one in [*self._hypers, *params] if hypers.has(one)}
+        return hypers.has(name) and hypers.attribute(name) in set_
 
 
 def _resized(learner: Any, batch_size: int, make_loader: Optional[MakeLoader]) -> Any:

@@ -1,5 +1,6 @@
 """What searches and trials share: where they start from and are put back to, and updates."""
 
+import contextlib
 import math
 from collections import deque
 from typing import Any, Callable, Deque, Iterable, Iterator, List, Optional, TypeVar
@@ -14,7 +15,7 @@ from ..hyper.parameters import HyperParameters
 from ..state.generators import GlobalState
 from ..state.memory import Memory
 from ..state.snapshot import preserved
-from ..state.transaction import Together, Transaction, afterwards
+from ..state.transaction import Together, Transaction, afterwards, at_first, backstop
 from ..training.hidden_state import HiddenKept
 from ..training.iteration import IterationLearner
 from ..training.losses import LATE, PendingLoss, as_loss
@@ -36,6 +37,14 @@ def put_back_after(learner: Any, seed: Optional[int]) -> Transaction:
     return Together(preserved(nets, trainers, seed), hidden)
 
 
+def from_its_place(learner: Any, action: Callable[[], Result]) -> Result:
+    """Return what `action` does; generators and the place in the data are put back then."""
+    generators = afterwards(GlobalState.get().put_back)
+    place = getattr(learner, "place_kept", contextlib.nullcontext)()
+    with generators, backstop(generators), place, backstop(place):
+        return action()
+
+
 def trial_of(learner: Any, seed: Optional[int] = None) -> Transaction:
     """Return a block after which a Learner goes on as if it had not been."""
     generators = afterwards(GlobalState.get().put_back)
@@ -50,20 +59,13 @@ def in_order(learner: Any, order: int, updates: int) -> Transaction:
     """
     if not isinstance(learner, IterationLearner):
         return Together()
+
+    def skip() -> None:
+        for _ in range(order):
+            learner.skip_pass(updates)
+
     generators = afterwards(GlobalState.get().put_back)
-    return Together(generators, learner.place_kept(), _Skipping(learner, order, updates))
-
-
-class _Skipping(Transaction):
-    def __init__(self, learner: IterationLearner, order: int, updates: int) -> None:
-        self._learner, self._order, self._updates = learner, order, updates
-
-    def begin(self) -> None:
-        for _ in range(self._order):
-            self._learner.skip_pass(self._updates)
-
-    def put_back(self) -> None:
-        """Leave that to the block around it."""
+    return Together(generators, learner.place_kept(), at_first(skip))
 
 
 def losses_at(

@@ -1,6 +1,5 @@
 """Trainings from the same start, each of which is put back, and the best of which may stay."""
 
-import contextlib
 import math
 import time
 from typing import Any, Callable, Iterable, List, Mapping, Optional, Tuple, TypeVar
@@ -11,9 +10,9 @@ from tqdm.auto import tqdm
 from ..distributed.workers import Workers
 from ..hyper.annealing import position_of
 from ..state.generators import GlobalState
-from ..state.transaction import afterwards, backstop
+from ..state.transaction import afterwards
 from .policy import CurvesOf
-from .start import in_order, losses_at, put_back_after, trainers_of
+from .start import from_its_place, in_order, losses_at, put_back_after, trainers_of
 from .trials_file import TrialsFile
 from .tune_result import Trial
 
@@ -173,11 +172,12 @@ class Trials:
 
     def _from_the_start(self, action: Callable[[], Result]) -> Result:
         """Return what `action` does, after which the learner is again where it was before."""
-        generators = afterwards(GlobalState.get().put_back)
-        place = getattr(self._learner, "place_kept", contextlib.nullcontext)()
-        kept = put_back_after(self._learner, self._seed)
-        with generators, backstop(generators), place, backstop(place), kept as again, again:
-            return action()
+
+        def preserved() -> Result:
+            with put_back_after(self._learner, self._seed) as again, again:
+                return action()
+
+        return from_its_place(self._learner, preserved)
 
     def _trained(self, rate: float, updates: int) -> Tuple[float, List[float]]:
         losses = self._fit(rate, updates) if self._has_fits else self._iterate(rate, updates)

@@ -17,10 +17,10 @@ from typing import (
 
 import numpy as np
 
-from .. import _check, _html, plotting
+from .. import _html, plotting
 from . import suggest
 from .climb import parabola
-from .result import lines_of_groups, told_by_group, written_number
+from .result import lines_of_groups, read_json, told_by_group, written_number
 from .suggest import Refusal
 
 if TYPE_CHECKING:
@@ -154,8 +154,7 @@ class TuneResult:
         ValueError
             On any other text.
         """
-        try:
-            data = json.loads(text)
+        with read_json(cls.__name__, "TuneResult", text) as data:
             trials = list(map(_read_trial, data.pop("trials")))
             groups = [list(map(_read_trial, group)) for group in data.pop("groups", ())]
             interval = data.pop("interval")
@@ -167,10 +166,6 @@ class TuneResult:
                 refusal=refusal and Refusal(refusal),
                 **data,
             )
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-            constraint = "what TuneResult.to_json() wrote"
-            message = _check.message(f"{cls.__name__}.from_json", "text", constraint, text[:80])
-            raise ValueError(f"{message} {type(error).__name__}: {error}") from None
 
     @property
     def _lengths(self) -> List[int]:

@@ -22,7 +22,7 @@ _ATTRIBUTES = {
 FASTAI_NAMES = tuple(_ATTRIBUTES)
 # what MXNet counts, or sets at each step
 _MXNETS = ("num_update", "begin_num_update", "aggregate_num", "rescale_grad")
-_RATE_IN_MOMENTUM = (mx.optimizer.SGD, mx.optimizer.NAG)
+RATE_IN_MOMENTUM = (mx.optimizer.SGD, mx.optimizer.NAG)
 
 
 class HyperParameters:
@@ -94,19 +94,21 @@ class HyperParameters:
 
     def attribute(self, name: str) -> str:
         """Return what the optimizer itself calls a hyper-parameter: beta1 for mom, say."""
-        optimizer = self.trainer.optimizer
-        attribute = _attribute(optimizer, name)
-        if attribute is None and _is_hyper_parameter(name, vars(optimizer).get(name)):
-            attribute = name
+        attribute = self._found(name)
         if attribute is None:
-            owner = type(optimizer).__name__
+            owner = type(self.trainer.optimizer).__name__
             constraint = f"a hyper-parameter of {owner}: one of {', '.join(self.names)}"
             raise ValueError(_check.message("HyperParameters", "name", constraint, name))
         return attribute
 
     def has(self, name: str) -> bool:
-        """Say whether the optimizer has a hyper-parameter of this name."""
-        return name in self.names
+        """Say whether the optimizer has a hyper-parameter of this name, fastai's or its own."""
+        return self._found(name) is not None
+
+    def _found(self, name: str) -> Optional[str]:
+        optimizer = self.trainer.optimizer
+        is_own = _is_hyper_parameter(name, vars(optimizer).get(name))
+        return _attribute(optimizer, name) or (name if is_own else None)
 
     def __getitem__(self, name: str) -> List[float]:
         attribute = self.attribute(name)
@@ -183,7 +185,7 @@ class HyperParameters:
         TypeError
             For optimizers other than SGD and NAG, which alone keep it multiplied by the rate.
         """
-        if not isinstance(self.trainer.optimizer, _RATE_IN_MOMENTUM):
+        if not isinstance(self.trainer.optimizer, RATE_IN_MOMENTUM):
             constraint = "False for an optimizer that keeps its momentum without the rate"
             value = type(self.trainer.optimizer).__name__
             raise TypeError(

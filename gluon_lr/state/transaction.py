@@ -122,6 +122,11 @@ def afterwards(put_back: Callable[[], object]) -> Transaction:
     return _Afterwards(put_back)
 
 
+def at_first(begin: Callable[[], object]) -> Transaction:
+    """Return a block that begins with `begin`, and leaves it to others to put back."""
+    return _AtFirst(begin)
+
+
 def backstop(block: ContextManager[Any]) -> ContextManager[Any]:
     """Return what to enter after `block`, so that it is put back in any case: itself, if it can."""
     return block if isinstance(block, Transaction) else contextlib.nullcontext()
@@ -133,3 +138,14 @@ class _Afterwards(Transaction):
 
     def put_back(self) -> None:
         self._put_back()
+
+
+class _AtFirst(Transaction):
+    def __init__(self, begin: Callable[[], object]) -> None:
+        self._begin = begin
+
+    def begin(self) -> None:
+        self._begin()
+
+    def put_back(self) -> None:
+        """Leave that to the blocks around it."""

@@ -242,9 +242,12 @@ class IterationLearner:
         if "_batches" in vars(self):  # not where a class of one's own assigns it beforehand
             self._before_other_data()
             self._batches.close()
-            split = self._batches.split
-            self._batches = Batches(data_loader, self.workers, split, self._batch_split)
+            self._batches = self._batches_of(data_loader)
         self._data_loader = data_loader
+
+    def _batches_of(self, data_loader: Iterable[Batch]) -> Batches:
+        """Return the batches of another loader, split as those there are."""
+        return Batches(data_loader, self.workers, self._batches.split, self._batch_split)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _FIXED and "_prepared" in vars(self) and value is not getattr(self, name):
@@ -642,8 +645,7 @@ class IterationLearner:
 
         They are those of all workers, where these split it.
         """
-        with afterwards(GlobalState.get().put_back), self.place_kept():
-            own = self._batch_split.size(self._next_share().batch)
+        own = self._batch_split.size(self._first_of_another_pass())
         if not self._batches.split:
             return own
         return int(self.workers.sum(np.array([own]), "samples of a batch")[0])
@@ -659,9 +661,12 @@ class IterationLearner:
 
     def first_batch(self) -> Batch:
         """Return the first batch of another pass, on the first context; nothing moves on."""
-        with afterwards(GlobalState.get().put_back), self.place_kept():
-            batch = self._next_share().batch
+        batch = self._first_of_another_pass()
         return self._batch_split.over_contexts(batch, self._contexts[:1])[0][0]
+
+    def _first_of_another_pass(self) -> Batch:
+        with afterwards(GlobalState.get().put_back), self.place_kept():
+            return self._next_share().batch
 
     def _enter(self, validating: List[ContextManager[Any]], blocks: contextlib.ExitStack) -> None:
         """Be in the blocks of a validation, in which the net may have other weights."""
@@ -893,11 +898,8 @@ class _OnOtherData(Kept):
         self._other = data_loader
 
     def begin(self) -> None:
-        learner = self._owner
-        learner._batches = Batches(
-            self._other, learner.workers, learner._batches.split, learner._batch_split
-        )
-        learner._data_loader = self._other
+        self._owner._batches = self._owner._batches_of(self._other)
+        self._owner._data_loader = self._other
 
     def put_back(self) -> None:
         if self._owner._data_loader is self._other:
