@@ -124,7 +124,9 @@ class Comparison(Sequence[Compared]):
     """What :meth:`gluon_lr.LRFinder.compare` found: a row for each setting, in their order.
 
     Rows that set the same names are compared with one another. One of them wins where it has the
-    lowest loss and each other one is above it by more than repeats of one setting differ.
+    lowest loss, each other one is above it by more than repeats of one setting differ, and it has
+    a suggestion. Whether others have one does not matter: a search that refuses may do so by
+    chance.
 
     Parameters
     ----------
@@ -285,7 +287,7 @@ class Comparison(Sequence[Compared]):
             rate, between = "none", ""
             if row.suggestion is not None and row.interval is not None:
                 rate, between = f"{row.suggestion:.3g}", "{:.2g} to {:.2g}".format(*row.interval)
-            above = " above" if apart and row.suggestion is not None else ""
+            above = " above" if apart and math.isfinite(row.loss) else ""
             loss = "dropped" if row.dropped else f"{row.loss:.4g}{above}"
             noise = "" if row.noise_scale is None else f"{row.noise_scale:.3g}"
             cells = [row.name, rate, between, loss, f"{row.seconds:.1f}"]
@@ -312,21 +314,23 @@ class _Family:
             return "there is one alone"
         if of_other_samples:
             return "sweeps do not tell which is best, as updates have other samples; tune=True does"
-        judged = [row for row in self.rows if row.suggestion is not None and not row.dropped]
-        if not any(math.isfinite(row.loss) for row in judged):
+        judged = [row for row in self.rows if not row.dropped]
+        if all(row.suggestion is None for row in judged):
             return "none of them has a rate to train at"
         verdict = told_apart([row.losses for row in judged], [row.unsure for row in judged])
         near = [row for row, is_apart in zip(judged, verdict.apart) if not is_apart]
         self.apart = [not any(row is one for one in near) for row in self.rows]
         lowest = min(row.loss for row in near)
         if len(near) == 1:
-            self.winner = near[0]
             others = [row.loss for row in judged if row is not near[0]]
             beside = ""
             if others:
                 have_loss = math.isfinite(min(others))
                 beside = f"{min(others):.4g} or more" if have_loss else "diverged"
                 beside = f", the others {beside}"
+            if near[0].suggestion is None:
+                return f"{near[0].name} is the lowest, {lowest:.4g}{beside}, but it has no suggestion"
+            self.winner = near[0]
             return f"{self.winner.name} is the best, {lowest:.4g}{beside}"
         names = "; ".join(row.name for row in near[:_NAMED])
         if near[_NAMED:]:

@@ -13,7 +13,7 @@ from test_no_trace import make as make_plain
 
 from gluon_lr import Callback, Learner, LRFinder
 from gluon_lr._mxnet import mx, nd
-from gluon_lr.finder import Comparison, LRFinderResult, TuneResult
+from gluon_lr.finder import Compared, Comparison, LRFinderResult, StopReason, TuneResult
 
 LENGTH = 8  # two epochs of fits.make_learner
 VALID = [(nd.array(part[:21]), nd.array(label[:21])) for part, label in [make_dataset()[:]]]
@@ -364,6 +364,50 @@ def test_nothing_is_learnt():
 
 
 # -- chance ------------------------------------------------------------------------------------
+
+
+REFUSED = LRFinderResult([1e-3, 1e-2, 1e-1], [2.0, 2.1, 1.9], StopReason.REACHED_END)
+FOUND = LRFinderResult(np.geomspace(1e-4, 1, 60), np.linspace(2, 0.3, 60), StopReason.REACHED_END)
+
+
+def rows_of(*results_and_losses):
+    return Comparison(
+        [
+            Compared({"wd": number / 10}, result, losses, 60, 0.1)
+            for number, (result, losses) in enumerate(results_and_losses)
+        ],
+        tuned=False,
+    )
+
+
+def test_a_search_that_refuses_leaves_no_winner_by_chance():
+    assert REFUSED.suggestion is None is not FOUND.suggestion
+    alone = rows_of((FOUND, (0.7,)), (REFUSED, (0.8,)))
+    assert alone.best is None
+    assert "not known what chance does" in alone.reason
+    alike = rows_of((FOUND, (0.7, 0.8, 0.75)), (REFUSED, (0.8, 0.7, 0.74)))
+    assert alike.best is None
+    assert alike.apart == (False, False)
+
+
+def test_it_is_above_where_its_losses_are():
+    result = rows_of((FOUND, (0.7, 0.8, 0.75)), (REFUSED, (1.7, 1.8, 1.74)))
+    assert result.best.setting == {"wd": 0}
+    assert result.apart == (False, True)
+    assert "1.747 above" in repr(result)
+
+
+def test_what_has_no_rate_to_train_at_does_not_win():
+    result = rows_of((FOUND, (1.7, 1.8, 1.74)), (REFUSED, (0.7, 0.8, 0.75)))
+    assert result.best is None
+    assert result.apart == (True, False)
+    assert "wd 0.1 is the lowest, 0.75, the others 1.747 or more, but it has no" in result.reason
+
+
+def test_losses_that_are_not_finite_need_no_repeats():
+    result = rows_of((FOUND, (0.7,)), (REFUSED, (np.inf,)))
+    assert result.best.setting == {"wd": 0}
+    assert "the others diverged" in result.reason
 
 
 def test_one_sweep_each_tells_nothing_apart():
