@@ -28,6 +28,7 @@ MINUTES = [
 ]
 LONGER = [
     "workers_growth",
+    "alike",
     "time_budget",
     "changed_lengths",
     "group_rates",

@@ -19,7 +19,7 @@ _SCOUTS = 4  # short trials before those of the real length
 _MOST_SCOUTS = 6  # and where there are no others
 _SHARE_OF_SCOUTS = 0.8  # of a training, to spend on them at least
 _FEWEST_FINALS = 3  # that are worth more than longer scouts, where none is kept
-_STEP, FINE_STEP, _FAR_STEP = 0.5, 0.4, 1.0  # decades between rates
+_STEP, FINE_STEP, FAR_STEP = 0.5, 0.4, 1.0  # decades between rates
 _CLOSE = 0.08  # decades in which two trials say the same
 _DECADES_OF_FINALS = 0.28  # from the best, or the lowest point, between two worse
 
@@ -225,7 +225,7 @@ def _settle(valley: Valley, start: float, most: int, leans_up: bool, keep: bool)
     valley.try_at(start)
     while len(valley) < most:
         if not valley.learns:
-            valley.try_at(valley.points[0][0] - _FAR_STEP)
+            valley.try_at(valley.points[0][0] - FAR_STEP)
         elif len(valley) == 1:
             valley.try_at(start + (FINE_STEP if leans_up else -FINE_STEP))
         elif not valley.is_bracketed:

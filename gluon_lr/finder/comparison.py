@@ -328,10 +328,11 @@ class _Family:
                 have_loss = math.isfinite(min(others))
                 beside = f"{min(others):.4g} or more" if have_loss else "diverged"
                 beside = f", the others {beside}"
+            found = f"{lowest:.4g}{beside}"
             if near[0].suggestion is None:
-                return f"{near[0].name} is the lowest, {lowest:.4g}{beside}, but it has no suggestion"
+                return f"{near[0].name} is the lowest, {found}, but it has no suggestion"
             self.winner = near[0]
-            return f"{self.winner.name} is the best, {lowest:.4g}{beside}"
+            return f"{near[0].name} is the best, {found}"
         names = "; ".join(row.name for row in near[:_NAMED])
         if near[_NAMED:]:
             names += f"; and {len(near) - _NAMED} more"

@@ -82,6 +82,22 @@ def test_by_default_it_takes_three_quarters_of_a_training_a_setting_and_twelve()
     assert updates_of(9, LENGTH) < 0.2 * 9 * 11 * LENGTH
 
 
+def test_where_the_rate_of_short_trainings_is_too_high_a_far_lower_one_is_tried():
+    rates = []
+
+    def measure(rate, updates, order):
+        if updates < LENGTH:
+            return 2 + math.log10(rate / 1.0) ** 2
+        rates.append(rate)
+        return 4.0 if rate > 0.2 else 0.5
+
+    runner = Runner(measure, lambda updates: 0.3, 5.0, LENGTH)
+    finishes = race([runner, runner], 2 * (1 + 2))
+    assert [one.losses for one in finishes] == [[0.5], [0.5]]
+    assert rates[1] == pytest.approx(rates[0] / 10)
+    assert [one.unsure for one in finishes] == [3.5, 3.5]
+
+
 @pytest.mark.parametrize("loss", [9.0, math.inf, math.nan])
 def test_what_never_learns_counts_as_before(loss):
     runner = Runner(lambda rate, updates, order: loss, lambda updates: 0.3, 5.0, LENGTH)
