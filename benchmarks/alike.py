@@ -15,18 +15,12 @@ from gluon_lr import Learner, LRFinder
 from gluon_lr._mxnet import mx
 
 from .measure import Row
+from .tasks import mlp, momentum
 
 SEEDS = range(100)
 TRAINED_ON, BATCH_SIZE = 900, 32  # samples
 UPDATES = 30
-
-
-def make_net() -> mx.gluon.Block:
-    """Make two dense layers."""
-    net = mx.gluon.nn.HybridSequential()
-    net.add(mx.gluon.nn.Dense(16, activation="relu"), mx.gluon.nn.Dense(10))
-    net.hybridize()
-    return net
+make_net = mlp([16], 10)
 
 
 def make(seed: int) -> Learner:
@@ -39,17 +33,19 @@ def make(seed: int) -> Learner:
     data = mx.gluon.data.ArrayDataset(images[:TRAINED_ON], labels[:TRAINED_ON])
     loader = mx.gluon.data.DataLoader(data, BATCH_SIZE, shuffle=True)
     others = [(mx.nd.array(images[TRAINED_ON:]), mx.nd.array(labels[TRAINED_ON:]))]
-    return Learner(make_net(), loader, optimizer_params={"momentum": 0.9}, valid_loader=others)
+    return Learner(make_net(), loader, optimizer_params=momentum, valid_loader=others)
 
 
-NETS = {"first": make_net, "second": make_net, "third": make_net}
+TWO_NETS = {"net": {"first": make_net, "second": make_net}}
+THREE_NETS = {"net": {**TWO_NETS["net"], "third": make_net}}
+THREE_DECAYS = {"wd": {"first": 0, "second": 0, "third": 0}}
 TRIALS = {"tune": True, "length": UPDATES}
 CASES: Dict[str, Tuple[Dict[str, Any], Dict[str, Any]]] = {
-    "sweeps of two nets": ({"net": dict(list(NETS.items())[:2])}, {}),
-    "sweeps of three nets": ({"net": NETS}, {}),
-    "a race of two nets": ({"net": dict(list(NETS.items())[:2])}, TRIALS),
-    "a race of three nets": ({"net": NETS}, TRIALS),
-    "a race of three decays": ({"wd": {"first": 0, "second": 0, "third": 0}}, TRIALS),
+    "sweeps of two nets": (TWO_NETS, {}),
+    "sweeps of three nets": (THREE_NETS, {}),
+    "a race of two nets": (TWO_NETS, TRIALS),
+    "a race of three nets": (THREE_NETS, TRIALS),
+    "a race of three decays": (THREE_DECAYS, TRIALS),
 }
 
 

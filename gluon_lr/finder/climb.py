@@ -19,7 +19,7 @@ _SCOUTS = 4  # short trials before those of the real length
 _MOST_SCOUTS = 6  # and where there are no others
 _SHARE_OF_SCOUTS = 0.8  # of a training, to spend on them at least
 _FEWEST_FINALS = 3  # that are worth more than longer scouts, where none is kept
-_STEP, FINE_STEP, FAR_STEP = 0.5, 0.4, 1.0  # decades between rates
+_STEP, _FINE_STEP, _FAR_STEP = 0.5, 0.4, 1.0  # decades between rates
 _CLOSE = 0.08  # decades in which two trials say the same
 _DECADES_OF_FINALS = 0.28  # from the best, or the lowest point, between two worse
 
@@ -115,7 +115,7 @@ def climb(
         leans_up = scouts.leans_up
     if plan.finals:
         finals = Valley(measure, length, began)
-        _settle(finals, best, plan.finals, leans_up, keep)
+        settle(finals, best, plan.finals, leans_up, began, keep)
         best = finals.points[finals.best][0] if keep else finals.lowest
         if finals.is_bracketed:
             decades = _DECADES_OF_FINALS
@@ -153,9 +153,14 @@ class Valley:
         return losses.index(min(losses))
 
     @property
+    def loss(self) -> float:
+        """The lowest loss."""
+        return self.points[self.best][1]
+
+    @property
     def learns(self) -> bool:
         """Whether one of the trials ended below the loss before them."""
-        return self.points[self.best][1] < self._began
+        return self.loss < self._began
 
     @property
     def is_bracketed(self) -> bool:
@@ -220,16 +225,21 @@ def scout(valley: Valley, start: float, most: int, step: float = _STEP) -> None:
         valley.try_at(valley.beyond(step))
 
 
-def _settle(valley: Valley, start: float, most: int, leans_up: bool, keep: bool) -> None:
-    """Find the lowest place near `start`; where one is kept, another trial may always be better."""
+def settle(
+    valley: Valley, start: float, most: int, leans_up: bool, too_high: float, keep: bool = False
+) -> None:
+    """Find the lowest place near `start`; where one is kept, another trial may always be better.
+
+    Rates are far too high as long as no loss is below `too_high`.
+    """
     valley.try_at(start)
     while len(valley) < most:
-        if not valley.learns:
-            valley.try_at(valley.points[0][0] - FAR_STEP)
+        if valley.loss >= too_high:
+            valley.try_at(valley.points[0][0] - _FAR_STEP)
         elif len(valley) == 1:
-            valley.try_at(start + (FINE_STEP if leans_up else -FINE_STEP))
+            valley.try_at(start + (_FINE_STEP if leans_up else -_FINE_STEP))
         elif not valley.is_bracketed:
-            valley.try_at(valley.beyond(FINE_STEP))
+            valley.try_at(valley.beyond(_FINE_STEP))
         else:
             place = valley.between()
             if place is None or not (keep or place == valley.lowest):

@@ -12,7 +12,7 @@ import math
 from statistics import median
 from typing import Callable, List, NamedTuple, Optional, Sequence
 
-from .climb import FAR_STEP, FINE_STEP, SHORTEST, Found, Valley, scout
+from .climb import SHORTEST, Found, Valley, scout, settle
 from .told_apart import told_apart
 from .usual import decades_of_trials, shift
 
@@ -156,19 +156,17 @@ class _Track:
     @property
     def promise(self) -> float:
         """The lowest loss of a short trial."""
-        return min(loss for _, loss in self._scouts.points)
+        return self._scouts.loss
 
     def settle(self) -> None:
-        """Train to the end at two rates, the second one far lower where the first is too high.
+        """Train to the end at two rates.
 
-        It is too high where most of what a short trial gains is lost again.
+        The first one is far too high where most of what a short trial gains is lost again.
         """
-        place = math.log10(self.found.rate)
-        self._finals.try_at(place)
-        is_too_high = self._finals.points[0][1] >= (self.promise + self._runner.began) / 2
-        step = FINE_STEP if self._scouts.leans_up else -FINE_STEP
-        self._finals.try_at(place + (-FAR_STEP if is_too_high else step))
-        self.losses.append(self._finals.points[self._finals.best][1])
+        start, leans_up = math.log10(self.found.rate), self._scouts.leans_up
+        too_high = (self.promise + self._runner.began) / 2
+        settle(self._finals, start, _RATES, leans_up, too_high)
+        self.losses.append(self._finals.loss)
 
     @property
     def unsure(self) -> float:
