@@ -14,16 +14,20 @@ _TO_ITS_END: Set[CodeType] = set()  # what Ctrl-C waits for, however often it is
 
 def can_listen() -> bool:
     """Say whether Ctrl-C comes to this thread, and the program leaves it to Python."""
-    return _in_main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if _ear.listens or not _in_main_thread():
+        return False
+    return signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def listen() -> None:
     """From now on hold Ctrl-C in what is :func:`to_its_end` or :func:`uninterrupted`."""
     signal.signal(signal.SIGINT, _ear.hear)
+    _ear.listens = True
 
 
 def stop_listening() -> None:
     """Leave Ctrl-C to Python again."""
+    _ear.listens = False
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -79,6 +83,7 @@ class _Hearing:
 class _Ear:
     """Hears Ctrl-C, and remembers it while it is held."""
 
+    listens = False
     pressed = False
 
     def hear(self, number: int, frame: Optional[FrameType]) -> None:

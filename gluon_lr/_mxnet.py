@@ -211,6 +211,12 @@ def draws_indices(loader: Any) -> bool:
     return isinstance(loader, mx.gluon.data.DataLoader) and threads_of(loader) is None
 
 
+def keeps_all_samples(batchify: Any) -> bool:
+    """Say whether what makes batches is MXNet's own, and so leaves no sample out."""
+    is_own = getattr(batchify, "__module__", "").startswith("mxnet.gluon.data.")
+    return is_own and all(map(keeps_all_samples, getattr(batchify, "_fn", ())))
+
+
 def scalar(array: mx.nd.NDArray) -> float:
     """Read an array of one element; blocks until it is computed."""
     return float(array.asnumpy().item())
@@ -231,6 +237,7 @@ __all__ = [
     "for_metrics",
     "infer_shapes_anew",
     "is_recorded",
+    "keeps_all_samples",
     "lay_out_plainly",
     "metric",
     "momentum_in",

@@ -57,14 +57,19 @@ KVSTORE = "device"  # or, in a worker, what main() makes of its argument
 RANK = 0
 
 
-def make_loader(workers=0, samples=SAMPLES):
+def make_loader(workers=0, samples=SAMPLES, batchify=None):
     random = np.random.RandomState(7)
     data = random.randn(samples, 5).astype(np.float32)
     label = (data[:, 0] > 0).astype(np.float32)
     dataset = mx.gluon.data.ArrayDataset(data, label)
     in_python = {"try_nopython": False} if MXNET_2 else {}
     return mx.gluon.data.DataLoader(
-        dataset, BATCH_SIZE, shuffle=True, num_workers=workers, **in_python
+        dataset,
+        BATCH_SIZE,
+        shuffle=True,
+        num_workers=workers,
+        batchify_fn=batchify,
+        **in_python,
     )
 
 
@@ -158,6 +163,18 @@ def fit_own_batches():
     batch = nd.array(data[own]), nd.array((data[own, 0] > 0).astype(np.float32))
     learner = make_learner([batch] * (1 + RANK), split_batches=False)
     learner.fit(5, 0.3)
+    return what_came_of(learner)
+
+
+def fit_leaving_out():
+    """Train on batches that lose samples as they are made, on one worker more than on the other."""
+
+    def kept(samples):
+        data, label = zip(*[sample for sample in samples if sample[0][1] < 1])
+        return nd.array(np.stack(data)), nd.array(np.stack(label))
+
+    learner = make_learner(make_loader(samples=SAMPLES - 1, batchify=kept))
+    learner.fit(4, 0.3)
     return what_came_of(learner)
 
 

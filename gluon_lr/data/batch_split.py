@@ -2,7 +2,7 @@
 
 from collections import deque
 from itertools import accumulate
-from typing import Any, Deque, Dict, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Any, Deque, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from .. import _check
 from .._mxnet import for_gluon, mx
@@ -16,11 +16,12 @@ class Share(NamedTuple):
     """What one worker has of a batch: all of it, where it is alone.
 
     Where a batch has fewer samples than there are workers, some borrow a sample of another, and
-    `is_own` is false.
+    `is_own` is false. `samples` are this worker's own and those of all, where both are known.
     """
 
     batch: Batch
     is_own: bool = True
+    samples: Optional[Tuple[int, int]] = None
 
 
 class IndexShares:
@@ -35,32 +36,31 @@ class IndexShares:
 
     Attributes
     ----------
-    own : deque of bool
-        Whether the samples are the worker's own, for each batch that was not asked for yet.
+    shares : deque of Share
+        Which of the indices, for each batch that was not asked for yet.
     """
 
     def __init__(self, batch_sampler: Any, workers: Workers) -> None:
         self._batch_sampler = batch_sampler
         self._workers = workers
-        self.own: Deque[bool] = deque()
+        self.shares: Deque[Share] = deque()
 
     def __iter__(self) -> Iterator[List[Any]]:
         for batch in self._batch_sampler:
             indices = list(batch)
-            part, is_own = own_part(len(indices), self._workers)
-            self.own.append(is_own)
-            yield indices[part]
+            share = own_share(len(indices), self._workers)
+            self.shares.append(share)
+            yield indices[share.batch]
 
     def __len__(self) -> int:
         return len(self._batch_sampler)
 
 
-def own_part(samples: int, workers: Workers) -> Tuple[slice, bool]:
-    """Return which of a batch's samples this worker reads, and whether they are its own."""
+def own_share(samples: int, workers: Workers) -> Share:
+    """Return this worker's share of so many samples: which of them it reads, as a slice."""
     low, high = (samples * rank // workers.count for rank in (workers.rank, workers.rank + 1))
-    if low == high:
-        return slice(0, 1), False
-    return slice(low, high), True
+    part = slice(0, 1) if low == high else slice(low, high)
+    return Share(part, low < high, (high - low, samples))
 
 
 class BatchSplit:
@@ -90,11 +90,7 @@ class BatchSplit:
         """
         lists = dict(_lists_in(batch))
         inside = {id(array) for one in lists.values() for array in one}
-        lengths = {
-            self._length(array)
-            for array in arrays_in(batch)
-            if array.ndim and id(array) not in inside
-        }
+        lengths = set(self._lengths(one for one in arrays_in(batch) if id(one) not in inside))
         found = lengths or self._lengths_of(lists)
         if len(found) != 1:
             raise _not_alike(batch, sorted(found))
@@ -110,7 +106,7 @@ class BatchSplit:
 
     def size(self, batch: Batch) -> int:
         """Return the samples of the longest array, 1 where there is none: a batch for no split."""
-        return max((self._length(array) for array in arrays_in(batch) if array.ndim), default=1)
+        return max(self._lengths(arrays_in(batch)), default=1)
 
     def over_contexts(
         self, batch: Batch, contexts: Sequence[mx.Context]
@@ -138,20 +134,23 @@ class BatchSplit:
         each, more = divmod(self.samples(batch), count)
         return [each + 1] * more + [each] * (count - more) * bool(each)
 
-    def _length(self, array: Any) -> int:
-        return int(array.shape[min(self.axis, array.ndim - 1)])
+    def _lengths(self, arrays: Iterable[Any]) -> Iterator[int]:
+        """Yield the samples of those arrays that have axes."""
+        for shape in (array.shape for array in arrays):
+            if shape:
+                yield shape[min(self.axis, len(shape) - 1)]
 
     def _lengths_of(self, lists: Dict[Path, List[Any]]) -> "set[int]":
         """Return how many samples there are by lists alone: by their arrays, or by themselves."""
         known_by_sample = any(self._by_sample.get(path) for path in lists)
-        arrays = {self._length(array) for one in lists.values() for array in one if array.ndim}
+        arrays = set(self._lengths(array for one in lists.values() for array in one))
         if len(arrays) == 1 and not known_by_sample:
             return arrays
         return {len(one) for one in lists.values()}
 
     def _is_by_sample(self, path: Path, arrays: List[Any], samples: int, is_sure: bool) -> bool:
         by_sample = len(arrays) == samples
-        by_array = all(array.ndim and self._length(array) == samples for array in arrays)
+        by_array = list(self._lengths(arrays)) == [samples] * len(arrays)
         if by_sample and by_array:
             if not is_sure:
                 raise _ambiguous(arrays)
@@ -169,9 +168,10 @@ class BatchSplit:
         return with_parts(part, [self._part(one, samples, (*path, n)) for n, one in parts])
 
     def _slice(self, array: Any, samples: slice) -> Any:
-        if not array.ndim:
+        axes = array.ndim
+        if not axes:
             return array
-        axis = min(self.axis, array.ndim - 1)
+        axis = min(self.axis, axes - 1)
         return array[(slice(None),) * axis + (samples,)] if axis else array[samples]
 
 
@@ -193,7 +193,7 @@ def _lists_in(part: Any, path: Path = ()) -> Iterator[Tuple[Path, List[Any]]]:
         place = (*path, number)
         if _is_list_of_arrays(one) and not isinstance(part, mx.io.DataBatch):
             yield place, one
-        else:
+        elif not is_array(one):
             yield from _lists_in(one, place)
 
 

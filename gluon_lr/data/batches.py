@@ -6,12 +6,12 @@ from typing import Any, Callable, Deque, Iterable, Iterator, List, NamedTuple, O
 
 from .. import _check
 from .._interrupts import uninterrupted
-from .._mxnet import draws_indices, mx, threads_of
+from .._mxnet import draws_indices, keeps_all_samples, mx, threads_of
 from ..distributed.workers import Workers
 from ..state.generators import GlobalState
 from ..state.memory import Memory
 from ..state.transaction import Kept, Transaction, afterwards
-from .batch_split import BatchSplit, IndexShares, Share, own_part
+from .batch_split import BatchSplit, IndexShares, Share, own_share
 from .data_iter import DataIterPasses, passes_of
 from .held_out import Held, HeldBatches, HeldSamples, nothing_to_hold_out
 from .place import LoaderMemory, Moment, Place
@@ -49,7 +49,7 @@ class Batches:
         self.split = split
         self._split = batch_split
         self._memory = LoaderMemory(self._loader)
-        self._own: Deque[bool] = deque()  # of shares to come, where indices are split
+        self._shares: Deque[Share] = deque()  # to come, where indices are split
         self._iterator: Optional[Iterator[Batch]] = None
         self._begun = self._moment()  # at the start of the pass
         self._drawn = 0  # batches read in this pass
@@ -379,8 +379,11 @@ class Batches:
             raise
 
     def _draw_alike(self) -> None:
-        """Begin a pass with the generators of the first worker, where they split its batches."""
-        if self._workers.count == 1 or not self.split:
+        """Begin a pass with the generators of the first worker, where they split its batches.
+
+        Those of a list are drawn by nobody.
+        """
+        if self._workers.count == 1 or not self.split or type(self._loader) is list:
             return
         if threads_of(self._loader) is not None:
             constraint = "one that all workers draw alike from"
@@ -405,7 +408,7 @@ class Batches:
             batches = held.without(batches)
         if self._splits_indices:
             batches = IndexShares(batches, self._workers)
-            self._own = batches.own
+            self._shares = batches.shares
         with _SamplerExchanged(loader, batches):
             self._iterator = iter(loader)
             return next(self._iterator, None)
@@ -427,14 +430,19 @@ class Batches:
 
     def _share(self, batch: Batch) -> Share:
         """Return a batch that was read: the worker's part of it, where indices are split."""
-        return Share(batch, self._own.popleft()) if self._splits_indices else Share(batch)
+        if not self._splits_indices:
+            return Share(batch)
+        loader: Any = self._loader
+        share = self._shares.popleft()
+        samples = share.samples if keeps_all_samples(loader._batchify_fn) else None
+        return Share(batch, share.is_own, samples)
 
     def _part_of(self, share: Share) -> Share:
         """Return the worker's part of what :meth:`_share` has returned."""
         if self._workers.count == 1 or not self.split or self._splits_indices:
             return share
-        part, is_own = own_part(self._split.samples(share.batch), self._workers)
-        return Share(self._split.part(share.batch, part), is_own)
+        own = own_share(self._split.samples(share.batch), self._workers)
+        return own._replace(batch=self._split.part(share.batch, own.batch))
 
 
 def one_pass(data_loader: Iterable[Batch], batch_split: BatchSplit) -> Iterator[Batch]:
@@ -494,7 +502,7 @@ class _AnotherPass(Kept):
     def __init__(self, batches: Batches) -> None:
         names = (
             "_iterator",
-            "_own",
+            "_shares",
             "_passes",
             "_begun",
             "_drawn",

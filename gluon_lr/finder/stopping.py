@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import statistics
 from numbers import Real
 from typing import Any, Callable, Dict, List, Optional, Union
 
@@ -158,16 +159,19 @@ class Diverged(StoppingCriterion):
         """Say whether the loss has diverged."""
         if len(state.losses) < self.min_iter:
             return False
-        first, early = _start(state.losses), state.losses[1 : min(self.min_iter, 20)]
-        noise = _scatter(early) if early else 0.0
+        first = _start(state.losses)
         lately = [mean - first for mean in state.smoothed(self.smoothing)[-3:]]
         room = self.rise * abs(first)
+        if not lately[-1] > room:
+            return False
+        early = state.losses[1 : min(self.min_iter, 20)]
+        noise = _scatter(early) if early else 0.0
         return min(lately) > max(room, 6 * noise) or lately[-1] > max(2 * room, 24 * noise)
 
 
 def _start(losses: List[float]) -> float:
     """Return the first loss, or the median of the first few where it lies far from that."""
-    usual = float(np.median(losses[:_FIRST]))
+    usual = statistics.median(losses[:_FIRST])
     return usual if _is_far(losses[0], usual) else losses[0]
 
 

@@ -107,8 +107,10 @@ class HyperParameters:
 
     def _found(self, name: str) -> Optional[str]:
         optimizer = self.trainer.optimizer
-        is_own = _is_hyper_parameter(name, vars(optimizer).get(name))
-        return _attribute(optimizer, name) or (name if is_own else None)
+        mapped = _attribute(optimizer, name)
+        if mapped is not None:
+            return mapped
+        return name if _is_hyper_parameter(name, vars(optimizer).get(name)) else None
 
     def __getitem__(self, name: str) -> List[float]:
         attribute = self.attribute(name)

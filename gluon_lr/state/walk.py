@@ -149,7 +149,8 @@ class Walk:
             self.has_iterator |= _is_iterator(kind) and _is_held(path)
             yield from _parts_of(path, value)
             yield from _of_instance(path, value)
-            self._ahead.append((path and f"{path}.__class__", kind))
+            if kind.__module__ != "builtins":  # whose classes hold nothing
+                self._ahead.append((path and f"{path}.__class__", kind))
 
     def _of_class(self, path: Optional[str], owner: type) -> Iterator[Holder]:
         module = sys.modules.get(owner.__module__)

@@ -31,6 +31,7 @@ from ..distributed.workers import Workers
 from ..events import CancelBatchException, CancelValidateException
 from ..state.generators import GlobalState
 from ..state.transaction import Kept, Together, Transaction, afterwards
+from . import default_loss
 from .gradients import (
     are_added_up,
     norm_of_sum,
@@ -56,6 +57,7 @@ from .placement import Context
 from .prediction import Collected, inputs_of, output_of
 
 _FIXED = ("net", "trainer", "ctx")
+_OF_LOSSES = (mx.gluon.loss.__name__, default_loss.__name__)
 Self = TypeVar("Self", bound="IterationLearner")
 ComputeLoss = Callable[[Any, Any], Any]
 
@@ -789,7 +791,7 @@ class IterationLearner:
             losses = self._losses_of(self.net, parts)
             arrays = self._scaled([array for one in losses for array in one.arrays])
         heads = [one.heads(n < own and share.is_own) for n, one in enumerate(losses)]
-        update = self._with_batch(losses[:own] if share.is_own else [])
+        update = self._with_batch(losses[:own] if share.is_own else [], share.samples)
         self.tell("after_loss")
         mx.autograd.backward(arrays, [head for several in heads for head in several])
         self._update = update
@@ -813,20 +815,30 @@ class IterationLearner:
             returned = self.compute_loss(net, part)
         return losses_of(returned, self._returns_weights)
 
-    def _with_batch(self, losses: List[Losses]) -> PendingUpdate:
+    def _with_batch(
+        self, losses: List[Losses], samples: Optional[Tuple[int, int]] = None
+    ) -> PendingUpdate:
         """Return the pending update with this batch, and tell its loss and the divisor."""
         divisor = self._divisor_of(losses)
         self._own_losses = losses
         if self.workers.count == 1:
             loss: PendingLoss = mean_of(losses)
         else:
-            loss, divisor = self._shared_losses.of_batch(losses, divisor)
+            known = samples if self._has_one_loss_a_sample else None
+            loss, divisor = self._shared_losses.of_batch(losses, divisor, known)
         if not divisor:
             constraint = "above 0 somewhere in each batch, to have a mean"
             raise ValueError(_check.message("compute_loss", "weights", constraint, 0))
         update = self._update.with_batch(loss, divisor)
         self._last, self.divisor = loss, update.divisor
         return update
+
+    @property
+    def _has_one_loss_a_sample(self) -> bool:
+        """Whether a loss of MXNet's is computed in our way, which may have one for each sample."""
+        if getattr(self.compute_loss, "__func__", None) is not IterationLearner.compute_loss:
+            return False
+        return type(self.loss).__module__ in _OF_LOSSES
 
     def _divisor_of(self, losses: List[Losses]) -> float:
         """Return what the sum of the gradients of these losses is to be divided by."""

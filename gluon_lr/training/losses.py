@@ -168,6 +168,10 @@ class SharedLosses:
     Each tells its own in the same message as the number of losses of a batch, several together
     and not before MXNet has them. Where one is asked for before that, all have to ask for it.
 
+    How many losses a batch has on all of them needs no message once each worker has seen that it
+    has one for each of its samples, and where it knows the samples of all. Messages to come show
+    whether that was so.
+
     Parameters
     ----------
     workers : Workers
@@ -177,16 +181,47 @@ class SharedLosses:
     def __init__(self, workers: Workers) -> None:
         self._workers = workers
         self._untold: List[SharedLoss] = []
+        self._have_one_each = False  # whether all workers have seen a loss for each sample
+        self._taken_for = 0  # the losses of all workers that no message has told
+        self._own_untold = 0.0  # this worker's part of them
 
-    def of_batch(self, own: Sequence[Losses], divisor: float) -> Tuple[PendingLoss, float]:
-        """Return the mean loss of a batch on all workers, and the sum of their divisors."""
+    def of_batch(
+        self, own: Sequence[Losses], divisor: float, samples: Optional[Tuple[int, int]] = None
+    ) -> Tuple[PendingLoss, float]:
+        """Return the mean loss of a batch on all workers, and the sum of their divisors.
+
+        Parameters
+        ----------
+        own : list of Losses
+            This worker's, on each context.
+        divisor : float
+            This worker's.
+        samples : (int, int), optional
+            This worker's and those of all, where a sample may have one loss on each of them.
+
+        Raises
+        ------
+        ValueError
+            Where the samples of all were not as many as this worker took them for.
+        WorkersLostError
+            Where another worker has not come to this batch.
+        """
         late = len(self._untold) - LATE
         told = self._untold[:late] if late >= _AT_ONCE else []
-        numbers = [sum(one.number for one in own), divisor]
-        number, total_divisor = self._tell(told, numbers, "losses of a batch")
-        if not number:  # which has no mean
+        number = sum(one.number for one in own)
+        has_one_each = samples is not None and number == divisor == samples[0]
+        if samples is not None and has_one_each and self._have_one_each and not told:
+            self._own_untold += number
+            self._taken_for += samples[1]
+            total = total_divisor = float(samples[1])
+        else:
+            is_sure = has_one_each and (number > 1 or self._have_one_each)
+            numbers = [number, divisor, float(not is_sure)]
+            total, total_divisor, unsure = self._tell(told, numbers, "losses of a batch")
+            self._have_one_each = not unsure
+        if not total:  # which has no mean
             return PendingLoss([]), total_divisor
-        loss = SharedLoss(own, number, self)
+        loss = SharedLoss(own, total, self)
         self._untold.append(loss)
         return loss, total_divisor
 
@@ -198,6 +233,7 @@ class SharedLosses:
 
     def _tell(self, losses: List[SharedLoss], numbers: List[float], what: str) -> List[float]:
         """Return the sums over all workers of some numbers, and tell losses besides."""
+        numbers = [self._own_untold, *numbers]
         values = self._workers.read_all([array for one in losses for array in one.own])
         each = iter(float(value.sum(dtype=np.float64)) for value in values)
         sums = [sum(next(each) for _ in one.own) for one in losses]
@@ -205,7 +241,17 @@ class SharedLosses:
         del self._untold[: len(losses)]
         for loss, total in zip(losses, totals[len(numbers) :]):
             loss.take(total)
-        return totals[: len(numbers)]
+        self._check_untold(totals[0])
+        return totals[1 : len(numbers)]
+
+    def _check_untold(self, total: float) -> None:
+        """Check the losses of the batches whose numbers no message has told, now that one has."""
+        taken_for, self._taken_for, self._own_untold = self._taken_for, 0, 0.0
+        if total != taken_for:
+            constraint = "one of the same batches on all workers, which split each of them"
+            value = f"batches of {taken_for} samples here, where all have {total:g} together"
+            remedy = "Or make the Learner with split_batches=False, for batches of one's own."
+            raise ValueError(_check.message("Learner", "data_loader", constraint, value, remedy))
 
 
 def losses_of(returned: Any, with_weights: bool) -> Losses:

@@ -10,6 +10,8 @@ from gluon_lr._mxnet import mx, nd
 from gluon_lr.training import losses as of_training
 from gluon_lr.training.losses import Losses, SharedLosses
 
+ALONE = 4  # numbers of a message about a batch without losses
+
 
 class Twin:
     """Two workers that give the same."""
@@ -37,7 +39,7 @@ def of_batches(shared, count):
 def test_losses_are_told_eight_together_and_two_updates_late_at_the_soonest():
     workers = Twin()
     losses = of_batches(SharedLosses(workers), 21)
-    told = [size - 2 for _, size in workers.calls]
+    told = [size - ALONE for _, size in workers.calls]
     assert told == [0] * 10 + [8] + [0] * 7 + [8] + [0] * 2
     asked = len(workers.calls)
     for n, loss in enumerate(losses[: 21 - loss_late(losses)]):
@@ -53,7 +55,7 @@ def test_one_that_is_asked_for_before_is_told_with_those_before_it():
     workers = Twin()
     losses = of_batches(SharedLosses(workers), 5)
     assert float(losses[3]) == 4
-    assert workers.calls[5:] == [("losses", 4)]
+    assert workers.calls[5:] == [("losses", 1 + 4)]
     assert [float(loss) for loss in losses[:4]] == [1, 2, 3, 4]
     assert workers.calls[6:] == []
     assert float(losses[4]) == 5
@@ -65,7 +67,7 @@ def test_all_are_told_at_once_and_nothing_where_nothing_is_untold():
     losses = of_batches(shared, 3)
     shared.tell()
     shared.tell()
-    assert workers.calls[3:] == [("losses", 3)]
+    assert workers.calls[3:] == [("losses", 1 + 3)]
     assert [float(loss) for loss in losses] == [1, 2, 3]
 
 
@@ -90,6 +92,73 @@ def test_large_losses_are_not_kept(monkeypatch):
     loss, _ = SharedLosses(Twin()).of_batch([Losses([large, nd.ones((4,))], None)], 64)
     assert [one.size for one in loss.own] == [1, 4]
     assert float(loss) == pytest.approx((large.asnumpy().sum(dtype=float) + 4) / 64)
+
+
+def test_samples_that_all_have_one_loss_need_no_message_but_each_eighth():
+    workers = Twin()
+    shared = SharedLosses(workers)
+    told = [shared.of_batch(batch(n), 2, (2, 4)) for n in range(21)]
+    assert [divisor for _, divisor in told] == [4] * 21
+    assert [size - ALONE for _, size in workers.calls] == [0, 8, 8]
+    assert [float(loss) for loss, _ in told[:16]] == list(range(1, 17))
+
+
+class Alone(Twin):
+    """A worker whose others have a loss less."""
+
+    def sum(self, values, what):
+        total = super().sum(values, what)
+        total[0] -= values[0] > 0
+        return total
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        pytest.param(None, id="of unknown number"),
+        pytest.param((1, 2), id="with two losses each"),
+        pytest.param((4, 8), id="with half a loss each"),
+    ],
+)
+def test_other_samples_are_asked_for_at_each_batch(samples):
+    workers = Twin()
+    shared = SharedLosses(workers)
+    assert [shared.of_batch(batch(n), 2, samples)[1] for n in range(5)] == [4] * 5
+    assert len(workers.calls) == 5
+
+
+def test_a_batch_of_one_sample_does_not_show_that_there_is_one_loss_for_each():
+    workers = Twin()
+    shared = SharedLosses(workers)
+    one = [Losses([nd.array([1.0])], None)]
+    for _ in range(3):
+        shared.of_batch(one, 1, (1, 2))
+    assert len(workers.calls) == 3
+    shared.of_batch(batch(1), 2, (2, 4))
+    for _ in range(3):
+        assert shared.of_batch(one, 1, (1, 2))[1] == 2
+    assert len(workers.calls) == 4
+
+
+def test_losses_that_are_others_by_now_are_asked_for_again():
+    workers = Twin()
+    shared = SharedLosses(workers)
+    shared.of_batch(batch(1), 2, (2, 4))
+    scalar = [Losses([nd.array([1.0])], None)]
+    assert [shared.of_batch(scalar, 1, (2, 4))[1] for _ in range(3)] == [2] * 3
+    assert len(workers.calls) == 4
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_other_batches_on_another_worker_are_refused(asked):
+    shared = SharedLosses(Alone())
+    shared.of_batch(batch(1), 2, (2, 4))
+    loss, _ = shared.of_batch(batch(1), 2, (2, 4))
+    with pytest.raises(ValueError, match="4 samples here, where all have 3 together"):
+        if asked:
+            float(loss)
+        else:
+            of_batches(shared, 10)
 
 
 def test_the_loss_of_an_update_of_no_batches_is_none():
