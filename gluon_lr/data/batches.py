@@ -379,11 +379,8 @@ class Batches:
             raise
 
     def _draw_alike(self) -> None:
-        """Begin a pass with the generators of the first worker, where they split its batches.
-
-        Those of a list are drawn by nobody.
-        """
-        if self._workers.count == 1 or not self.split or type(self._loader) is list:
+        """Begin a pass with the generators of the first worker, where they split its batches."""
+        if self._workers.count == 1 or not self.split:
             return
         if threads_of(self._loader) is not None:
             constraint = "one that all workers draw alike from"
