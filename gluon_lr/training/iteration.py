@@ -552,7 +552,7 @@ class IterationLearner:
 
     def _output_of(self, part: Batch) -> Any:
         with next(arrays_in(part)).context:
-            if getattr(self.compute_loss, "__func__", None) is IterationLearner.compute_loss:
+            if not self._has_own_compute_loss:
                 return output_of(self.net, inputs_of(part))
             net = ListeningNet(self.net)
             self.compute_loss(net, part)
@@ -836,9 +836,13 @@ class IterationLearner:
     @property
     def _has_one_loss_a_sample(self) -> bool:
         """Whether a loss of MXNet's is computed in our way, which may have one for each sample."""
-        if getattr(self.compute_loss, "__func__", None) is not IterationLearner.compute_loss:
-            return False
-        return type(self.loss).__module__ in _OF_LOSSES
+        return not self._has_own_compute_loss and type(self.loss).__module__ in _OF_LOSSES
+
+    @property
+    def _has_own_compute_loss(self) -> bool:
+        """Whether :meth:`compute_loss` is not the one of this class: overridden, or given."""
+        own = getattr(self.compute_loss, "__func__", None)
+        return own is not IterationLearner.compute_loss
 
     def _divisor_of(self, losses: List[Losses]) -> float:
         """Return what the sum of the gradients of these losses is to be divided by."""
