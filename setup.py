@@ -1,10 +1,22 @@
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
+ADDRESS = ""  # where the files are published, for the index's page: "https://.../blob/main/"
 VERSION = {}
 exec((HERE / "gluon_lr" / "_version.py").read_text(encoding="utf-8"), VERSION)
+
+
+def long_description():
+    """Return the README with absolute links, or with their texts alone without an address."""
+    readme = (HERE / "README.md").read_text(encoding="utf-8")
+    link = rf"[\1]({ADDRESS}\2)" if ADDRESS else r"\1"
+    picture = rf"![\1]({ADDRESS}\2?raw=true)" if ADDRESS else ""
+    readme = re.sub(r"!\[([^]]*)\]\((?!http)([^)]+)\)\n*", picture, readme)
+    return re.sub(r"(?<!!)\[([^]]+)\]\((?!http)([^)]+)\)", link, readme)
+
 
 # MXNet 1.9.1 asks for numpy<2, but cannot be imported on NumPy 1.24 or later,
 # which has no np.bool. Python 3.12 has no older NumPy: there gluon_lr/_mxnet.py
@@ -33,10 +45,12 @@ TUTORIALS = [*DEMO, "jupyterlab>=3", "ipywidgets>=8"]
 setup(
     name="gluon-lr",
     version=VERSION["__version__"],
-    description="The learning-rate toolkit for Apache MXNet Gluon: schedules, a finder, a learner.",
-    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    description="Learning rates for Apache MXNet Gluon: a finder, schedules, fastai's policies.",
+    long_description=long_description(),
     long_description_content_type="text/markdown",
-    license="Apache-2.0",
+    author="The gluon_lr authors",
+    license_expression="Apache-2.0",
+    keywords="mxnet gluon learning-rate scheduler finder one-cycle fastai deep-learning",
     packages=find_packages(include=["gluon_lr", "gluon_lr.*"]),
     package_data={"gluon_lr": ["py.typed"]},
     python_requires=">=3.8,<3.13",
@@ -58,8 +72,9 @@ setup(
     entry_points={"console_scripts": ["gluon-lr = gluon_lr.cli:main"]},
     classifiers=[
         "Development Status :: 3 - Alpha",
+        "Intended Audience :: Developers",
         "Intended Audience :: Science/Research",
-        "License :: OSI Approved :: Apache Software License",
+        "Operating System :: POSIX :: Linux",
         "Programming Language :: Python :: 3",
         "Programming Language :: Python :: 3.8",
         "Programming Language :: Python :: 3.9",

@@ -13,8 +13,23 @@ sys.path.insert(0, str(Path(__file__).parent))  # gallery.py and reference.py
 
 import gluon_lr
 
+GUIDE = [  # in the order of use
+    "install",
+    "schedules",
+    "finder",
+    "compare",
+    "training",
+    "steps",
+    "callbacks",
+    "checkpoints",
+    "machines",
+    "elsewhere",
+    "pages",
+    "peers",
+    "limits",
+]
 PARTS = {
-    "Guide": ["docs/guide/*"],
+    "Guide": [f"docs/guide/{page}" for page in GUIDE],
     "Tutorials": ["tutorials/*"],
     "Reference": ["docs/gallery", "docs/reference/index"],
     "Project": ["benchmarks/README", "CONTRIBUTING", "CHANGELOG"],
