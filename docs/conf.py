@@ -6,6 +6,7 @@ and their links to one another are read where they are, and mean what they mean 
 
 import fnmatch
 import itertools
+import json
 import sys
 from pathlib import Path
 
@@ -56,6 +57,8 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
     "myst_nb",
+    "sphinx_copybutton",
+    "sphinx_design",
     "gallery",
     "reference",
 ]
@@ -68,6 +71,8 @@ include_patterns = [
 exclude_patterns = [".*", "docs/_build"]
 
 nb_execution_mode = "off"
+copybutton_prompt_text = r">>> |\.\.\. "
+copybutton_prompt_is_regexp = True
 myst_heading_anchors = 4
 
 default_role = "code"
@@ -108,6 +113,18 @@ def add_contents(app, docname, source):
         source[0] += TOCTREE.format(caption=caption, pages=pages) if pages else ""
 
 
+def add_download(app, docname, source):
+    """Give the page of each notebook a link to the notebook, below its title."""
+    if not docname.startswith("tutorials/"):
+        return
+    notebook = json.loads(source[0])
+    link = f"{{download}}`Download this notebook <{docname.split('/')[1]}.ipynb>`"
+    cell = {"id": "download", "cell_type": "markdown", "metadata": {}, "source": link}
+    notebook["cells"].insert(1, cell)
+    source[0] = json.dumps(notebook)
+
+
 def setup(app):
-    """Connect this file's function to Sphinx."""
+    """Connect this file's functions to Sphinx."""
     app.connect("source-read", add_contents)
+    app.connect("source-read", add_download)

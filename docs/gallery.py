@@ -2,8 +2,10 @@
 
 import doctest
 import inspect
+import re
 import shutil
 import sys
+import textwrap
 from pathlib import Path
 from typing import List, NamedTuple
 from unittest import mock
@@ -18,32 +20,37 @@ from gluon_lr.schedules.text import NAMES
 FOLDER = Path(__file__).parent / "gallery"
 
 PAGE = """
-Gallery
-=======
+Gallery of schedules
+====================
 
-Every schedule, drawn from the example in its own documentation.
+The picture of each schedule shows the example of its documentation. Click on it to read that.
+
+.. grid:: 1 1 2 2
+   :gutter: 2
 """
 
-ENTRY = """
-.. py:currentmodule:: {module}
+CARD = """
+   .. grid-item-card:: {name}
+      :img-top: gallery/{name}.svg
+      :img-alt: The curve of {name} in its example
+      :link: reference/gluon_lr.{name}
+      :link-type: doc
+      :text-align: left
 
-:class:`{name}`
-{underline}
+      {summary}
+{formula}
+"""
 
-{summary}
+FORMULA = """
+      .. code-block:: text
 
-.. image:: gallery/{name}.svg
-   :width: 100%
-   :alt: The curve of the {name} in the example
-
-{code}
+{lines}
 """
 
 
 class Example(NamedTuple):
     """What the doctest of a schedule's class has made."""
 
-    code: str
     schedule: Schedule
     asked: List[int]  # the iterations it has asked for
     observed: List[float]  # the metrics it has let the schedule observe
@@ -88,7 +95,7 @@ def run_doctest(cls: type) -> Example:
     made = [value for value in test.globs.values() if type(value) is cls]
     if not made:
         raise ValueError(f"The doctest of {cls.__name__} has to name one, for the gallery to draw.")
-    return Example(doc[doc.index(">>>") :], made[-1], asked, observed, reduced)
+    return Example(made[-1], asked, observed, reduced)
 
 
 def draw(example: Example) -> Figure:
@@ -109,6 +116,21 @@ def draw(example: Example) -> Figure:
     return figure
 
 
+def summary_of(cls: type) -> str:
+    """Return the first line of a class's documentation."""
+    return inspect.getdoc(cls).split("\n")[0]
+
+
+def formula_of(cls: type) -> str:
+    """Return the first indented paragraph of a class's documentation before its parameters."""
+    text = inspect.getdoc(cls).split("\nParameters\n")[0].split("\n>>> ")[0]
+    found = re.search(r"\n\n((?: +\S.*\n?)+)", text)
+    if not found:
+        return ""
+    lines = textwrap.dedent(found.group(1)).splitlines()
+    return FORMULA.format(lines="\n".join(" " * 9 + line for line in lines))
+
+
 def write(app):
     """Write the page and its pictures, to `docs/gallery.rst` and `docs/gallery`."""
     shutil.rmtree(FOLDER, ignore_errors=True)
@@ -117,13 +139,7 @@ def write(app):
     for cls in public_schedules():
         example = run_doctest(cls)
         draw(example).savefig(FOLDER / f"{cls.__name__}.svg")
-        page += ENTRY.format(
-            name=cls.__name__,
-            module=cls.__module__,
-            underline="-" * (len(cls.__name__) + 9),
-            summary=inspect.getdoc(cls).split("\n")[0],
-            code=example.code,
-        )
+        page += CARD.format(name=cls.__name__, summary=summary_of(cls), formula=formula_of(cls))
     FOLDER.with_suffix(".rst").write_text(page)
 
 

@@ -1,11 +1,12 @@
-"""The reference: a page for each public module of gluon_lr, written when the site is built.
+"""The reference: a page for each public name, as users import it, and what is behind these.
 
 A docstring here is read as plain text first. The marks of formulas and examples that it leaves
 out for that, `mark_up` puts in for Sphinx. It calls things as their users do, `gluon_lr.Learner`
-or `Learner`, and `resolve` finds where those are defined.
+or `Learner`, and `resolve` finds their pages.
 """
 
-import itertools
+import importlib
+import inspect
 import pkgutil
 import re
 import shutil
@@ -14,6 +15,19 @@ from pathlib import Path
 import gluon_lr
 
 FOLDER = Path(__file__).parent / "reference"
+
+TITLES = {  # of the rooms, in the order of use
+    "schedules": "Schedules",
+    "finder": "Find a rate",
+    "learner": "Train",
+    "callbacks": "Callbacks",
+    "events": "Events of a fit",
+    "hyper": "Curves, policies and hyper-parameters",
+    "data": "Batches",
+    "training": "Measures of a training",
+    "state": "Checkpoints",
+    "distributed": "Several machines",
+}
 
 INDEX = """
 Reference
@@ -24,16 +38,19 @@ Reference
 
 .. py:currentmodule:: None
 
-Every name in these tables can be imported from `gluon_lr`, where `__version__` is the version.
-Pictures are drawn by :mod:`gluon_lr.plotting`.
+Import every name in these tables from `gluon_lr`; `gluon_lr.__version__` is the version.
+:mod:`gluon_lr.plotting` draws the pictures, and :mod:`gluon_lr.annealing` has the curves for
+positions from 0 to 1.
 
 {tables}
 
-Modules
--------
+Behind these names
+------------------
+
+What the public names take and return, by modules.
 
 .. toctree::
-   :maxdepth: 2
+   :maxdepth: 1
 
 {modules}
 """
@@ -46,6 +63,20 @@ TABLE = """
    :nosignatures:
 
 {names}
+
+.. toctree::
+   :hidden:
+
+{pages}
+"""
+
+NAME = """
+{name}
+{underline}
+
+.. py:currentmodule:: gluon_lr
+
+.. {directive}:: {name}
 """
 
 MODULE = """
@@ -53,59 +84,68 @@ MODULE = """
 {underline}
 
 .. automodule:: {name}
+   :exclude-members: {public}
 """
-
-PACKAGE = """
-{name}
-{underline}
-
-.. automodule:: {name}
-   :no-members:
-
-.. toctree::
-
-{modules}
-"""
-
-
-def public_modules():
-    """Return the names of all modules in gluon_lr but those that begin with `_`."""
-    modules = pkgutil.walk_packages(gluon_lr.__path__, "gluon_lr.")
-    return [module.name for module in modules if "._" not in module.name]
 
 
 def public_names():
-    """Return where each public class and function is defined, by the room that it is in."""
-    objects = [getattr(gluon_lr, name) for name in gluon_lr.__all__ if name != "__version__"]
-    places = sorted((f"{o.__module__}.{o.__qualname__}" for o in objects), key=_room)
-    return {room: list(names) for room, names in itertools.groupby(places, key=_room)}
+    """Return the public classes and functions by name, without the version."""
+    return {name: getattr(gluon_lr, name) for name in gluon_lr.__all__ if name != "__version__"}
 
 
-def _room(place):
-    return ".".join(place.split(".")[:2])
+PLACES = {f"{o.__module__}.{o.__qualname__}": name for name, o in public_names().items()}
+
+
+def room_of(name):
+    """Return where in the reference a public name belongs."""
+    parts = getattr(gluon_lr, name).__module__.split(".")
+    return "callbacks" if "callbacks" in parts else parts[1]
+
+
+def modules_behind():
+    """Return the modules that define more than public names, with the public names in them."""
+    found = {}
+    for module in pkgutil.walk_packages(gluon_lr.__path__, "gluon_lr."):
+        if "._" in module.name or module.ispkg or module.name.endswith("__main__"):
+            continue
+        made = [
+            name
+            for name, value in vars(importlib.import_module(module.name)).items()
+            if (inspect.isclass(value) or inspect.isfunction(value))
+            and value.__module__ == module.name
+            and not name.startswith("_")
+        ]
+        public = [name for name in made if f"{module.name}.{name}" in PLACES]
+        if len(made) > len(public) or not made:
+            found[module.name] = public
+    return found
 
 
 def write(app):
     """Write the pages, to `docs/reference`."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir()
+    rooms = {room: sorted(n for n in public_names() if room_of(n) == room) for room in TITLES}
+    assert sum(map(len, rooms.values())) == len(public_names()), "TITLES must have every room"
     tables = [
-        TABLE.format(title=room, underline="-" * len(room), names=_indented("~" + n for n in names))
-        for room, names in public_names().items()
+        TABLE.format(
+            title=TITLES[room],
+            underline="-" * len(TITLES[room]),
+            names=_indented(f"~gluon_lr.{name}" for name in names),
+            pages=_indented(f"{name} <gluon_lr.{name}>" for name in names),
+        )
+        for room, names in rooms.items()
     ]
-    modules = public_modules()
-    index = INDEX.format(tables="".join(tables), modules=_entries("gluon_lr", modules))
-    (FOLDER / "index.rst").write_text(index)
-    for name in modules:
-        page = PACKAGE if _entries(name, modules) else MODULE
-        page = page.format(name=name, underline="=" * len(name), modules=_entries(name, modules))
+    for name, thing in public_names().items():
+        directive = "autoclass" if inspect.isclass(thing) else "autofunction"
+        page = NAME.format(name=name, underline="=" * len(name), directive=directive)
+        (FOLDER / f"gluon_lr.{name}.rst").write_text(page)
+    behind = modules_behind()
+    for name, public in behind.items():
+        page = MODULE.format(name=name, underline="=" * len(name), public=", ".join(public))
         (FOLDER / f"{name}.rst").write_text(page)
-
-
-def _entries(package, modules):
-    """Return the lines of a table of contents of what is directly in a package."""
-    parts = [(name, *name.rpartition(".")) for name in modules]
-    return _indented(f"{last} <{name}>" for name, parent, _, last in parts if parent == package)
+    index = INDEX.format(tables="".join(tables), modules=_indented(behind))
+    (FOLDER / "index.rst").write_text(index)
 
 
 def _indented(lines):
@@ -123,16 +163,21 @@ def mark_up(app, what, name, obj, options, lines):
 
 
 def resolve(app, env, node, contnode):
-    """Find where a public name is defined, or else any name that ends like this one."""
+    """Find the page of a public name, or else any name that ends like this one."""
     if node.get("refdomain") != "py":
         return None
-    kind, target = node["reftype"], node["reftarget"].replace("gluon_lr.", "", 1)
-    name = target.split(".")[0]
-    if name in gluon_lr.__all__:
-        target = f"{getattr(gluon_lr, name).__module__}.{target}"
-    node["refspecific"] = True
+    parts = node["reftarget"].split(".")
+    for end in range(len(parts), 0, -1):
+        place = ".".join(parts[:end])
+        public = PLACES.get(place, place.replace("gluon_lr.", "", 1))
+        if public in gluon_lr.__all__:
+            target, exact = ".".join(["gluon_lr", public, *parts[end:]]), True
+            break
+    else:
+        target, exact = node["reftarget"].replace("gluon_lr.", "", 1), False
+    node["refspecific"] = not exact
     return env.get_domain("py").resolve_xref(
-        env, node["refdoc"], app.builder, kind, target, node, contnode
+        env, node["refdoc"], app.builder, node["reftype"], target, node, contnode
     )
 
 
