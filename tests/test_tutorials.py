@@ -42,4 +42,4 @@ def test_it_opens_with_what_the_reader_will_be_able_to_do(notebook):
 
 
 def test_each_has_a_number():
-    assert [path.name[0] for path in RUN["NOTEBOOKS"]] == list("12345")
+    assert [path.name[0] for path in RUN["NOTEBOOKS"]] == list("1234567")

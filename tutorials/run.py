@@ -16,8 +16,8 @@ METADATA = {
 def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
     """Run all cells in a new kernel that works in `folder`, and keep their outputs."""
     resources = {"metadata": {"path": str(folder)}}
-    client = NotebookClient(notebook, timeout=300, resources=resources, record_timing=False)
-    client.execute()
+    options = {"timeout": 300, "record_timing": False, "coalesce_streams": True}
+    NotebookClient(notebook, resources=resources, **options).execute()
     notebook.metadata = nbformat.from_dict(METADATA)
     for cell in notebook.cells:
         if cell.cell_type == "code":
