@@ -143,9 +143,7 @@ def draw(out: Path, result: LRFinderResult, runs: List[Run]) -> List[Path]:
 
 
 def _save(path: Path, plot: "Callable[[Axes], object]") -> Path:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    figure = plotting.picture()
     plot(figure.subplots())
-    figure.savefig(path, dpi=120)
+    figure.savefig(path)
     return path
