@@ -35,7 +35,8 @@ DPI = 150  # of them
 
 _FEW = 20  # points of a line that are marked
 _LINES = ("-", "--", "-.", ":")  # one after the other has all the colours
-_LETTERS = 13  # of a title, to the inch
+_LETTERS = 14  # of a title, to the inch
+_BESIDE = 80  # letters of a legend, side by side
 
 # They draw what rooms above know: those give them to users here, in gluon_lr/__init__.py.
 plot_schedule: "Callable[..., Axes]"
@@ -65,15 +66,16 @@ def plot_rates(
     ax : matplotlib Axes, optional
         Where to draw; a new figure's by default.
     """
-    names = [textwrap.fill(name, 80) for name, _ in rates]
-    lines = sum(1 + name.count("\n") for name in names)
-    ax = ax or _new_axes(more=0.18 * max(lines - 3, 0))
+    names = [textwrap.fill(name, _BESIDE) for name, _ in rates]
+    lines = [line for name in names for line in name.splitlines()]
+    columns = max(_BESIDE // (8 + max(map(len, lines), default=0)), 1)
+    ax = ax or _new_axes(more=0.18 * max(len(lines) / columns - 3, 0))
     for number, (name, (_, lrs)) in enumerate(zip(names, rates)):
         style = _LINES[number // 10 % len(_LINES)]
         ax.plot(iterations, lrs, style, marker=_marker(lrs), label=name)
     _counted(ax)
     _show_zero_where_constant(ax, [lrs for _, lrs in rates])
-    return _named(ax, "iteration", "learning rate", "above" if any(names) else None)
+    return _named(ax, "iteration", "learning rate", "above" if lines else None, columns)
 
 
 def plot_search(
@@ -559,8 +561,8 @@ def _titled(ax: "Axes", title: str, beneath: Any = ()) -> None:
     ax.set_title(text, fontsize="medium", pad=20 if beneath and _has_room(ax) else None)
 
 
-def _named(ax: "Axes", xlabel: str, ylabel: str, legend: Optional[str]) -> "Axes":
-    """Name both axes, draw a grid, and a legend above or below, or where it covers least."""
+def _named(ax: "Axes", xlabel: str, ylabel: str, legend: Optional[str], columns: int = 3) -> "Axes":
+    """Name both axes, draw a grid, and a legend: above or below in columns, or the best place."""
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
     ax.grid(alpha=0.3)
@@ -568,13 +570,13 @@ def _named(ax: "Axes", xlabel: str, ylabel: str, legend: Optional[str]) -> "Axes
         return ax
     place: Dict[str, Any] = {}
     if legend == "above" and _has_room(ax):
-        place = {"loc": "lower left", "bbox_to_anchor": (0, 1)}
+        place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncol": columns}
     elif legend == "below" and _has_room(ax):
         from matplotlib.transforms import ScaledTranslation
 
         below = ax.transAxes + ScaledTranslation(0, -0.5, ax.figure.dpi_scale_trans)
         place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "bbox_transform": below}
-        place.update(ncol=3, frameon=False)
+        place.update(ncol=columns, frameon=False)
     for line in ax.legend(fontsize="small", **place).get_lines():
         line.set_alpha(None)
     return ax

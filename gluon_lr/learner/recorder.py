@@ -226,7 +226,7 @@ class Recorder:
         if known:
             end, lowest = min(known, key=lambda one: one[1])
             epoch = self.fit_epochs[self._ends.index(end)]["epoch"]
-            title = f"Lowest validation loss: {lowest:.3g}, of epoch {epoch}"
+            title = f"Lowest validation loss: {lowest:.3g}, epoch {epoch}"
         axes = plotting.plot_losses(losses, valid, skip_start, ax, smoothed, title)
         return plotting.shown(axes, show)
 
