@@ -219,8 +219,10 @@ def plot_comparison(
     for name, dot in dots.items():
         ax.plot(*dot, "o", color=colors[name], markeredgecolor="black", markersize=9, zorder=3)
     if drawn:
-        low = min(losses.min() for _, losses in drawn.values())
-        _limit(ax, [low, *(losses[0] for _, losses in drawn.values())])
+        lowest = min(losses.min() for _, losses in drawn.values())
+        firsts = [losses[0] for _, losses in drawn.values()]
+        heights = [height for _, height in dots.values() if np.isfinite(height)]
+        _limit(ax, [lowest, *firsts, *heights])
         ends = [(names[name], losses[-1], colors[name]) for name, (_, losses) in drawn.items()]
         _name_at_the_side(ax, ends)
     _tick_narrow(ax)
@@ -551,14 +553,17 @@ def _has_room(ax: "Axes") -> bool:
 
 
 def _titled(ax: "Axes", title: str, beneath: Any = ()) -> None:
-    """Write a title as wide as the Axes, of its first line alone where there is no room for more.
+    """Write a title as wide as the Axes; two lines of its first where there is no room for more.
 
     Where there is something `beneath`, it is above that.
     """
-    letters = int(_LETTERS * ax.get_window_extent().width / ax.figure.dpi)
-    lines = title.splitlines()[: None if _has_room(ax) else 1]
-    text = "\n".join(textwrap.fill(line, max(letters, 20)) for line in lines)
-    ax.set_title(text, fontsize="medium", pad=20 if beneath and _has_room(ax) else None)
+    letters = max(int(_LETTERS * ax.get_window_extent().width / ax.figure.dpi), 20)
+    lines = [textwrap.fill(line, letters) for line in title.splitlines()]
+    if not _has_room(ax):
+        first = title.partition("\n")[0]
+        lines = [textwrap.fill(first, letters, max_lines=2, placeholder=" ...")]
+    pad = 20 if beneath and _has_room(ax) else None
+    ax.set_title("\n".join(lines), fontsize="medium", pad=pad)
 
 
 def _named(ax: "Axes", xlabel: str, ylabel: str, legend: Optional[str], columns: int = 3) -> "Axes":

@@ -100,6 +100,12 @@ def test_a_user_s_axes_have_all_inside():
         extent = artist.get_window_extent()
         assert window.y0 < extent.y0 < extent.y1 < window.y1
     assert "\n" not in ax.get_title()
+    _, (left, _) = plt.subplots(1, 2, figsize=(6, 3))
+    rising = LRFinderResult(LRS, 0.1 + LRS, StopReason.REACHED_END, usual=0.45)
+    lines = rising.plot(left).get_title().splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith("No rate suggested: the loss")
+    assert lines[1].endswith(" ...")
 
 
 def test_a_legend_of_our_own_figure_covers_nothing():
