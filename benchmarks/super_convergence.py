@@ -26,7 +26,7 @@ import numpy as np
 
 from gluon_lr import ContinuousBatchSampler, Learner, MultiFactorScheduler
 from gluon_lr._mxnet import mx
-from gluon_lr.plotting import plot_curves
+from gluon_lr.plotting import picture, plot_curves
 
 from .measure import Row, Unavailable
 
@@ -226,9 +226,11 @@ def draw(results: Results, path: Path) -> None:
             counts = [count for count, _ in runs[0].curve]
             means = np.mean([[value for _, value in run.curve] for run in runs], axis=0)
             curves[f"{name}, {rate}"] = (counts, means)
-    ax = plot_curves(curves, "updates; 1-cycle and steps: the whole training's", "accuracy")
+    figure = picture()
+    label = "updates; 1-cycle and steps: the whole training's"
+    ax = plot_curves(curves, label, "accuracy", figure.subplots())
     ax.set_ylim(0.8, None)
-    ax.figure.savefig(path, dpi=100)
+    figure.savefig(path)
 
 
 def rows() -> Iterator[Row]:

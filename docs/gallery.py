@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from gluon_lr import AnnealedSchedule, PlateauScheduler, Schedule
-from gluon_lr.plotting import plot_curves
+from gluon_lr.plotting import picture, plot_curves
 from gluon_lr.schedules.text import NAMES
 
 FOLDER = Path(__file__).parent / "gallery"
@@ -100,7 +100,7 @@ def run_doctest(cls: type) -> Example:
 
 def draw(example: Example) -> Figure:
     """Draw the curve until it stays where it is, and a quarter more; or what was observed."""
-    figure = Figure(figsize=(7, 2.8), layout="constrained")
+    figure = picture(height=2.8)
     ax = figure.subplots()
     if example.observed:
         count = range(1, len(example.observed) + 1)

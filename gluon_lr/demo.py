@@ -132,20 +132,21 @@ def draw(out: Path, result: LRFinderResult, runs: List[Run]) -> List[Path]:
         f"{one.name}, lr {one.lr:.2g}": (epochs, [e["valid_loss"] for e in one.recorder.epochs])
         for one in runs
     }
+    told = ", ".join(f"{one.recorder.epochs[-1]['accuracy']:.1%} by {one.name}" for one in runs)
     return [
         _save(out / "finder.png", result.plot),
         _save(out / "schedule.png", lambda ax: schedule.plot(length, ax)),
         _save(
             out / "training.png",
-            lambda ax: plotting.plot_curves(losses, "epoch", "validation loss", ax),
+            lambda ax: plotting.plot_curves(losses, "epoch", "validation loss", ax).set_title(
+                f"Accuracy after {EPOCHS} epochs: {told}", fontsize="medium"
+            ),
         ),
     ]
 
 
 def _save(path: Path, plot: "Callable[[Axes], object]") -> Path:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    figure = plotting.picture()
     plot(figure.subplots())
-    figure.savefig(path, dpi=120)
+    figure.savefig(path)
     return path

@@ -1,6 +1,7 @@
 """Arrays and texts to matplotlib Axes.
 
-Nothing is saved, and only `shown` shows. matplotlib is imported when used.
+Nothing is saved, and only `shown` shows. matplotlib is imported when used. Legends stand outside
+the Axes where the figure has a constrained layout, as a new one has, which makes room for them.
 """
 
 import textwrap
@@ -9,6 +10,7 @@ from typing import (
     Any,
     Callable,
     Dict,
+    Iterable,
     List,
     Mapping,
     Optional,
@@ -24,12 +26,28 @@ from . import _check
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Drawn = TypeVar("Drawn")  # Axes, or a list of them
+
+SIZE = (7.5, 4.5)  # inches, of the pictures that are saved
+DPI = 150  # of them
+
+_FEW = 20  # points of a line that are marked
+_LINES = ("-", "--", "-.", ":")  # one after the other has all the colours
+_LETTERS = 14  # of a title, to the inch
+_BESIDE = 80  # letters of a legend, side by side
 
 # They draw what rooms above know: those give them to users here, in gluon_lr/__init__.py.
 plot_schedule: "Callable[..., Axes]"
 plot_lr_find: "Callable[..., Axes]"
+
+
+def picture(height: float = SIZE[1]) -> "Figure":
+    """Return an empty figure to save, as wide and as fine as all of them, of a height in inches."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(SIZE[0], height), dpi=DPI, layout="constrained")
 
 
 def plot_rates(
@@ -48,52 +66,63 @@ def plot_rates(
     ax : matplotlib Axes, optional
         Where to draw; a new figure's by default.
     """
-    ax = ax or _new_axes()
-    for name, lrs in rates:
-        ax.plot(iterations, lrs, label=textwrap.fill(name, 80))
-    above = {"loc": "lower left", "bbox_to_anchor": (0, 1)}
-    named = any(name for name, _ in rates)
-    return _named(ax, "iteration", "learning rate", above if named else None)
+    names = [textwrap.fill(name, _BESIDE) for name, _ in rates]
+    lines = [line for name in names for line in name.splitlines()]
+    columns = max(_BESIDE // (8 + max(map(len, lines), default=0)), 1)
+    ax = ax or _new_axes(more=0.18 * max(len(lines) / columns - 3, 0))
+    for number, (name, (_, lrs)) in enumerate(zip(names, rates)):
+        style = _LINES[number // 10 % len(_LINES)]
+        ax.plot(iterations, lrs, style, marker=_marker(lrs), label=name)
+    _counted(ax)
+    _show_zero_where_constant(ax, [lrs for _, lrs in rates])
+    return _named(ax, "iteration", "learning rate", "above" if lines else None, columns)
 
 
 def plot_search(
     searches: Mapping[str, Tuple[np.ndarray, np.ndarray, np.ndarray]],
     title: str,
+    suggested: Mapping[str, float],
     lines: Mapping[str, float],
     bands: Mapping[str, Tuple[float, float]],
     ax: "Optional[Axes]" = None,
 ) -> "Axes":
     """Draw the losses of searches over their rates, smoothed too, and return the Axes.
 
-    What lies beyond the smoothed curves, an explosion at the end say, is cut off.
+    The smoothed curves are shown as a whole. Losses beyond, of an explosion at the end say, and
+    those that are not finite are triangles at the border. Evenly spaced rates have a linear axis,
+    others a logarithmic one.
 
     Parameters
     ----------
     searches : dict
-        By name: rates, losses and smoothed losses, all finite, each of shape (n,).
+        By name: rates, losses and smoothed losses, NaN where a loss is not finite, each of
+        shape (n,).
     title : str
         Above the picture.
+    suggested : dict
+        By the text above it: a rate to mark by a line.
     lines, bands : dict
         By label: rates to mark by a line, and pairs of rates to mark by a band between them.
     ax : matplotlib Axes, optional
         Where to draw; a new figure's by default.
     """
     ax = ax or _new_axes()
-    limits = []
+    ax.set_xscale(_scale_of(*(lrs for lrs, _, _ in searches.values())))
+    extremes: List[float] = []
     for number, (name, (lrs, losses, smoothed)) in enumerate(searches.items()):
         color = f"C{number}"
-        ax.plot(lrs, losses, ".", color=color, alpha=0.35, label=name)
-        if len(losses):
-            ax.plot(lrs, smoothed, color=color, label=None if number else "smoothed")
-            limits += [min(losses.min(), smoothed.min()), smoothed.max()]
-    if limits:
-        low, high = min(limits), max(limits)
-        margin = 0.3 * (high - low) or 1.0
-        ax.set_ylim(low - margin, high + margin)
-    _mark(ax, lines, bands)
-    ax.set_xscale("log")
-    ax.set_title(title, fontsize="medium", wrap=True)
-    return _named(ax, "learning rate", "loss", {})
+        of_points, of_line = (None, name) if number else (name, "smoothed")
+        _dots(ax, lrs, losses, color, of_points)
+        ax.plot(lrs, smoothed, color=color, label=of_line)
+        finite = np.isfinite(smoothed)
+        if finite.any():
+            extremes += [losses[finite].min(), smoothed[finite].min(), smoothed[finite].max()]
+    _limit(ax, extremes)
+    for number, (lrs, losses, _) in enumerate(searches.values()):
+        _mark_beyond(ax, lrs, losses, f"C{number}")
+    _mark(ax, suggested, lines, bands)
+    _titled(ax, title, suggested)
+    return _named(ax, "learning rate", "loss", "below")
 
 
 def plot_trials(
@@ -101,9 +130,10 @@ def plot_trials(
     parabola: Optional[Tuple[np.ndarray, np.ndarray]],
     began: Optional[float],
     title: str,
+    suggested: Mapping[str, float],
     lines: Mapping[str, float],
     bands: Mapping[str, Tuple[float, float]],
-    curves: Mapping[str, np.ndarray],
+    curves: Sequence[Tuple[str, float, np.ndarray]],
     ax: "Optional[Axes]" = None,
 ) -> "Axes":
     """Draw the losses of trials over their rates, and return the Axes.
@@ -111,31 +141,42 @@ def plot_trials(
     Parameters
     ----------
     trials : dict
-        By label: (rate, loss), all finite.
+        By label: (rate, loss). Losses well above `began` are triangles at the border.
     parabola : (numpy.ndarray, numpy.ndarray), optional
         Rates, and what a parabola makes of them.
     began : float, optional
         The loss before them.
     title : str
         Above the picture.
-    lines, bands : dict
+    suggested, lines, bands : dict
         As :func:`plot_search` takes them.
-    curves : dict
-        By label: the losses of each update of a trial, of shape (n,), drawn beside it.
+    curves : sequence of (str, float, numpy.ndarray)
+        The name of a trial, its rate, and the losses of each of its updates, of shape (n,), drawn
+        beside it.
     ax : matplotlib Axes, optional
         Where to draw the losses alone; by default there is a new figure.
     """
     ax = ax or _beside_curves(curves)
-    for number, (label, points) in enumerate(trials.items()):
-        ax.plot(*np.reshape(points, (-1, 2)).T, "o:", color=f"C{number}", label=label)
+    ax.set_xscale("log")
+    drawn = [np.reshape(points, (-1, 2)).T for points in trials.values()]
+    for number, (label, (rates, losses)) in enumerate(zip(trials, drawn)):
+        finite = np.isfinite(losses)
+        ax.plot(rates[finite], losses[finite], "o:", color=f"C{number}", label=label)
     if parabola is not None:
         ax.plot(*parabola, color="C3", linewidth=1, label="parabola through the best three")
+    known = [loss for _, losses in drawn for loss in losses if np.isfinite(loss)]
     if began is not None:
         ax.axhline(began, color="gray", linestyle=":", label="before training")
-    _mark(ax, lines, bands)
-    ax.set_xscale("log")
-    ax.set_title(title, fontsize="medium")
-    return _named(ax, "learning rate", "held-out loss", {})
+        lowest = min(known, default=began)
+        highest = max(began, lowest) + abs(began - lowest)
+        known = [began, *(loss for loss in known if loss <= highest)]
+    _limit(ax, known)
+    for number, (rates, losses) in enumerate(drawn):
+        _mark_beyond(ax, rates, losses, f"C{number}")
+    _mark(ax, suggested, lines, bands)
+    _tick_narrow(ax)
+    _titled(ax, title, suggested)
+    return _named(ax, "learning rate", "held-out loss", "below")
 
 
 def plot_comparison(
@@ -164,25 +205,28 @@ def plot_comparison(
     """
     import matplotlib.pyplot as plt
 
+    names = {name: textwrap.fill(_cut_in_the_middle(name, 64), 34) for name in curves}
     if ax is None:
-        _, ax = plt.subplots(figsize=(8.5, 4.8), layout="constrained")
-    colors = dict(zip(curves, plt.get_cmap("viridis")(np.linspace(0, 0.9, len(curves)))))
+        lines = sum(1 + name.count("\n") for name in names.values())
+        _, ax = plt.subplots(figsize=(8.5, max(4.8, 1 + 0.2 * lines)), layout="constrained")
+    colors = dict(zip(curves, _colors(len(curves))))
     drawn = {name: curve for name, curve in curves.items() if len(curve[0])}
-    ax.set_xscale("log")
+    ax.set_xscale(_scale_of(*(rates for rates, _ in curves.values())))
     for name, (rates, losses) in drawn.items():
-        marker = "" if len(losses) > 20 else "o"
         line = ":" if name in dotted else "-"
+        marker = "o" if _marker(losses) else ""
         ax.plot(rates, losses, marker + line, color=colors[name], markersize=4)
     for name, dot in dots.items():
         ax.plot(*dot, "o", color=colors[name], markeredgecolor="black", markersize=9, zorder=3)
     if drawn:
-        low = min(losses.min() for _, losses in drawn.values())
-        high = max(losses[0] for _, losses in drawn.values())
-        margin = 0.1 * (high - low) or 1.0
-        ax.set_ylim(low - margin, high + margin)
-        _name_at_the_side(ax, {name: losses[-1] for name, (_, losses) in drawn.items()}, colors)
-    inches = ax.get_window_extent().width / ax.figure.dpi
-    ax.set_title(textwrap.fill(title, int(15 * inches)), fontsize="small", loc="left")
+        lowest = min(losses.min() for _, losses in drawn.values())
+        firsts = [losses[0] for _, losses in drawn.values()]
+        heights = [height for _, height in dots.values() if np.isfinite(height)]
+        _limit(ax, [lowest, *firsts, *heights])
+        ends = [(names[name], losses[-1], colors[name]) for name, (_, losses) in drawn.items()]
+        _name_at_the_side(ax, ends)
+    _tick_narrow(ax)
+    _titled(ax, title)
     return _named(ax, xlabel, ylabel, None)
 
 
@@ -192,13 +236,20 @@ def plot_smoothed_search(
     dots: Mapping[str, Tuple[float, float]],
     ax: "Optional[Axes]" = None,
 ) -> "Axes":
-    """Draw a search as fastai does: its smoothed losses, and red dots, (rate, loss) by label."""
+    """Draw a search as fastai does: its smoothed losses, and red dots, (rate, loss) by label.
+
+    What the losses rise to after their lowest is shown as far as they were before, and a little.
+    """
     ax = ax or _new_axes()
+    ax.set_xscale(_scale_of(lrs))
     ax.plot(lrs, smoothed)
     for label, (lr, loss) in dots.items():
         ax.plot(lr, loss, "o", color="red", markersize=8, label=label)
-    ax.set_xscale("log")
-    return _named(ax, "learning rate", "loss, smoothed", {} if dots else None)
+    finite = smoothed[np.isfinite(smoothed)]
+    before = finite[: np.argmin(finite) + 1] if len(finite) else finite
+    if len(before) > 1:
+        _limit(ax, before)
+    return _named(ax, "learning rate", "loss, smoothed", "best" if dots else None)
 
 
 def plot_losses(
@@ -207,6 +258,7 @@ def plot_losses(
     skip_start: int = 0,
     ax: "Optional[Axes]" = None,
     smoothed: Optional[np.ndarray] = None,
+    title: str = "",
 ) -> "Axes":
     """Draw the loss of each iteration, smoothed too, and return the Axes.
 
@@ -217,20 +269,26 @@ def plot_losses(
     validation : sequence of (int, float)
         Iterations, and the validation losses after them.
     skip_start : int
-        Iterations to leave out at the start.
+        Iterations to leave out at the start, where there are more.
     ax : matplotlib Axes, optional
         Where to draw; a new figure's by default.
     smoothed : numpy.ndarray, optional
         The losses smoothed, of shape (n,).
+    title : str
+        Above the picture.
     """
     ax = ax or _new_axes()
-    count = np.arange(1, len(losses) + 1)[skip_start:]
-    ax.plot(count, losses[skip_start:], ".", color="C0", alpha=0.2, label="loss of each iteration")
+    part = slice(skip_start if skip_start < len(losses) else 0, None)
+    count = np.arange(1, len(losses) + 1)[part]
+    _dots(ax, count, losses[part], "C0", "loss of each iteration")
     if smoothed is not None:
-        ax.plot(count, smoothed[skip_start:], color="C0", label="smoothed")
+        ax.plot(count, smoothed[part], color="C0", label="smoothed")
     if len(validation):
-        ax.plot(*zip(*validation), "o-", color="C1", label="validation")
-    return _named(ax, "iteration", "loss", {})
+        marker = "o-" if len(validation) < _FEW else "-"
+        ax.plot(*zip(*validation), marker, color="C1", label="validation")
+    _counted(ax)
+    _titled(ax, title)
+    return _named(ax, "iteration", "loss", "best")
 
 
 def plot_hyper_parameters(
@@ -265,10 +323,13 @@ def plot_hyper_parameters(
     for key, ax in zip(keys, grid.flat):
         of_groups = values[key].reshape(len(values[key]), -1)
         several = np.ptp(of_groups, axis=1).any()
-        for group, line in enumerate(of_groups.T if several else of_groups.T[-1:]):
+        lines = of_groups.T if several else of_groups.T[-1:]
+        for group, line in enumerate(lines):
             label = f"group {group}" if several else None
-            ax.plot(np.arange(1, len(line) + 1), line, label=label)
-        _named(ax, "iteration", key, {} if several else None)
+            ax.plot(np.arange(1, len(line) + 1), line, marker=_marker(line), label=label)
+        _counted(ax)
+        _show_zero_where_constant(ax, lines)
+        _named(ax, "iteration", key, "best" if several else None)
     for spare in grid.flat[len(keys) :]:
         figure.delaxes(spare)
     return list(grid.flat[: len(keys)])
@@ -281,13 +342,11 @@ def plot_curves(
     ax: "Optional[Axes]" = None,
 ) -> "Axes":
     """Draw named (x, y) curves over a count, for comparison, and return the Axes."""
-    from matplotlib.ticker import MaxNLocator
-
     ax = ax or _new_axes()
     for name, (x, y) in curves.items():
         ax.plot(x, y, marker=".", label=name)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    return _named(ax, xlabel, ylabel, {"fontsize": None})
+    _counted(ax)
+    return _named(ax, xlabel, ylabel, "best")
 
 
 def close(figure: Any) -> None:
@@ -306,51 +365,223 @@ def shown(axes: Drawn, show: bool) -> Drawn:
     return axes
 
 
-def _new_axes() -> "Axes":
+# -- figures and their axes --------------------------------------------------------------------
+
+
+def _new_axes(more: float = 0.0) -> "Axes":
+    """Return those of a new figure, so many inches higher than it would be."""
     import matplotlib.pyplot as plt
 
-    _, ax = plt.subplots(layout="constrained")
+    figure, ax = plt.subplots(layout="constrained")
+    if more:
+        figure.set_figheight(figure.get_figheight() + more)
     return ax
 
 
-def _beside_curves(curves: Mapping[str, np.ndarray]) -> "Axes":
+def _beside_curves(curves: Sequence[Tuple[str, float, np.ndarray]]) -> "Axes":
     """Draw curves over updates at the right of a new figure, and return the Axes at its left."""
     import matplotlib.pyplot as plt
 
-    _, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
-    for label, losses in curves.items():
-        right.plot(np.arange(1, len(losses) + 1), losses, label=label)
-    _named(right, "update", "training loss, smoothed", {} if curves else None)
+    if not curves:
+        return _new_axes()
+    _, (left, right) = plt.subplots(1, 2, figsize=(11, 4.8), layout="constrained")
+    rates = sorted({rate for _, rate, _ in curves})
+    colors = dict(zip(rates, _colors(len(rates))))
+    for _, rate, losses in curves:
+        count = np.arange(1, len(losses) + 1)
+        right.plot(count, losses, color=colors[rate])
+    of_each = [(name, rate, losses[np.isfinite(losses)]) for name, rate, losses in curves]
+    of_each = [(name, rate, losses) for name, rate, losses in of_each if len(losses)]
+    if of_each:
+        first = np.median([losses[0] for _, _, losses in of_each])
+        _limit(right, [first, min(losses.min() for _, _, losses in of_each)])
+    _name_at_the_side(right, [(name, losses[-1], colors[rate]) for name, rate, losses in of_each])
+    _counted(right)
+    _named(right, "update", "training loss, smoothed", None)
     return left
 
 
-def _name_at_the_side(ax: "Axes", heights: Mapping[str, float], colors: Mapping[str, Any]) -> None:
-    """Write names at the right of the Axes, as near to their heights as they have room."""
+def _scale_of(*rates: np.ndarray) -> str:
+    """Return the scale for rates: linear for those of a search that are evenly spaced."""
+    steps = [np.diff(of_one) for of_one in rates if len(of_one) > 2]
+    even = [np.ptp(of_one) <= 1e-6 * np.max(np.abs(of_one)) for of_one in steps]
+    return "linear" if even and all(even) else "log"
+
+
+def _limit(ax: "Axes", losses: Sequence[float]) -> None:
+    """Show what is between losses, and a margin; nothing below 0 where none of them is."""
+    if not len(losses):
+        return
+    low, high = min(losses), max(losses)
+    span = high - low or abs(high) or 1.0
+    bottom = low - 0.1 * span
+    ax.set_ylim(max(bottom, 0) if low >= 0 else bottom, high + 0.3 * span)
+
+
+def _show_zero_where_constant(ax: "Axes", lines: Iterable[np.ndarray]) -> None:
+    """Show 0 too where all values are one and the same."""
+    values = np.concatenate(list(lines))
+    if len(values) and values[0] >= 0 and np.ptp(values) == 0:
+        top = 2 * values[0] or 1.0
+        ax.set_ylim(-0.05 * top, top)
+
+
+def _counted(ax: "Axes") -> None:
+    """Tick whole numbers of what is counted along the x axis."""
+    from matplotlib.ticker import MaxNLocator
+
+    steps = [1, 2, 2.5, 5, 10]
+    ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=steps, min_n_ticks=1))
+    left, right = ax.get_xlim()
+    if right - left < 1:
+        ax.set_xlim(round(left) - 0.5, round(right) + 0.5)
+
+
+def _tick_narrow(ax: "Axes") -> None:
+    """Give a logarithmic axis of fewer than two decades more numbers, written out."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    left, right = ax.get_xlim()
+    if ax.get_xscale() == "log" and right < 100 * left:
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate:g}"))
+        ax.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _colors(count: int) -> np.ndarray:
+    import matplotlib.pyplot as plt
+
+    colors: np.ndarray = plt.get_cmap("viridis")(np.linspace(0, 0.8, count))
+    return colors
+
+
+def _marker(line: np.ndarray) -> str:
+    return "." if len(line) < _FEW else ""
+
+
+# -- what is drawn on them ---------------------------------------------------------------------
+
+
+def _dots(ax: "Axes", x: np.ndarray, y: np.ndarray, color: str, label: Optional[str]) -> None:
+    """Draw points, the fainter the more there are."""
+    alpha = min(max(100 / max(len(x), 1), 0.06), 0.4)
+    ax.plot(x, y, ".", color=color, alpha=alpha, markeredgewidth=0, markersize=8, label=label)
+
+
+def _mark_beyond(ax: "Axes", rates: np.ndarray, losses: np.ndarray, color: str) -> None:
+    """Mark losses above the limits, or not finite, by triangles at the upper border."""
+    above = ~(losses <= ax.get_ylim()[1])
+    if above.any():
+        ax.plot(
+            rates[above],
+            np.ones(above.sum()),
+            "^",
+            color=color,
+            markersize=5,
+            transform=ax.get_xaxis_transform(),
+            clip_on=False,
+            zorder=3,
+            label="_beyond",
+        )
+
+
+def _mark(
+    ax: "Axes",
+    suggested: Mapping[str, float],
+    lines: Mapping[str, float],
+    bands: Mapping[str, Tuple[float, float]],
+) -> None:
+    """Mark rates by lines, and pairs of rates by bands between them, within the limits."""
+    for number, (label, lr) in enumerate(lines.items(), start=1):
+        ax.axvline(lr, color=f"C{number}", linestyle=":", label=label)
+    for lr in suggested.values():
+        ax.axvline(lr, color="C3", linestyle="--")
+    limits = ax.get_xlim()
+    for number, (label, ends) in enumerate(bands.items(), start=1):
+        ax.axvspan(*ends, color="C3", alpha=0.12 * number, linewidth=0, label=label)
+    ax.set_xlim(limits)
+    for text, lr in suggested.items():
+        place = ax.transAxes.inverted().transform(ax.transData.transform((lr, 0)))[0]
+        side = "left" if place < 0.15 else "right" if place > 0.85 else "center"
+        ax.annotate(
+            text,
+            (lr, 1),
+            (0, 4 if _has_room(ax) else -4),
+            ax.get_xaxis_transform(),
+            "offset points",
+            color="C3",
+            ha=side,
+            va="bottom" if _has_room(ax) else "top",
+        )
+
+
+def _name_at_the_side(ax: "Axes", ends: Sequence[Tuple[str, float, Any]]) -> None:
+    """Write names at the right of the Axes, as near to their heights as they have room.
+
+    Parameters
+    ----------
+    ends : sequence of (str, float, color)
+        Names, of one line or several, the heights they belong to, and their colours.
+    """
     bottom, top = ax.get_ylim()
-    names = sorted(heights, key=heights.__getitem__)
-    room = min(0.055, 1 / len(names))  # of the height, for each
-    place = -room
-    for number, name in enumerate(names):
-        wanted = (heights[name] - bottom) / (top - bottom)
-        highest = 1 - room * (len(names) - 1 - number)
-        place = min(max(wanted, place + room), highest)
-        text = textwrap.shorten(name, 36, placeholder=" ...")
-        ax.text(1.01, place, text, color=colors[name], transform=ax.transAxes, va="center")
+    ends = sorted(ends, key=lambda end: end[1])
+    points = 72 * ax.get_window_extent().height / ax.figure.dpi
+    lines = [1 + name.count("\n") for name, _, _ in ends]
+    size = min(10.0, points / (1.45 * max(sum(lines), 1)))
+    rooms = [1.45 * size * count / points for count in lines]  # in heights of the Axes
+    above = float(sum(rooms))  # what those from here on take
+    edge = 0.0  # of the last
+    for (name, height, color), room in zip(ends, rooms):
+        wanted = (height - bottom) / (top - bottom) - room / 2
+        edge = min(max(wanted, edge), 1 - above)
+        above -= room
+        style = {"color": color, "fontsize": size, "va": "center", "linespacing": 1.1}
+        ax.text(1.01, edge + room / 2, name, transform=ax.transAxes, **style)
+        edge += room
 
 
-def _mark(ax: "Axes", lines: Mapping[str, float], bands: Mapping[str, Tuple[float, float]]) -> None:
-    """Mark rates by lines, and pairs of rates by bands between them."""
-    for label, lr in lines.items():
-        ax.axvline(lr, color="C3", linestyle="--", label=label)
-    for label, ends in bands.items():
-        ax.axvspan(*ends, color="C3", alpha=0.15, label=label)
+def _cut_in_the_middle(text: str, letters: int) -> str:
+    if len(text) <= letters:
+        return text
+    half = (letters - 5) // 2
+    return " ... ".join([text[:half].rsplit(" ", 1)[0], text[-half:].split(" ", 1)[-1]])
 
 
-def _named(ax: "Axes", xlabel: str, ylabel: str, legend: Optional[Dict[str, Any]]) -> "Axes":
-    """Name both axes, draw a grid, and a legend with these settings; without one for None."""
+def _has_room(ax: "Axes") -> bool:
+    """Say whether the layout makes room for what is outside the Axes."""
+    return bool(ax.figure.get_constrained_layout())
+
+
+def _titled(ax: "Axes", title: str, beneath: Any = ()) -> None:
+    """Write a title as wide as the Axes; two lines of its first where there is no room for more.
+
+    Where there is something `beneath`, it is above that.
+    """
+    letters = max(int(_LETTERS * ax.get_window_extent().width / ax.figure.dpi), 20)
+    lines = [textwrap.fill(line, letters) for line in title.splitlines()]
+    if not _has_room(ax):
+        first = title.partition("\n")[0]
+        lines = [textwrap.fill(first, letters, max_lines=2, placeholder=" ...")]
+    pad = 20 if beneath and _has_room(ax) else None
+    ax.set_title("\n".join(lines), fontsize="medium", pad=pad)
+
+
+def _named(ax: "Axes", xlabel: str, ylabel: str, legend: Optional[str], columns: int = 3) -> "Axes":
+    """Name both axes, draw a grid, and a legend: above or below in columns, or the best place."""
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
     ax.grid(alpha=0.3)
-    if legend is not None:
-        ax.legend(**{"fontsize": "small", **legend})
+    if legend is None or not ax.get_legend_handles_labels()[1]:
+        return ax
+    place: Dict[str, Any] = {}
+    if legend == "above" and _has_room(ax):
+        place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncol": columns}
+    elif legend == "below" and _has_room(ax):
+        from matplotlib.transforms import ScaledTranslation
+
+        below = ax.transAxes + ScaledTranslation(0, -0.5, ax.figure.dpi_scale_trans)
+        place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "bbox_transform": below}
+        place.update(ncol=columns, frameon=False)
+    for line in ax.legend(fontsize="small", **place).get_lines():
+        line.set_alpha(None)
     return ax

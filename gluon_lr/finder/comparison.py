@@ -209,7 +209,8 @@ class Comparison(Sequence[Compared]):
     def _curve(self, row: Compared) -> Tuple[np.ndarray, np.ndarray]:
         if isinstance(row.result, LRFinderResult):
             rates, _, smoothed = row.result._curve(0, 0)
-            return rates, smoothed
+            finite = np.isfinite(smoothed)
+            return rates[finite], smoothed[finite]
         longest = max((one.length for one in row.result.trials), default=0)
         ended = points(one for one in row.result.trials if one.length == longest)
         rates, losses = np.reshape(ended, (-1, 2)).T

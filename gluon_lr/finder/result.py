@@ -245,7 +245,8 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
         """Draw the losses over the rates, with the suggestion marked, and return the Axes.
 
         A refining search is drawn beside the first, and so are those of groups. The interval is a
-        band, and so are the suggestions of several searches.
+        band, and so are the suggestions of several searches. What the smoothed curve does not
+        reach is a triangle at the border, and so is a loss that is not finite.
 
         Parameters
         ----------
@@ -269,19 +270,15 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
             searches["refining search"] = self.refined._curve(skip_start, skip_end)
         for number, group in enumerate(self.groups):
             searches[f"group {number} alone"] = group._curve(skip_start, skip_end)
-        lines, bands = {}, {}
-        if self.suggestion is not None:
-            lines[f"suggestion {self.suggestion:.2g}"] = self.suggestion
-        lines.update(lines_of_groups(self.by_group))
-        if self.interval is not None:
-            bands["4 of 5 best rates, {:.2g} to {:.2g}".format(*self.interval)] = self.interval
+        suggested, bands = marks_of(self.suggestion, self.interval)
         if self.spread is not None:
             low, high = self.spread
             bands[f"of {len(self.runs)} searches, {low:.2g} to {high:.2g}"] = self.spread
-        title = f"{len(self)} iterations: {self.reason}"
-        if self.refusal is not None:
-            title += f"\n{self._suggested}"
-        return plotting.shown(plotting.plot_search(searches, title, lines, bands, ax), show)
+        why = None if self.refusal is None else suggest.why_none(self.refusal, self.usual)
+        title = f"{answer(self.suggestion, why)}\n{len(self)} iterations: {self.reason}"
+        lines = lines_of_groups(self.by_group)
+        axes = plotting.plot_search(searches, title, suggested, lines, bands, ax)
+        return plotting.shown(axes, show)
 
     def to_json(self) -> str:
         """Return all of it as JSON, suggestion and interval too.
@@ -305,12 +302,13 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
             return cls._from_data(data)
 
     def _curve(self, skip_start: int, skip_end: int) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The rates with a finite loss, those losses, and the losses smoothed, without the ends."""
+        """Rates, losses, and losses smoothed where they are finite, all without the ends."""
         finite = np.isfinite(self.losses)
-        lrs, losses = self.lrs[finite], self.losses[finite]
-        smoothed = suggest.smooth(losses) if len(losses) else losses
-        ends = slice(skip_start, max(len(losses) - skip_end, 0))
-        return lrs[ends], losses[ends], smoothed[ends]
+        smoothed = np.full(len(self), np.nan)
+        if finite.any():
+            smoothed[finite] = suggest.smooth(self.losses[finite])
+        ends = slice(skip_start, max(len(self) - skip_end, 0))
+        return self.lrs[ends], self.losses[ends], smoothed[ends]
 
     def _read(
         self, skip_begin: int = 0, skip_end: int = 0
@@ -439,6 +437,25 @@ def written_number(number: float) -> Union[float, str]:
 def told_by_group(rates: Optional[Sequence[float]]) -> str:
     """Return what a result says of the rates of its groups, after its suggestion."""
     return "" if rates is None else f", by group {', '.join(f'{rate:.3g}' for rate in rates)}"
+
+
+def answer(suggestion: Optional[float], why_none: Optional[str]) -> str:
+    """Return the title of a picture: the suggestion, or why there is none."""
+    if suggestion is None:
+        return f"No rate suggested: {why_none}"
+    return f"Suggested rate: {suggestion:.2g}"
+
+
+def marks_of(
+    suggestion: Optional[float], interval: Optional[Tuple[float, float]]
+) -> Tuple[Dict[str, float], Dict[str, Tuple[float, float]]]:
+    """Return what a picture marks by their texts: the suggestion, and its interval."""
+    if suggestion is None:
+        return {}, {}
+    if interval is None:
+        return {f"{suggestion:.2g}": suggestion}, {}
+    text = "{:.2g} ({:.2g} to {:.2g})".format(suggestion, *interval)
+    return {text: suggestion}, {"4 of 5 best rates": interval}
 
 
 def lines_of_groups(rates: Optional[Sequence[float]]) -> Dict[str, float]:

@@ -20,7 +20,14 @@ import numpy as np
 from .. import _html, plotting
 from . import suggest
 from .climb import parabola
-from .result import lines_of_groups, read_json, told_by_group, written_number
+from .result import (
+    answer,
+    lines_of_groups,
+    marks_of,
+    read_json,
+    told_by_group,
+    written_number,
+)
 from .suggest import Refusal
 
 if TYPE_CHECKING:
@@ -120,24 +127,26 @@ class TuneResult:
         Beside it is the training loss of each trial, where no `ax` is given. `show` shows the
         picture, in a script too.
         """
-        lines, bands = {}, {}
-        if self.suggestion is not None:
-            lines[f"suggestion {self.suggestion:.2g}"] = self.suggestion
-        lines.update(lines_of_groups(self.by_group))
-        if self.interval is not None:
-            low, high = self.interval
-            bands[f"4 of 5 best rates, {low:.2g} to {high:.2g}"] = self.interval
+        suggested, bands = marks_of(self.suggestion, self.interval)
         trials = {
-            f"after {length} updates": points(one for one in self.trials if one.length == length)
+            f"after {length} updates": [one for one in self.trials if one.length == length]
             for length in self._lengths
         }
-        trials.update((f"of group {n}", points(group)) for n, group in enumerate(self.groups))
-        curves = {
-            f"lr {one.rate:.2g}{of}": suggest.exponential_mean(np.array(one.losses), weight=0.9)
+        trials.update((f"of group {n}", list(group)) for n, group in enumerate(self.groups))
+        curves = [
+            (f"lr {one.rate:.2g}{of}", one.rate, suggest.centred_mean(np.array(one.losses)))
             for of, one in self._all_trials
-        }
+        ]
         axes = plotting.plot_trials(
-            trials, self._parabola, self.began, self._title, lines, bands, curves, ax
+            {label: sorted((one.rate, one.loss) for one in some) for label, some in trials.items()},
+            self._parabola,
+            self.began,
+            self._title,
+            suggested,
+            lines_of_groups(self.by_group),
+            bands,
+            curves,
+            ax,
         )
         return plotting.shown(axes, show)
 
@@ -207,11 +216,11 @@ class TuneResult:
 
     @property
     def _title(self) -> str:
-        title = (
-            f"{self.policy}, {self.length} updates: {len(list(self._all_trials))} trials, "
-            f"{self.cost} spent"
+        why = None if self.refusal is None else suggest.why_none(self.refusal, self.usual)
+        return (
+            f"{answer(self.suggestion, why)}\n{self.policy}, {self.length} updates: "
+            f"{len(list(self._all_trials))} trials, {self.cost} spent"
         )
-        return title if self.refusal is None else f"{title}\nno suggestion: {self.refusal}"
 
     @property
     def _suggested(self) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from .. import _check, _html, plotting
 from .._mxnet import mx
 from ..finder.result import LRFinderResult, written_number
-from ..finder.suggest import exponential_mean
+from ..finder.suggest import centred_mean, exponential_mean
 from ..hyper.parameters import FASTAI_NAMES, HyperParameters
 from ..state import schema
 from ..training.losses import LATE
@@ -220,8 +220,15 @@ class Recorder:
             if with_valid and "valid_loss" in epoch
         ]
         losses = self._own_losses
-        smoothed = exponential_mean(losses, weight=0.9)
-        return plotting.shown(plotting.plot_losses(losses, valid, skip_start, ax, smoothed), show)
+        smoothed = centred_mean(losses)
+        title = f"Training loss at the end: {smoothed[-1]:.3g}"
+        known = [one for one in valid if math.isfinite(one[1])]
+        if known:
+            end, lowest = min(known, key=lambda one: one[1])
+            epoch = self.fit_epochs[self._ends.index(end)]["epoch"]
+            title = f"Lowest validation loss: {lowest:.3g}, epoch {epoch}"
+        axes = plotting.plot_losses(losses, valid, skip_start, ax, smoothed, title)
+        return plotting.shown(axes, show)
 
     def plot_sched(
         self,
