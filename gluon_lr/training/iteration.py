@@ -49,6 +49,7 @@ from .losses import (
     are_weights,
     as_loss,
     losses_of,
+    may_be_weights,
     mean_of,
 )
 from .metrics import ListeningNet, Measured
@@ -807,6 +808,12 @@ class IterationLearner:
     def _read_losses(self, net: Any, part: Batch) -> Losses:
         if mx.autograd.is_recording():
             returned = self.compute_loss(net, part)
+            if self._returns_weights is None and may_be_weights(returned):
+                _check.warn_caller(
+                    "compute_loss returned a tuple of two arrays with gradients: both are taken "
+                    "for losses. Return `(losses, weights.detach())` if the second one is "
+                    "weights, or a list, `[losses1, losses2]`, if both are losses."
+                )
             self._returns_weights = are_weights(returned)
         elif self._returns_weights is None:  # what is recorded tells losses from weights
             with mx.autograd.record(train_mode=False):

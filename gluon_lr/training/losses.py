@@ -285,11 +285,24 @@ def are_weights(returned: Any) -> bool:
 
     Two losses are both recorded, for their gradients; weights are not.
     """
-    if not isinstance(returned, tuple) or len(returned) != 2:
-        return False
-    loss, weight = returned
-    are_arrays = isinstance(loss, mx.nd.NDArray) and isinstance(weight, mx.nd.NDArray)
-    return are_arrays and is_recorded(loss) and not is_recorded(weight)
+    return _are_two_arrays(returned) and [*map(is_recorded, returned)] == [True, False]
+
+
+def may_be_weights(returned: Any) -> bool:
+    """Say whether a user may have meant ``(losses, weights)``, but both are recorded."""
+    return (
+        _are_two_arrays(returned)
+        and all(map(is_recorded, returned))
+        and returned[0].shape == returned[1].shape
+    )
+
+
+def _are_two_arrays(returned: Any) -> bool:
+    return (
+        isinstance(returned, tuple)
+        and len(returned) == 2
+        and all(isinstance(one, mx.nd.NDArray) for one in returned)
+    )
 
 
 def as_loss(returned: Any) -> Any:

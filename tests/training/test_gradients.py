@@ -1,6 +1,7 @@
 """The gradient that an update goes along, against a plain Gluon loop."""
 
 import numpy as np
+import pytest
 from conftest import TWO, make_dataset, make_net, weights
 
 from gluon_lr import GradientAccumulation, Learner
@@ -52,6 +53,26 @@ def test_weights_may_be_computed_of_what_the_losses_were_computed_of():
     losses.backward()
     by_hand.trainer.step(float((y > 0).asnumpy().sum()))
     assert_near(learner, by_hand)
+
+
+@pytest.mark.parametrize(
+    "second, warns",
+    [
+        (lambda losses: (losses, nd.ones_like(losses)), True),
+        (lambda losses: (losses, nd.ones_like(losses).detach()), False),
+        (lambda losses: [losses, losses], False),
+        (lambda losses: (losses, losses.mean()), False),
+    ],
+)
+def test_a_tuple_of_losses_that_may_be_weights_warns_once(second, warns, recwarn):
+    loss = mx.gluon.loss.SoftmaxCrossEntropyLoss()
+    learner = make_learner(
+        compute_loss=lambda net, batch: second(loss(net(batch[0]), batch[1])),
+    )
+    for _ in range(3):
+        learner.update()
+    said = [str(one.message) for one in recwarn.list if "weights.detach()" in str(one.message)]
+    assert len(said) == warns
 
 
 def test_a_batch_of_fewer_samples_than_contexts_may_be_of_mx_np():
