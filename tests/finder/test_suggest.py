@@ -8,6 +8,7 @@ import pytest
 
 from gluon_lr import LRFinderResult, Refusal, StopReason
 from gluon_lr.finder.suggest import (
+    centred_mean,
     exponential_mean,
     fastai_suggestions,
     lowest_held_out,
@@ -344,3 +345,14 @@ def test_a_result_has_all_of_them_by_name():
         "gluon_lr": result.suggestion,
         **fastai_suggestions(LRS, losses, 170),
     }
+
+
+def test_the_losses_of_a_training_are_smoothed_without_lag():
+    losses = np.abs(np.arange(201.0) - 100)
+    assert np.argmin(centred_mean(losses)) == 100
+    np.testing.assert_allclose(centred_mean(losses), centred_mean(losses[::-1])[::-1])
+    losses[[20, 30]] = np.nan, np.inf
+    means = centred_mean(losses)
+    np.testing.assert_array_equal(np.isfinite(means), np.isfinite(losses))
+    assert np.isnan(centred_mean(np.array([np.nan]))).all()
+    assert len(centred_mean(np.array([]))) == 0

@@ -147,7 +147,10 @@ def test_losses_are_drawn_with_the_validation():
     assert len(smoothed.get_ydata()) == 10
     assert validation.get_xdata().tolist() == [4, 8, 12]
     assert validation.get_ydata().tolist() == [2 / 4, 2 / 8, 2 / 12]
-    assert len(recorded().plot_loss(with_valid=False).get_lines()) == 2
+    assert ax.get_title() == "Lowest validation loss: 0.167, epoch 2"
+    without = recorded().plot_loss(with_valid=False)
+    assert len(without.get_lines()) == 2
+    assert without.get_title().startswith("Training loss at the end: 0.")
 
 
 def test_hyper_parameters_that_moved_are_drawn():
