@@ -281,7 +281,7 @@ class Comparison(Sequence[Compared]):
 
     @property
     def _table(self) -> List[List[str]]:
-        head = ["setting", "suggestion", "4 of 5 best rates", self._judged_by, "seconds"]
+        head = ["setting", "suggestion", "interval (4 in 5)", self._judged_by, "seconds"]
         with_noise = any(row.noise_scale is not None for row in self.rows)
         table = [head + ["noise scale"] * with_noise]
         for row, apart in zip(self.rows, self.apart):

@@ -405,7 +405,7 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
         cells: Dict[str, str] = {}
         if self.interval is not None:
             cells["suggestion"] = f"{self.suggestion:.3g}"
-            cells["4 of 5 best rates"] = "{:.2g} to {:.2g}".format(*self.interval)
+            cells["interval (4 in 5)"] = "{:.2g} to {:.2g}".format(*self.interval)
         else:
             cells["no suggestion"] = str(self.refusal)
             if self.usual is not None:
@@ -455,7 +455,7 @@ def marks_of(
     if interval is None:
         return {f"{suggestion:.2g}": suggestion}, {}
     text = "{:.2g} ({:.2g} to {:.2g})".format(suggestion, *interval)
-    return {text: suggestion}, {"4 of 5 best rates": interval}
+    return {text: suggestion}, {"interval (4 in 5)": interval}
 
 
 def lines_of_groups(rates: Optional[Sequence[float]]) -> Dict[str, float]:
