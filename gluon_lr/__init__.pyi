@@ -13,8 +13,32 @@ from . import schedules as schedules
 from . import state as state
 from . import training as training
 from ._version import __version__
+from .data import ContinuousBatchSampler
+from .distributed import Workers, WorkersLostError
+from .finder import (
+    AboveBest,
+    AllOf,
+    AnyOf,
+    Comparison,
+    Diverged,
+    LRFinder,
+    LRFinderResult,
+    LRFinderStoppingCriteria,
+    MaxIterations,
+    MaxLR,
+    NotFinite,
+    Refusal,
+    SearchState,
+    StoppingCriterion,
+    StopReason,
+    Trial,
+    TuneResult,
+)
+from .finder.suggest import minimum, slide, steep, valley
 from .hyper import (
     AnnealedSchedule,
+    HyperParameters,
+    ParamScheduler,
     SchedCos,
     SchedExp,
     SchedLin,
@@ -24,7 +48,42 @@ from .hyper import (
     annealer,
     combine_scheds,
     combined_cos,
+    flat_cos,
+    one_cycle,
+    sgdr,
 )
+from .learner import (
+    EMA,
+    SWA,
+    Callback,
+    CancelBatchException,
+    CancelEpochException,
+    CancelFitException,
+    CancelValidateException,
+    CheckpointCallback,
+    CSVLogger,
+    EarlyStoppingCallback,
+    EstimatorLearner,
+    FinishOnInterrupt,
+    GradientAccumulation,
+    GradientClip,
+    GradientNoiseScale,
+    Learner,
+    LRScheduleHandler,
+    OneCycleHandler,
+    OptunaPruningCallback,
+    ParamSchedulerHandler,
+    ProgressCallback,
+    Recorder,
+    ReduceLROnPlateau,
+    SaveModelCallback,
+    ShowGraphCallback,
+    SuggestedLRs,
+    TensorBoardCallback,
+    TerminateOnNaN,
+    TrackerCallback,
+)
+from .learner.lr_find import SuggestionMethod, lr_find
 from .schedules import (
     ClippedSchedule,
     ConstantSchedule,
@@ -67,61 +126,6 @@ from .schedules import (
     triangular2,
 )
 from .schedules.plot import plot_schedule
-from .data import ContinuousBatchSampler
-from .distributed import Workers, WorkersLostError
-from .finder import (
-    AboveBest,
-    AllOf,
-    AnyOf,
-    Comparison,
-    Diverged,
-    LRFinder,
-    LRFinderResult,
-    LRFinderStoppingCriteria,
-    MaxIterations,
-    MaxLR,
-    NotFinite,
-    Refusal,
-    SearchState,
-    StoppingCriterion,
-    StopReason,
-    Trial,
-    TuneResult,
-)
-from .finder.suggest import minimum, slide, steep, valley
-from .hyper import HyperParameters, ParamScheduler, flat_cos, one_cycle, sgdr
-from .learner import (
-    EMA,
-    SWA,
-    Callback,
-    CancelBatchException,
-    CancelEpochException,
-    CancelFitException,
-    CancelValidateException,
-    CheckpointCallback,
-    CSVLogger,
-    EarlyStoppingCallback,
-    EstimatorLearner,
-    FinishOnInterrupt,
-    GradientAccumulation,
-    GradientClip,
-    GradientNoiseScale,
-    Learner,
-    LRScheduleHandler,
-    OneCycleHandler,
-    OptunaPruningCallback,
-    ParamSchedulerHandler,
-    ProgressCallback,
-    Recorder,
-    ReduceLROnPlateau,
-    SaveModelCallback,
-    ShowGraphCallback,
-    SuggestedLRs,
-    TensorBoardCallback,
-    TerminateOnNaN,
-    TrackerCallback,
-)
-from .learner.lr_find import SuggestionMethod, lr_find
 from .state import load_checkpoint, preserved, save_checkpoint
 
 __all__ = [

@@ -15,7 +15,7 @@ from weakref import proxy
 
 import numpy as np
 
-from .. import _check, _trainer
+from .. import _trainer
 from .._mxnet import mx, nd
 from .exchange import LOOK, Exchange, WorkersLostError, connect, no_answer, seconds_to_wait
 
