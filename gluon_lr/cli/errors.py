@@ -5,7 +5,8 @@ import traceback
 from pathlib import Path
 from typing import Optional
 
-_OF_OTHERS = (Path(__file__).parent.parent, *map(Path, sysconfig.get_paths().values()))
+_LIBRARIES = [Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")]
+_LIBRARIES.append(Path(__file__).parent.parent)  # gluon_lr
 
 
 class RequestError(Exception):
@@ -14,10 +15,11 @@ class RequestError(Exception):
 
 def described(error: Exception) -> str:
     """Return an exception in one line: its type, what it says, and the line of the user's code."""
-    text, place = _summary(error), _place(error)
+    name, text, place = type(error).__name__, _summary(error), _place(error)
     if isinstance(error, SyntaxError) and error.filename:
         text, place = error.msg, f"{Path(error.filename).name}, line {error.lineno}"
-    return f"{type(error).__name__}: {text}" + (f" ({place})" if place else "")
+    said = text if text.startswith(f"{name}: ") else f"{name}: {text}"  # as MXNet's begin
+    return said + (f" ({place})" if place else "")
 
 
 def _summary(error: Exception) -> str:
@@ -30,6 +32,6 @@ def _place(error: Exception) -> Optional[str]:
     """Return the innermost line that is of no library."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = Path(frame.filename)
-        if not any(folder in path.parents for folder in _OF_OTHERS):
+        if path.is_file() and not any(folder in path.parents for folder in _LIBRARIES):
             return f"{path.name}, line {frame.lineno}"
     return None

@@ -24,7 +24,8 @@ def check_file(option: str, path: Optional[Path], force: bool) -> None:
     """
     if path is None:
         return
-    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+    written = path if path.is_file() else path.parent
+    if path.is_dir() or not path.parent.is_dir() or not os.access(written, os.W_OK):
         raise RequestError(f"{option} {path} must be a file in a directory that can be written to")
     if path.is_file() and not force:
         raise RequestError(

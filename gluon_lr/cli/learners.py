@@ -5,7 +5,7 @@ import importlib
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Iterator, Union
+from typing import TYPE_CHECKING, Any, Callable, Union
 
 from .errors import RequestError
 from .files import add_force, check_file, picture
@@ -40,7 +40,7 @@ def add_arguments(command: Any) -> None:
     )
     add_force(command)
     command.add_argument(
-        "--quiet", action="store_true", help="print the answer alone, and no progress bar"
+        "--quiet", action="store_true", help="print the answer alone, without a progress bar"
     )
 
 
@@ -57,11 +57,12 @@ def run_search(
         Before the search, where the request cannot be met.
     """
     out = None if options.out is None else picture(options.out, options.force)
+    is_bare = options.quiet or options.json == _STDOUT  # then the user's own prints are elsewhere
     if options.json != _STDOUT:
         check_file("--json", options.json, options.force)
     if options.length is not None and options.length < 1:
         raise RequestError(f"--length must be at least 1, got {options.length}")
-    with _stdout_kept(options.json == _STDOUT):
+    with contextlib.redirect_stdout(sys.stderr if is_bare else sys.stdout):
         result = _found(options, search)
     if result is None:
         return 0
@@ -99,13 +100,6 @@ def _found(options: Any, search: "Callable[[LRFinder], Any]") -> Any:
                 raise
             raise RequestError(str(error)) from None
     return result if Workers.of(learner.trainer).is_first else None
-
-
-@contextlib.contextmanager
-def _stdout_kept(for_json: bool) -> Iterator[None]:
-    """Keep standard output free for JSON: what is printed meanwhile goes to standard error."""
-    with contextlib.redirect_stdout(sys.stderr if for_json else sys.stdout):
-        yield
 
 
 def _factory(text: str) -> Callable[[], Any]:
