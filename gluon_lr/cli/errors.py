@@ -18,6 +18,7 @@ def described(error: Exception) -> str:
     name, text, place = type(error).__name__, _summary(error), _place(error)
     if isinstance(error, SyntaxError) and error.filename:
         text, place = error.msg, f"{Path(error.filename).name}, line {error.lineno}"
+    text = text.rstrip(".")
     said = text if text.startswith(f"{name}: ") else f"{name}: {text}"  # as MXNet's begin
     return said + (f" ({place})" if place else "")
 

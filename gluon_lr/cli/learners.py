@@ -5,7 +5,7 @@ import importlib
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Union
+from typing import TYPE_CHECKING, Any, Callable, Tuple, Union
 
 from .errors import RequestError
 from .files import add_force, check_file, picture
@@ -81,11 +81,11 @@ def run_search(
 
 def _found(options: Any, search: "Callable[[LRFinder], Any]") -> Any:
     """Search, and return what was found; None in a worker that is not the first."""
-    factory = _factory(options.factory)
+    module, name = _names(options.factory)
     from ..distributed import Workers
-    from ..finder import LRFinder
+    from ..finder import LRFinder  # first, as without MXNet this says what to install
 
-    learner = factory()
+    learner = _function(module, name)()
     try:
         finder = LRFinder(learner)
     except TypeError as error:
@@ -102,15 +102,21 @@ def _found(options: Any, search: "Callable[[LRFinder], Any]") -> Any:
     return result if Workers.of(learner.trainer).is_first else None
 
 
-def _factory(text: str) -> Callable[[], Any]:
-    """Import what `package.module:function` names."""
+def _names(text: str) -> Tuple[str, str]:
+    """Return the two names of `package.module:function`."""
     module_name, colon, name = text.partition(":")
     if not (module_name and colon and name):
         raise RequestError(f"the factory must be MODULE:FUNCTION, got {text!r}")
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
     if module_name.endswith(".py"):
         raise RequestError(f"the factory must be MODULE:FUNCTION without .py, got {text!r}")
+    return module_name, name
+
+
+def _function(module_name: str, name: str) -> Callable[[], Any]:
+    """Import a function, from the working directory too."""
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    text = f"{module_name}:{name}"
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
