@@ -387,10 +387,25 @@ def test_compare_prints_a_table_draws_and_writes_json(training, capsys):
 
 
 def test_compare_is_quiet_and_writes_json_to_standard_output(training, capsys):
-    settings = ["--set", "wd=0,0.1", "--repeats", "1", "--seed", "1", "--quiet", "--json", "-"]
+    settings = ["--set", "wd=0,0.1", "--repeats", "1", "--quiet", "--json", "-"]
     assert main(["compare", "my.training:make_printing", *settings]) == 0
     printed = capsys.readouterr()
     assert printed.err == f"printed\n{Comparison.from_json(printed.out).reason}\n"
+
+
+def test_the_options_of_compare_are_those_of_the_comparison(training, monkeypatch):
+    passed = []
+
+    def compare(self, values, **arguments):
+        passed.append((values, arguments))
+        return original(self, {"wd": [0, 1]}, repeats=1)
+
+    original = LRFinder.compare
+    monkeypatch.setattr(LRFinder, "compare", compare)
+    options = "--set mom=0.5,0.9 --seed 3 --grid --length 40 --repeats 2 --quiet"
+    assert main(["compare", "my.training:make_learner", *options.split()]) == 0
+    expected = {"grid": True, "tune": False, "length": 40, "repeats": 2}
+    assert passed == [({"mom": [0.5, 0.9]}, {**expected, "seed": 3, "progress": False})]
 
 
 def test_compare_reads_integers_and_names(training, capsys):
