@@ -19,13 +19,14 @@ def long_description():
 
 
 # MXNet 1.9.1 asks for numpy<2, but cannot be imported on NumPy 1.24 or later,
-# which has no np.bool. Python 3.12 has no older NumPy: there gluon_lr/_mxnet.py
-# puts the names back, and setuptools brings the distutils that MXNet imports.
+# which has no np.bool. Python 3.12 has no older NumPy: there importing
+# gluon_lr puts the names back, and setuptools brings the distutils that MXNet imports.
 NUMPY = [
     'numpy>=1.19,<1.24; python_version < "3.12"',
     'numpy>=1.26,<2; python_version >= "3.12"',
     'setuptools; python_version >= "3.12"',
 ]
+COMPLETION = ["argcomplete>=3"]
 DEMO = ["scikit-learn>=1.0"]
 DOCS = [
     "sphinx>=7.2",
@@ -38,6 +39,7 @@ DOCS = [
 TENSORBOARD = ["tensorboardX>=2.5"]
 OPTUNA = ["optuna>=3"]
 TEST = [
+    *COMPLETION,
     *DEMO,
     *TENSORBOARD,
     *OPTUNA,
@@ -59,16 +61,18 @@ setup(
     license_expression="Apache-2.0",
     keywords="mxnet gluon learning-rate scheduler finder one-cycle fastai deep-learning",
     packages=find_packages(include=["gluon_lr", "gluon_lr.*"]),
-    package_data={"gluon_lr": ["py.typed"]},
+    package_data={"gluon_lr": ["py.typed", "*.pyi"], "gluon_lr.distributed": ["*.pyi"]},
     python_requires=">=3.8,<3.13",
     install_requires=[
         "mxnet>=1.9.1",
+        "lazy_loader>=0.4",
         "matplotlib>=3.5",
         "tqdm>=4.40",
         "safetensors>=0.3",
         *NUMPY,
     ],
     extras_require={
+        "completion": COMPLETION,
         "demo": DEMO,
         "docs": DOCS,
         "optuna": OPTUNA,

@@ -1,242 +1,34 @@
 """The learning-rate toolkit for Apache MXNet Gluon: which rate, and how it should move."""
 
-from . import plotting
-from ._mxnet import HAS_GLUON, serve
-from ._version import __version__
-from .hyper import (
-    AnnealedSchedule,
-    SchedCos,
-    SchedExp,
-    SchedLin,
-    SchedNo,
-    SchedPoly,
-    ScheduledCurve,
-    annealer,
-    combine_scheds,
-    combined_cos,
-)
-from .schedules import (
-    ClippedSchedule,
-    ConstantSchedule,
-    ConstantWarmUp,
-    ContinuedSchedule,
-    CoolDown,
-    CosineAnnealingSchedule,
-    CosineScheduler,
-    CosineWarmUp,
-    CyclicalSchedule,
-    EpochSchedule,
-    ExponentialScheduler,
-    FactorScheduler,
-    InverseSqrtScheduler,
-    InverseTimeScheduler,
-    KDecaySchedule,
-    LinearCoolDown,
-    LinearWarmUp,
-    MaximumSchedule,
-    MinimumSchedule,
-    MultiFactorScheduler,
-    OneCycleSchedule,
-    PiecewiseSchedule,
-    PlateauScheduler,
-    PolyScheduler,
-    PowerLawSchedule,
-    ProductSchedule,
-    REXSchedule,
-    ScaledSchedule,
-    Schedule,
-    SequentialSchedule,
-    ShiftedSchedule,
-    SumSchedule,
-    TriangularSchedule,
-    WarmupStableDecaySchedule,
-    exp_range,
-    linear_to_zero,
-    schedule,
-    transfer,
-    triangular2,
-)
-from .schedules.plot import plot_schedule
+import pkgutil
 
-if HAS_GLUON:
-    from . import finder
-    from .data import ContinuousBatchSampler
-    from .distributed import Workers, WorkersLostError
-    from .finder import (
-        AboveBest,
-        AllOf,
-        AnyOf,
-        Comparison,
-        Diverged,
-        LRFinder,
-        LRFinderResult,
-        LRFinderStoppingCriteria,
-        MaxIterations,
-        MaxLR,
-        NotFinite,
-        Refusal,
-        SearchState,
-        StoppingCriterion,
-        StopReason,
-        Trial,
-        TuneResult,
-    )
-    from .finder.suggest import minimum, slide, steep, valley
-    from .hyper import HyperParameters, ParamScheduler, flat_cos, one_cycle, sgdr
-    from .learner import (
-        EMA,
-        SWA,
-        Callback,
-        CancelBatchException,
-        CancelEpochException,
-        CancelFitException,
-        CancelValidateException,
-        CheckpointCallback,
-        CSVLogger,
-        EarlyStoppingCallback,
-        EstimatorLearner,
-        FinishOnInterrupt,
-        GradientAccumulation,
-        GradientClip,
-        GradientNoiseScale,
-        Learner,
-        LRScheduleHandler,
-        OneCycleHandler,
-        OptunaPruningCallback,
-        ParamSchedulerHandler,
-        ProgressCallback,
-        Recorder,
-        ReduceLROnPlateau,
-        SaveModelCallback,
-        ShowGraphCallback,
-        SuggestedLRs,
-        TensorBoardCallback,
-        TerminateOnNaN,
-        TrackerCallback,
-    )
-    from .learner.lr_find import SuggestionMethod, lr_find
-    from .state import load_checkpoint, preserved, save_checkpoint
+import lazy_loader
 
-__all__ = [
-    "EMA",
-    "SWA",
-    "AboveBest",
-    "AllOf",
-    "AnnealedSchedule",
-    "AnyOf",
-    "CSVLogger",
-    "Callback",
-    "CancelBatchException",
-    "CancelEpochException",
-    "CancelFitException",
-    "CancelValidateException",
-    "CheckpointCallback",
-    "ClippedSchedule",
-    "Comparison",
-    "ConstantSchedule",
-    "ConstantWarmUp",
-    "ContinuedSchedule",
-    "ContinuousBatchSampler",
-    "CoolDown",
-    "CosineAnnealingSchedule",
-    "CosineScheduler",
-    "CosineWarmUp",
-    "CyclicalSchedule",
-    "Diverged",
-    "EarlyStoppingCallback",
-    "EpochSchedule",
-    "EstimatorLearner",
-    "ExponentialScheduler",
-    "FactorScheduler",
-    "FinishOnInterrupt",
-    "GradientAccumulation",
-    "GradientClip",
-    "GradientNoiseScale",
-    "HyperParameters",
-    "InverseSqrtScheduler",
-    "InverseTimeScheduler",
-    "KDecaySchedule",
-    "LRFinder",
-    "LRFinderResult",
-    "LRFinderStoppingCriteria",
-    "LRScheduleHandler",
-    "Learner",
-    "LinearCoolDown",
-    "LinearWarmUp",
-    "MaxIterations",
-    "MaxLR",
-    "MaximumSchedule",
-    "MinimumSchedule",
-    "MultiFactorScheduler",
-    "NotFinite",
-    "OneCycleHandler",
-    "OneCycleSchedule",
-    "OptunaPruningCallback",
-    "ParamScheduler",
-    "ParamSchedulerHandler",
-    "PiecewiseSchedule",
-    "PlateauScheduler",
-    "PolyScheduler",
-    "PowerLawSchedule",
-    "ProductSchedule",
-    "ProgressCallback",
-    "REXSchedule",
-    "Recorder",
-    "ReduceLROnPlateau",
-    "Refusal",
-    "SaveModelCallback",
-    "ScaledSchedule",
-    "SchedCos",
-    "SchedExp",
-    "SchedLin",
-    "SchedNo",
-    "SchedPoly",
-    "Schedule",
-    "ScheduledCurve",
-    "SearchState",
-    "SequentialSchedule",
-    "ShiftedSchedule",
-    "ShowGraphCallback",
-    "StopReason",
-    "StoppingCriterion",
-    "SuggestedLRs",
-    "SuggestionMethod",
-    "SumSchedule",
-    "TensorBoardCallback",
-    "TerminateOnNaN",
-    "TrackerCallback",
-    "Trial",
-    "TriangularSchedule",
-    "TuneResult",
-    "WarmupStableDecaySchedule",
-    "Workers",
-    "WorkersLostError",
-    "__version__",
-    "annealer",
-    "combine_scheds",
-    "combined_cos",
-    "exp_range",
-    "flat_cos",
-    "linear_to_zero",
-    "load_checkpoint",
-    "lr_find",
-    "minimum",
-    "one_cycle",
-    "plot_schedule",
-    "preserved",
-    "save_checkpoint",
-    "schedule",
-    "sgdr",
-    "slide",
-    "steep",
-    "transfer",
-    "triangular2",
-    "valley",
-]
+from . import _before_mxnet, plotting
 
-# A room imports from none above it. So names that users look for lower down are put there here.
-plotting.plot_schedule = plot_schedule
-if HAS_GLUON:
-    plotting.plot_lr_find = LRFinderResult.plot
-    finder.lr_find, finder.SuggestedLRs = lr_find, SuggestedLRs
-    serve()
+# MXNet takes seconds to import. So __init__.pyi says which name is where, and lazy_loader imports
+# it when it is first asked for.
+__getattr__, __dir__, _names = lazy_loader.attach_stub(__name__, __file__)
+__all__ = sorted({*_names} - {module.name for module in pkgutil.iter_modules(__path__)})
+
+_before_mxnet.restore_numpy_aliases()  # for an `import mxnet` that follows
+
+
+def _drawn_above(name):
+    """Find what a user looks for in plotting, which itself imports from no room."""
+    if name == "plot_schedule":
+        return __getattr__("plot_schedule")
+    if name == "plot_lr_find":
+        return __getattr__("LRFinderResult").plot
+    raise AttributeError(f"module {plotting.__name__!r} has no attribute {name!r}")
+
+
+plotting.__getattr__ = _drawn_above
+
+if _before_mxnet.is_serving():
+    from ._mxnet import HAS_GLUON, serve
+
+    if HAS_GLUON:
+        for _name in __all__:  # what it serves may be of any class
+            __getattr__(_name)
+        serve()

@@ -1,4 +1,4 @@
-"""MXNet, made importable on today's NumPy, and what its versions 1.9 and 2.0 call differently.
+"""MXNet, and what its versions 1.9 and 2.0 call differently.
 
 Every other module takes `mx` from here, and asks for no version.
 """
@@ -7,61 +7,23 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import os
-from typing import Any, ContextManager, Iterator
+import sys
+from typing import Any, ContextManager
 
 import numpy as np
 
-_REMOVED_ALIASES = {
-    "bool": bool,
-    "int": int,
-    "float": float,
-    "complex": complex,
-    "object": object,
-    "str": str,
-}
-_SERVING = ("server", "scheduler")
+from ._before_mxnet import is_serving, serving_put_off
 
-
-def _restore_numpy_aliases() -> None:
-    """Set back the builtin aliases that NumPy 1.24 removed and MXNet 1.9.1 reads.
-
-    NumPy before that still answers to them, and MXNet does not run with NumPy 2.
-    """
-    if not (1, 24) <= tuple(int(part) for part in np.__version__.split(".")[:2]) < (2, 0):
-        return
-    for alias, builtin in _REMOVED_ALIASES.items():
-        if alias not in vars(np):
-            setattr(np, alias, builtin)
-
-
-@contextlib.contextmanager
-def _serving_put_off() -> Iterator[None]:
-    """Let a server or scheduler of a KVStore import MXNet to its end before it serves.
-
-    It would serve in the middle of that import, and for good: no schedule of this package could
-    be read out of an optimizer that is sent to it, and MXNet would say so on the server alone.
-    """
-    role = os.environ.get("DMLC_ROLE")
-    if role in _SERVING:
-        os.environ["DMLC_ROLE"] = "worker"
-    try:
-        yield
-    finally:
-        if role is not None:
-            os.environ["DMLC_ROLE"] = role
-
-
-_restore_numpy_aliases()
 try:
-    with _serving_put_off():
+    with serving_put_off():
         import mxnet as mx
 except Exception as error:
+    needed = "'numpy<2' setuptools" if sys.version_info >= (3, 12) else "'numpy<1.24'"
     raise ImportError(
         f"gluon_lr: `mxnet` must be importable, got {type(error).__name__}: {error}. "
         f"MXNet needs NumPy below 2 (found {np.__version__}) and Python below 3.13; "
         "on Python 3.12 it needs setuptools too. Install them together with "
-        "`pip install --upgrade --force-reinstall gluon-lr`."
+        f"`{sys.executable} -m pip install --force-reinstall 'mxnet>=1.9.1' {needed}`."
     ) from error
 
 
@@ -85,7 +47,7 @@ else:
 
 def serve() -> None:
     """Serve, where this process is a server or scheduler of a KVStore, and end it then."""
-    if os.environ.get("DMLC_ROLE") in _SERVING:
+    if is_serving():
         mx.kvstore.kvstore_server._init_kvstore_server_module()
 
 

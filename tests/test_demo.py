@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gluon_lr import cli, demo
@@ -71,10 +72,11 @@ def test_a_directory_that_cannot_be_written_is_refused_before_any_training(capsy
 
 
 def test_a_missing_scikit_learn_is_one_line_with_the_remedy(capsys, monkeypatch):
-    monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert cli.main(["demo"]) == 2
     assert capsys.readouterr().err == (
-        "gluon-lr demo: the demo's digits are scikit-learn's: pip install 'gluon-lr[demo]'\n"
+        "gluon-lr demo: the demo's digits are scikit-learn's: "
+        f"{sys.executable} -m pip install scikit-learn numpy=={np.__version__}\n"
     )
 
 

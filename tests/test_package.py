@@ -18,6 +18,7 @@ PACKAGE = Path(gluon_lr.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 # from the ground up; a file imports from its own floor and from those below it
 GROUND = [
+    "_before_mxnet",
     "_check",
     "_extras",
     "_html",
@@ -166,10 +167,54 @@ def python(code, *options):
     )
 
 
-def test_an_import_brings_no_matplotlib_and_prints_nothing():
-    code = "import sys, gluon_lr; assert 'matplotlib' not in sys.modules"
+def test_a_name_brings_no_matplotlib_and_prints_nothing():
+    code = "import sys, gluon_lr; gluon_lr.Learner; assert 'matplotlib' not in sys.modules"
     done = python(code)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_an_import_waits_with_mxnet_until_a_name_is_asked_for():
+    rooms = [*ROOMS, "annealing", "events", "plotting"]
+    code = (
+        "import sys, gluon_lr\n"
+        "assert 'mxnet' not in sys.modules\n"
+        f"assert {{*gluon_lr.__all__, *{rooms}}} <= {{*dir(gluon_lr)}}\n"
+        f"for room in {rooms}: assert getattr(gluon_lr, room).__name__ == 'gluon_lr.' + room\n"
+        "assert gluon_lr.finder.lr_find is gluon_lr.lr_find\n"
+        "assert gluon_lr.plotting.plot_lr_find is gluon_lr.LRFinderResult.plot\n"
+        "assert gluon_lr.plotting.plot_schedule is gluon_lr.plot_schedule"
+    )
+    done = python(code)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("finder", "lr_find"),
+        ("finder", "SuggestedLRs"),
+        ("plotting", "plot_lr_find"),
+        ("plotting", "plot_schedule"),
+        ("distributed", "Workers"),
+        ("annealing", "SchedLin"),
+    ],
+)
+def test_a_name_may_be_the_first_that_is_asked_for(module, name):
+    done = python(f"from gluon_lr.{module} import {name}; assert {name}.__doc__")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_star_brings_the_public_names_and_no_modules():
+    done = python("from gluon_lr import *; import types; print(sorted(globals()))")
+    brought = {name for name in ast.literal_eval(done.stdout) if name[:2] != "__"}
+    assert brought == {*gluon_lr.__all__, "types"} - {"__version__"}
+
+
+@pytest.mark.parametrize("room", [gluon_lr, gluon_lr.finder, gluon_lr.plotting])
+def test_a_name_that_is_not_there_is_an_attribute_error(room):
+    with pytest.raises(AttributeError, match="no_such_name"):
+        getattr(room, "no_such_" + "name")
+    assert not hasattr(room, "__wrapped__")
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="needs gluon_lr imported first there")
@@ -180,7 +225,8 @@ def test_mxnet_may_be_imported_first():
 
 def test_an_mxnet_that_cannot_be_imported_is_an_error_with_the_remedy(tmp_path):
     (tmp_path / "mxnet.py").write_text("raise AttributeError('no attribute PZERO')")
-    done = python(f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import gluon_lr")
+    at_first = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import gluon_lr"
+    done = python(f"{at_first}; gluon_lr.__version__; from gluon_lr import Learner")
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("ImportError: gluon_lr: `mxnet` must be importable, got AttributeError")

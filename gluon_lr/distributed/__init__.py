@@ -1,6 +1,5 @@
 """WHO trains together: the workers of a KVStore, and how they are started on one machine."""
 
-from .exchange import WorkersLostError
-from .workers import Workers
+import lazy_loader
 
-__all__ = ["Workers", "WorkersLostError"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)  # launch needs no MXNet

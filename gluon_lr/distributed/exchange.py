@@ -7,9 +7,12 @@ import secrets
 import select
 import socket
 import struct
+import threading
 import time
 from typing import Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional
 from weakref import WeakSet
+
+from .. import _check
 
 TIMEOUT = "GLUON_LR_TIMEOUT"  # the variable with the seconds to wait for the others
 LOOK = 0.25  # seconds of waiting for one worker before looking after the others
@@ -284,6 +287,22 @@ def connect(rank: int, count: int, timeout: float, of_first: Callable[[bytes], b
             "machine of worker 0, set DMLC_NODE_HOST to the address that the others know it by."
         ) from None
     return Exchange(rank, count, {0: first}, timeout)
+
+
+def seconds_to_wait(owner: str, variables: Mapping[str, str]) -> float:
+    """Read from environment variables how long workers wait for one another, in seconds.
+
+    Raises
+    ------
+    ValueError
+        Where GLUON_LR_TIMEOUT is no number above 0, or longer than Python can wait.
+    """
+    text = variables.get(TIMEOUT, "300")
+    try:
+        return _check.real(owner, TIMEOUT, float(text), above=0, maximum=threading.TIMEOUT_MAX)
+    except ValueError:
+        constraint = f"a number of seconds above 0, at most {threading.TIMEOUT_MAX:g}"
+        raise ValueError(_check.message(owner, TIMEOUT, constraint, text)) from None
 
 
 def own_host(variables: Mapping[str, str]) -> str:

@@ -24,7 +24,7 @@ from typing import (
 
 from .. import _check
 from . import watcher
-from .workers import seconds_to_wait
+from .exchange import seconds_to_wait
 
 _SERVE = (sys.executable, "-c", "import gluon_lr")  # which serves, by its DMLC_ROLE
 _WATCH = (sys.executable, "-I", "-S", watcher.__file__)  # by path: it starts in 30 ms

@@ -10,14 +10,14 @@ import time
 from concurrent.futures import Future
 from functools import partial
 from queue import SimpleQueue
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 from weakref import proxy
 
 import numpy as np
 
-from .. import _check, _trainer
+from .. import _trainer
 from .._mxnet import mx, nd
-from .exchange import LOOK, TIMEOUT, Exchange, WorkersLostError, connect, no_answer
+from .exchange import LOOK, Exchange, WorkersLostError, connect, no_answer, seconds_to_wait
 
 _KEY = 200_000  # in the KVStore, above all parameters' numbers; MXNet multiplies it by 9973
 _ADDRESS = 256  # bytes for that of the first
@@ -278,22 +278,6 @@ class Workers:
         except WorkersLostError as lost:
             sys.stderr.write(f"{lost}\n")
             _exit_at_once()
-
-
-def seconds_to_wait(owner: str, variables: Mapping[str, str]) -> float:
-    """Read from environment variables how long workers wait for one another, in seconds.
-
-    Raises
-    ------
-    ValueError
-        Where GLUON_LR_TIMEOUT is no number above 0, or longer than Python can wait.
-    """
-    text = variables.get(TIMEOUT, "300")
-    try:
-        return _check.real(owner, TIMEOUT, float(text), above=0, maximum=threading.TIMEOUT_MAX)
-    except ValueError:
-        constraint = f"a number of seconds above 0, at most {threading.TIMEOUT_MAX:g}"
-        raise ValueError(_check.message(owner, TIMEOUT, constraint, text)) from None
 
 
 def _sum_of(given: List[bytes], kind: type) -> bytes:

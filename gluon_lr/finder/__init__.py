@@ -2,6 +2,8 @@
 
 from typing import Any, Callable
 
+import lazy_loader
+
 from .comparison import Best, Compared, Comparison
 from .finder import LRFinder
 from .result import LRFinderResult, StopReason
@@ -20,9 +22,12 @@ from .stopping import (
 from .suggest import Refusal
 from .tune_result import Trial, TuneResult
 
-# The learner's room makes them: gluon_lr/__init__.py gives them to users here.
+# The learner's room, above this one, has them. They are imported when a user looks for them here.
 SuggestedLRs: Any
 lr_find: Callable[..., LRFinderResult]
+__getattr__, _, _ = lazy_loader.attach(
+    "gluon_lr", submod_attrs={"learner.lr_find": ["SuggestedLRs", "lr_find"]}
+)
 
 __all__ = [
     "AboveBest",

@@ -9,7 +9,7 @@ import keyword
 import re
 import tokenize
 from importlib import metadata
-from typing import Any, Callable, Dict, Iterable, Mapping, Sequence, Tuple, Type, Union
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Sequence, Tuple, Type, Union
 
 from .. import _check
 from . import (
@@ -187,9 +187,9 @@ def _read_node(node: ast.AST) -> Any:
     if isinstance(node, ast.Dict):
         return {_read_key(key, fail): _read_node(one) for key, one in zip(node.keys, node.values)}
     if isinstance(node, ast.Name):
-        return _class_named(node.id, fail)
+        return class_named(node.id, fail)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        cls = _class_named(node.func.id, fail)
+        cls = class_named(node.func.id, fail)
         named = {str(one.arg): _read_node(one.value) for one in node.keywords}
         if len(named) < len(node.keywords):
             raise fail("an argument is given twice")
@@ -219,7 +219,7 @@ def _read_config(value: Any, place: str, depth: int) -> Any:
     read = {key: _read_config(one, f"{place}[{key!r}]", depth - 1) for key, one in value.items()}
     if "class" not in read:
         return read
-    cls = _class_named(read.pop("class"), fail)
+    cls = class_named(read.pop("class"), fail)
     if not read:
         return cls
     arguments = read.pop("arguments", None)
@@ -228,13 +228,25 @@ def _read_config(value: Any, place: str, depth: int) -> Any:
     return _construct(cls, [], arguments, fail)
 
 
-def _class_named(name: Any, fail: Fail) -> Type[Schedule]:
+def known_names() -> List[str]:
+    """Return the names of all schedules that a text may name, those of other packages last."""
+    return [*NAMES, *sorted({entry.name for entry in _entry_points()} - {*NAMES})]
+
+
+def class_named(name: Any, fail: Fail = ValueError) -> Type[Schedule]:
+    """Return the schedule of a name.
+
+    Raises
+    ------
+    ValueError
+        Where there is none, and where another package's cannot be loaded.
+    """
     if isinstance(name, str) and name in NAMES:
         return NAMES[name]
     registered = {entry.name: entry for entry in _entry_points()}
     if isinstance(name, str) and name in registered:
         return _registered(registered[name], fail)
-    known = [*NAMES, *registered]
+    known = known_names()
     alike = difflib.get_close_matches(str(name), known)
     remedy = "did you mean " if alike else "known are "
     raise fail(f"unknown name {name!r}; {remedy}{', '.join(alike or known)}")

@@ -13,7 +13,7 @@ class OptunaPruningCallback(TrackerCallback):
     It raises `optuna.TrialPruned`, which the study expects. Of several workers the first reports,
     and all end.
 
-    It needs Optuna: ``pip install 'gluon-lr[optuna]'``.
+    It needs Optuna: ``pip install optuna``.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class OptunaPruningCallback(TrackerCallback):
 
     def __init__(self, trial: Any, monitor: str = "valid_loss", mode: Optional[str] = None) -> None:
         super().__init__(monitor, mode)
-        self._optuna = imported(type(self).__name__, "optuna", "optuna")
+        self._optuna = imported(type(self).__name__, "optuna")
         self.trial = trial
 
     def check_fit(self, learner: Any) -> None:

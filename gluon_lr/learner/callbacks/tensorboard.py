@@ -24,7 +24,7 @@ class TensorBoardCallback(Callback):
     place of what was written after that. Of several workers the first writes. Searches and trials
     are not written, the training that a fit at 'tune' keeps is.
 
-    It needs tensorboardX: ``pip install 'gluon-lr[tensorboard]'``.
+    It needs tensorboardX: ``pip install tensorboardX``.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class TensorBoardCallback(Callback):
 
     def __init__(self, log_dir: Any, iterations: int = 10) -> None:
         name = type(self).__name__
-        self._tensorboard = imported(name, "tensorboardX", "tensorboard")
+        self._tensorboard = imported(name, "tensorboardX")
         self.log_dir = Path(log_dir).absolute()
         self.iterations = _check.integer(name, "iterations", iterations, 1)
         self._writer: Any = None

@@ -1,0 +1,50 @@
+"""What MXNet needs before it is imported. Nothing here imports it."""
+
+import contextlib
+import os
+from typing import Iterator
+
+import numpy as np
+
+_REMOVED_ALIASES = {
+    "bool": bool,
+    "int": int,
+    "float": float,
+    "complex": complex,
+    "object": object,
+    "str": str,
+}
+
+
+def restore_numpy_aliases() -> None:
+    """Set back the builtin aliases that NumPy 1.24 removed and MXNet 1.9.1 reads.
+
+    NumPy before that still answers to them, and MXNet does not run with NumPy 2.
+    """
+    if not (1, 24) <= tuple(int(part) for part in np.__version__.split(".")[:2]) < (2, 0):
+        return
+    for alias, builtin in _REMOVED_ALIASES.items():
+        if alias not in vars(np):
+            setattr(np, alias, builtin)
+
+
+def is_serving() -> bool:
+    """Say whether this process is a server or scheduler of a KVStore."""
+    return os.environ.get("DMLC_ROLE") in ("server", "scheduler")
+
+
+@contextlib.contextmanager
+def serving_put_off() -> Iterator[None]:
+    """Let a server or scheduler of a KVStore import MXNet to its end before it serves.
+
+    It would serve in the middle of that import, and for good: no schedule of this package could
+    be read out of an optimizer that is sent to it, and MXNet would say so on the server alone.
+    """
+    role = os.environ.get("DMLC_ROLE")
+    if is_serving():
+        os.environ["DMLC_ROLE"] = "worker"
+    try:
+        yield
+    finally:
+        if role is not None:
+            os.environ["DMLC_ROLE"] = role

@@ -1,0 +1,83 @@
+# PYTHON_ARGCOMPLETE_OK
+"""The command line: `gluon-lr demo | find | compare | plot | table | schedules | launch`.
+
+Each command imports what it needs when it runs: `--version`, `--help` and completion are quick.
+"""
+
+import argparse
+import contextlib
+import os
+import sys
+from typing import Optional, Sequence
+
+from .._version import __version__
+from . import compare, demo, find, launch, schedules
+from .errors import RequestError, described
+
+_DEBUG = "show the traceback of an exception"
+_EPILOG = """\
+exit status: 0 when the command has done its work, also where a search shows no rate;
+1 after an exception in your code; 2 after a request that cannot be met; 130 after Ctrl-C;
+that of `launch` is its command's
+
+completion in bash and zsh: pip install argcomplete; eval "$(register-python-argcomplete gluon-lr)"
+"""
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Run the command line and return its exit status.
+
+    It is 0, also where a search shows no rate. It is 1 after an exception in the user's code,
+    2 after a request that cannot be met, and 130 after Ctrl-C. That of `launch` is its command's.
+    """
+    parser = _parser()
+    _complete(parser)
+    options = parser.parse_args(arguments)
+    try:
+        outcome = options.run(options)
+    except RequestError as reason:
+        sys.stderr.write(f"gluon-lr {options.command}: {reason}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.last_type = KeyboardInterrupt  # as Python does: a worker then waits for no other
+        return 130
+    except Exception as error:
+        if options.debug:
+            raise
+        sys.last_type = type(error)
+        raised = f"{options.factory} raised " if "factory" in options else ""
+        sys.stderr.write(
+            f"gluon-lr {options.command}: {raised}{described(error)}; --debug shows the traceback\n"
+        )
+        return 1
+    if isinstance(outcome, int):
+        return outcome
+    if outcome:
+        sys.stdout.write(outcome + "\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gluon-lr",
+        description="The learning-rate toolkit for Apache MXNet Gluon.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser.add_argument("--debug", action="store_true", help=_DEBUG)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for module in (demo, find, compare, schedules, launch):
+        module.add_to(commands)
+    for command in commands.choices.values():  # which leaves one before the command as it is
+        command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=_DEBUG)
+    return parser
+
+
+def _complete(parser: argparse.ArgumentParser) -> None:
+    """Answer the shell, where it asks for completions, and end."""
+    if "_ARGCOMPLETE" in os.environ:
+        with contextlib.suppress(ImportError):
+            import argcomplete
+
+            argcomplete.autocomplete(parser)

@@ -1,0 +1,52 @@
+"""The files that a command writes: they are checked before the work, and never overwritten."""
+
+import os
+from pathlib import Path
+from typing import Any, Optional
+
+from .errors import RequestError
+
+
+def add_force(command: Any) -> None:
+    """Give a command the option to overwrite files."""
+    command.add_argument(
+        "--force", action="store_true", help="overwrite files; without it, one that exists is kept"
+    )
+
+
+def check_file(option: str, path: Optional[Path], force: bool) -> None:
+    """Check that a file can be written, and that nothing is lost by it.
+
+    Raises
+    ------
+    RequestError
+        Where there is no such directory, and where the file exists and `force` is not given.
+    """
+    if path is None:
+        return
+    written = path if path.is_file() else path.parent
+    if path.is_dir() or not path.parent.is_dir() or not os.access(written, os.W_OK):
+        raise RequestError(f"{option} {path} must be a file in a directory that can be written to")
+    if path.is_file() and not force:
+        raise RequestError(
+            f"{option} {path} exists; name another file, or add --force to overwrite it"
+        )
+
+
+def picture(path: Path, force: bool) -> Path:
+    """Check a file for a picture, and return its name with an ending: .png where it has none.
+
+    Raises
+    ------
+    RequestError
+        As :func:`check_file` does, and where the ending is of no known format.
+    """
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    path = path if path.suffix else path.with_name(path.name + ".png")
+    formats = FigureCanvasBase.get_supported_filetypes()
+    if path.suffix[1:].lower() not in formats:
+        known = ", ".join(sorted(formats))
+        raise RequestError(f"--out {path} must be a file for a picture, one of {known}")
+    check_file("--out", path, force)
+    return path
