@@ -276,7 +276,7 @@ def test_the_command_line_compares_in_workers_and_one_tells(capfd):
         "-o",
         "search.png",
     ]
-    assert fork_workers(lambda: cli.main(command)) == [0, 0]
+    assert fork_workers(lambda: cli.main(["compare", *search, "together:factory"])) == [0, 0]
     assert capfd.readouterr().out.count("suggestion") == 1
     assert Path("search.png").exists()
 
