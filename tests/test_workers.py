@@ -266,16 +266,7 @@ def test_the_command_line_searches_in_workers_and_one_tells(tmp_path):
 
 
 def test_the_command_line_compares_in_workers_and_one_tells(capfd):
-    command = [
-        "compare",
-        "--set",
-        "wd=0,0.1",
-        "--repeats",
-        "1",
-        "together:factory",
-        "-o",
-        "search.png",
-    ]
+    search = ["--set", "wd=0,0.1", "--repeats", "1", "-o", "search.png"]
     assert fork_workers(lambda: cli.main(["compare", *search, "together:factory"])) == [0, 0]
     assert capfd.readouterr().out.count("suggestion") == 1
     assert Path("search.png").exists()
