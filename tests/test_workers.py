@@ -4,6 +4,7 @@ Most are forks of this process, which costs a tenth. What the launcher, the serv
 the end of an interpreter have a part in is launched.
 """
 
+import fcntl
 import importlib.util
 import json
 import os
@@ -50,7 +51,7 @@ STATISTICS = ["fit_with_running_statistics", "average_running_statistics"]
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory):
-    """What came of many scenarios, one after the other in the same two workers."""
+    """What came of many scenarios, one after the other in the same two workers, once a run."""
     scenarios = [
         *TRAININGS,
         *STATISTICS,
@@ -65,7 +66,16 @@ def outcomes(tmp_path_factory):
     ]
     if importlib.util.find_spec("optuna"):
         scenarios.append("prune")
-    return outcomes_of(scenarios, tmp_path_factory.mktemp("outcomes"))
+    of_run = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        of_run = of_run.parent
+    directory = of_run / "outcomes"
+    with (of_run / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # until it is closed
+        if not directory.exists():
+            directory.mkdir()
+            outcomes_of(scenarios, directory)
+    return written_to(directory)
 
 
 def alike(outcomes):
