@@ -1,6 +1,7 @@
 """Schedules in MXNet's optimizers, trainers and modules, as users put them there."""
 
 import copy
+import itertools
 import warnings
 
 import matplotlib.pyplot as plt
@@ -99,6 +100,12 @@ def test_every_schedule_is_tried():
 
 every = pytest.mark.parametrize("schedule", every_schedule(), ids=lambda one: type(one).__name__)
 
+in_turn = pytest.mark.parametrize(  # each context with every second one
+    ("schedule", "ctx"),
+    list(zip(every_schedule(), itertools.cycle([mx.cpu(), TWO]))),
+    ids=lambda one: type(one).__name__,
+)
+
 
 def in_the_optimizer(schedule, ctx, name="sgd", **params):
     def trainer(net):
@@ -108,8 +115,7 @@ def in_the_optimizer(schedule, ctx, name="sgd", **params):
     return make_learner(ctx, trainer=trainer)
 
 
-@pytest.mark.parametrize("ctx", [mx.cpu(), TWO])
-@every
+@in_turn
 def test_in_an_optimizer_it_gives_the_weights_of_a_manual_loop(schedule, ctx):
     automatic, manual = in_the_optimizer(schedule, ctx), make_learner(ctx, learning_rate=0.5)
     assert automatic.trainer.learning_rate == schedule(0)
@@ -181,11 +187,9 @@ def test_an_optimizers_default_rate_does_not_move_stated_bounds():
     assert schedule(5) == 2
 
 
-@pytest.mark.parametrize(("ctx", "updates"), [(mx.cpu(), [2, 8]), (TWO, [1, 4])])
-@every
-def test_training_resumed_from_saved_states_is_the_uninterrupted_one(
-    schedule, ctx, updates, tmp_path
-):
+@in_turn
+def test_training_resumed_from_saved_states_is_the_uninterrupted_one(schedule, ctx, tmp_path):
+    updates = [1, 4] if ctx is TWO else [2, 8]
     states = str(tmp_path / "states")
     straight = in_the_optimizer(copy.copy(schedule), ctx, momentum=0.9)
     expected = []

@@ -1,9 +1,10 @@
 """Several workers on this machine, in processes of their own: what they come to, and how they end.
 
-Where something fails, all of them hold the output that the test reads to its end, so that the test
-goes on only when none of them is left.
+Most are forks of this process, which costs a tenth. What the launcher, the server's own import and
+the end of an interpreter have a part in is launched.
 """
 
+import fcntl
 import importlib.util
 import json
 import os
@@ -15,9 +16,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import together
+from forks import fork_workers
 from processes import LAUNCH, run
 
-from gluon_lr import Learner, LRFinder, ParamScheduler, SchedLin, Workers
+from gluon_lr import Learner, LRFinder, ParamScheduler, SchedLin, Workers, cli
 from gluon_lr._mxnet import mx
 from gluon_lr.distributed import launch
 
@@ -27,21 +29,19 @@ PATIENCE = "12"  # seconds that the workers wait for one another, where one is l
 
 def outcomes_of(scenarios, directory, *options, workers=2):
     """Run scenarios in workers; return what came of them in each."""
-    script = [sys.executable, str(SCRIPT), ",".join(scenarios), str(directory), *options]
-    assert launch.launch(script, workers) == 0
-    outcomes = [json.loads(path.read_text()) for path in directory.glob("*.json")]
-    assert len(outcomes) == workers
-    return outcomes
+    names = ",".join(scenarios)
+    ended = fork_workers(lambda: together.main(names, directory, *options), workers)
+    assert ended == [0] * workers
+    return written_to(directory)
+
+
+def written_to(directory):
+    return [json.loads(path.read_text()) for path in directory.glob("*.json")]
 
 
 def in_order(scenario, outcomes):
     """Return what came of one scenario in each worker, by their ranks."""
     return sorted((each[scenario] for each in outcomes), key=lambda each: each.get("rank", 0))
-
-
-def workers_of(scenario, directory, *options):
-    """Run a scenario in two workers; return what came of it in both."""
-    return in_order(scenario, outcomes_of([scenario], directory, *options))
 
 
 TRAININGS = ["fit", "fit_by_iterations", "fit_convolutions", "fit_own_batches", "steps"]
@@ -51,7 +51,7 @@ STATISTICS = ["fit_with_running_statistics", "average_running_statistics"]
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory):
-    """What came of many scenarios, one after the other in the same two workers."""
+    """What came of many scenarios, one after the other in the same two workers, once a run."""
     scenarios = [
         *TRAININGS,
         *STATISTICS,
@@ -66,7 +66,16 @@ def outcomes(tmp_path_factory):
     ]
     if importlib.util.find_spec("optuna"):
         scenarios.append("prune")
-    return outcomes_of(scenarios, tmp_path_factory.mktemp("outcomes"))
+    of_run = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        of_run = of_run.parent
+    directory = of_run / "outcomes"
+    with (of_run / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # until it is closed
+        if not directory.exists():
+            directory.mkdir()
+            outcomes_of(scenarios, directory)
+    return written_to(directory)
 
 
 def alike(outcomes):
@@ -119,7 +128,8 @@ def test_running_statistics_are_the_mean_of_all_workers(scenario, outcomes):
 
 
 def test_a_search_is_the_same_on_all_workers_and_leaves_no_trace(tmp_path):
-    first, second = workers_of("find", tmp_path, "dist_sync", "by name")
+    outcomes = outcomes_of(["find"], tmp_path, "dist_sync", "by name")
+    first, second = in_order("find", outcomes)
     assert (first.pop("figures"), second.pop("figures")) == (1, 0)
     outcome = alike([first, second])
     alone = together.alone("find")  # which meets no NaN
@@ -234,13 +244,20 @@ def test_the_first_worker_alone_writes_and_each_epoch_once(outcomes):
         assert len(stopped["valid_loss"]) == len(epochs)
 
 
-@pytest.mark.parametrize("serve", ["import mxnet", "import gluon_lr"])
-def test_where_servers_update_a_schedule_works_and_all_else_says_so(serve, tmp_path, monkeypatch):
-    if serve == "import mxnet" and sys.version_info >= (3, 12):
-        pytest.skip("MXNet cannot be imported by itself on Python 3.12")
-    monkeypatch.setattr(launch, "_SERVE", [sys.executable, "-c", serve])
+@pytest.mark.parametrize("server", ["gluon_lr", "mxnet"])
+def test_where_servers_update_a_schedule_works_and_all_else_says_so(server, tmp_path, monkeypatch):
     # from equal weights: MXNet takes its first gradients before it has those of the first worker
-    outcome = alike(workers_of("updates_on_server", tmp_path, "dist_sync", "by name"))
+    options = "dist_sync", "by name"
+    if server == "gluon_lr":
+        outcomes = outcomes_of(["updates_on_server"], tmp_path, *options)
+    elif sys.version_info >= (3, 12):
+        pytest.skip("MXNet cannot be imported by itself on Python 3.12")
+    else:
+        monkeypatch.setattr(launch, "_SERVE", [sys.executable, "-c", "import mxnet"])
+        script = [sys.executable, str(SCRIPT), "updates_on_server", str(tmp_path), *options]
+        assert launch.launch(script, 2) == 0
+        outcomes = written_to(tmp_path)
+    outcome = alike(in_order("updates_on_server", outcomes))
     alone = together.alone("updates_on_server")
     for array, expected in zip(outcome["weights"], alone["weights"]):
         np.testing.assert_allclose(array, expected, rtol=1e-5, atol=1e-6)
@@ -250,30 +267,22 @@ def test_where_servers_update_a_schedule_works_and_all_else_says_so(serve, tmp_p
         assert "kvstore='dist_sync', update_on_kvstore=False" in error
 
 
-@pytest.mark.parametrize(
-    ("command", "shown"),
-    [(["find"], "LRFinderResult"), (["compare", "--set", "wd=0,0.1"], "suggestion")],
-    ids=["find", "compare"],
-)
-def test_the_command_line_searches_in_workers_and_one_tells(command, shown, tmp_path):
-    search = [sys.executable, "-m", "gluon_lr", *command, "together:factory", "-o", "search.png"]
+def test_the_command_line_searches_in_workers_and_one_tells(tmp_path):
+    search = [sys.executable, "-m", "gluon_lr", "find", "together:factory", "-o", "search.png"]
     status, output = run([*LAUNCH, *search], PYTHONPATH=os.pathsep.join(sys.path))
     assert status == 0, output
-    assert output.count(shown) == 1
+    assert output.count("LRFinderResult") == 1
+    assert Path("search.png").exists()
+
+
+def test_the_command_line_compares_in_workers_and_one_tells(capfd):
+    search = ["--set", "wd=0,0.1", "--repeats", "1", "-o", "search.png"]
+    assert fork_workers(lambda: cli.main(["compare", *search, "together:factory"])) == [0, 0]
+    assert capfd.readouterr().out.count("suggestion") == 1
     assert Path("search.png").exists()
 
 
 # -- faults --------------------------------------------------------------------------------------
-
-
-def without_help(scenario, directory):
-    """Return a command that runs a scenario in a worker, and keeps from the others how it ends."""
-    script = f"{sys.executable} {SCRIPT} {scenario} {directory} dist_sync by-name"
-    return ["sh", "-c", f"{script}; echo $? > {directory}/$$.status"]
-
-
-def statuses(directory):
-    return sorted(path.read_text().strip() for path in directory.glob("*.status"))
 
 
 def test_a_sigterm_to_the_launcher_has_the_workers_save(tmp_path):
@@ -297,33 +306,40 @@ def other_call(name, updates):
 @pytest.mark.parametrize(
     ("scenario", "expected", "said"),
     [
-        ("die", ["1", "137"], ENDED),
-        ("die_after_training", ["1", "137"], ENDED),
-        ("fail", ["1", "1"], other_call("the end of a fit", 17)),
-        ("leave", ["1", "1"], other_call("the end of a fit", 17)),
-        ("cancel", ["1", "1"], r"worker 0 .* 'the end of a fit' .* after 17 updates"),
-        ("skip", ["1", "1"], other_call("losses", "2[01]")),
-        ("ask", ["1", "1"], other_call("losses", 17)),
+        ("die", [-9, 1], ENDED),
+        ("fail", [1, 1], other_call("the end of a fit", 17)),
+        ("leave", [1, 1], other_call("the end of a fit", 17)),
+        ("cancel", [1, 1], r"worker 0 .* 'the end of a fit' .* after 17 updates"),
+        ("skip", [1, 1], other_call("losses", "2[01]")),
+        ("ask", [1, 1], other_call("losses", 17)),
     ],
 )
 def test_a_worker_that_ends_or_goes_astray_ends_the_other_at_once(
-    scenario, expected, said, tmp_path
+    scenario, expected, said, tmp_path, capfd
 ):
     # which would wait for longer than this test, by default
-    _, output = run([*LAUNCH, *without_help(scenario, tmp_path)])
-    assert statuses(tmp_path) == expected, output
+    ended = fork_workers(lambda: together.main(scenario, tmp_path, "dist_sync", "by name"))
+    output = capfd.readouterr().err
+    assert ended == expected, output
     assert re.search(said, output)
-    assert output.count("and the rate is 0.1\n") == 2 * (not scenario.startswith("die"))
+    assert output.count("and the rate is 0.1\n") == 2 * (scenario != "die")
     assert ("KeyError: 'of the second worker'" in output) == (scenario == "fail")
 
 
-def test_a_worker_that_never_comes_ends_the_other_in_time(tmp_path):
-    variables = {"GLUON_LR_TIMEOUT": PATIENCE}
-    command = without_help("never_come", tmp_path)
-    of_two = {"DMLC_NUM_WORKER": "2"}
-    code = f"from gluon_lr.distributed.launch import launch\nlaunch({command}, 1, env={of_two})"
-    _, output = run([sys.executable, "-c", code], **variables)
-    assert statuses(tmp_path) == ["1"]
+def test_a_worker_that_has_died_is_noticed_at_the_end_of_the_others_program(tmp_path):
+    """Whose status a shell keeps from the launcher, which would end it too."""
+    script = f"{sys.executable} {SCRIPT} die_after_training {tmp_path} dist_sync by-name"
+    _, output = run([*LAUNCH, "sh", "-c", f"{script}; echo $? > {tmp_path}/$$.status"])
+    statuses = sorted(path.read_text().strip() for path in tmp_path.glob("*.status"))
+    assert statuses == ["1", "137"], output
+    assert ENDED in output
+
+
+def test_a_worker_that_never_comes_ends_the_other_in_time(tmp_path, capfd):
+    variables = {"DMLC_NUM_WORKER": "2", "GLUON_LR_TIMEOUT": PATIENCE}
+    never_come = lambda: together.main("never_come", tmp_path, "dist_sync", "by name")  # noqa: E731
+    assert fork_workers(never_come, 1, **variables) == [1]
+    output = capfd.readouterr().err
     assert "to a worker they did not" in output
     assert "compare DMLC_NUM_WORKER with what was started" in output
 

@@ -49,7 +49,7 @@ from gluon_lr._mxnet import MXNET_2, metric, mx, nd
 from gluon_lr._mxnet import estimator as mx_estimator
 from gluon_lr.learner import stopwatch
 
-LONGEST = 150  # seconds, after which a worker ends itself, and all others with it
+LONGEST = 280  # seconds until a worker ends itself and all others; by default they wait for 300
 SAMPLES, BATCH_SIZE = 49, 8  # so that the last batch, of one sample, does not reach two workers
 
 

@@ -457,10 +457,16 @@ def test_an_iterator_goes_on_from_repeat_to_repeat():
 SWEPT = {"wd": [0, 0.1], "mom": [0.5, 0.9]}
 
 
-@pytest.mark.parametrize("ctx", [ONE, TWO])
-@pytest.mark.parametrize("kind", ["sweeps", "race"])
-@pytest.mark.parametrize("data", ["endless", "augmented"])
-def test_no_trace(ctx, kind, data):
+@pytest.mark.parametrize(
+    ("data", "kind", "ctx"),
+    [
+        ("endless", "sweeps", ONE),
+        ("endless", "race", TWO),
+        ("augmented", "sweeps", TWO),
+        ("augmented", "race", ONE),
+    ],
+)
+def test_no_trace(data, kind, ctx):
     def trained(between):
         learner = make_learner(ctx, data=data)
         learner.fit_one_cycle(1, 0.1)
@@ -479,7 +485,7 @@ def test_no_trace(ctx, kind, data):
 
 @pytest.mark.parametrize(
     ("optimizer", "update_on_kvstore", "before"),
-    [("momentum", None, 0), ("adam", True, 3), ("schedule", False, 3), ("plain", None, 3)],
+    [("adam", True, 0), ("schedule", False, 3)],
 )
 def test_no_trace_of_other_optimizers_nets_and_batch_sizes(optimizer, update_on_kvstore, before):
     made = {"optimizer": optimizer, "ctx": TWO, "update_on_kvstore": update_on_kvstore}
@@ -515,7 +521,7 @@ def test_no_trace_of_an_exception(at, error):
 
 @pytest.mark.parametrize("tune", [False, True])
 def test_ctrl_c_at_any_line(tune):
-    values = {"batch_size": [4, 16], "optimizer": ["adam", "adagrad"]}
+    values = {"optimizer": ["adam", "adagrad"]} if tune else {"batch_size": [4, 16]}
 
     def made():
         learner = make_plain()

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from conftest import assert_same_arrays, weights
 from fits import StopAfter, assert_same_state
+from forks import FORK
 from loaders import (
     BATCH_SIZE,
     DATA,
@@ -161,37 +162,38 @@ def with_tests():
     return {**os.environ, "PYTHONPATH": path}
 
 
-KILLED = """
-import os, sys
-import numpy as np
-from conftest import weights
-from gluon_lr import Callback, CheckpointCallback
-from loaders import make
+def fit_and_tell(pipe):
+    """Begin a fit, or go on with the one in the file, and tell of each update."""
 
-class Tell(Callback):
-    def after_batch(self, learner):
-        print(len(learner.recorder), flush=True)
+    class Tell(Callback):
+        def after_batch(self, learner):
+            os.write(pipe, b"%d\n" % len(learner.recorder))
 
-learner, callbacks = make("rollover, own generator"), [CheckpointCallback("run", 1), Tell()]
-if os.path.exists("run"):
-    learner.load("run")
-    learner.resume(cbs=callbacks)
-else:
-    learner.fit_one_cycle(10, 0.1, cbs=callbacks)
-np.savez("end.npz", *weights(learner), learner.recorder.losses)
-"""
+    learner, callbacks = make("rollover, own generator"), [CheckpointCallback("run", 1), Tell()]
+    if os.path.exists("run"):
+        learner.load("run")
+        learner.resume(cbs=callbacks)
+    else:
+        learner.fit_one_cycle(10, 0.1, cbs=callbacks)
+    np.savez("end.npz", *weights(learner), learner.recorder.losses)
 
 
 def test_killed_twice_it_ends_as_if_it_had_not_been():
-    command = [sys.executable, "-c", KILLED]
-    for updates in (17, 45):
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=with_tests())
-        while int(process.stdout.readline()) < updates:
-            assert process.poll() is None
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-    assert not Path("end.npz").exists()
-    subprocess.run(command, check=True, env=with_tests(), stdout=subprocess.DEVNULL)
+    for updates in (17, 45, None):
+        read, write = os.pipe()
+        process = FORK.Process(target=fit_and_tell, args=(write,))
+        process.start()
+        os.close(write)
+        with os.fdopen(read) as told:
+            if updates is None:
+                told.read()
+            else:
+                while int(told.readline()) < updates:
+                    assert process.is_alive()
+                process.kill()
+        process.join()
+        assert process.exitcode == (0 if updates is None else -signal.SIGKILL)
+        assert Path("end.npz").exists() == (updates is None)
     uninterrupted = make("rollover, own generator")
     uninterrupted.fit_one_cycle(10, 0.1)
     with np.load("end.npz") as end:

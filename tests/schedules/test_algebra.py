@@ -80,7 +80,7 @@ def test_from_the_left_they_are_the_same():
             wrong()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(schedules(), schedules(), rates)
 def test_the_laws_of_arithmetic_hold(a, b, number):
     n = np.arange(0, 600, 7)

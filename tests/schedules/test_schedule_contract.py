@@ -43,7 +43,7 @@ def copies_of(schedule):
     ]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(schedules(), st.lists(st.integers(0, 2000), min_size=2, max_size=30))
 def test_a_schedule_is_a_pure_function_and_a_value(schedule, counts):
     copies = copies_of(schedule)

@@ -194,7 +194,7 @@ def test_half_an_epoch_is_no_share():
     assert LinearWarmUp(abs, 0, 0.5)(3) == 2.5  # the function's lengths are not known
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(schedules(), st.integers(2, 50))
 def test_what_ends_is_stretched_as_a_whole(schedule, factor):
     length = schedule.natural_length
@@ -266,7 +266,7 @@ def test_what_has_ended_is_warmed_up_again():
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(schedules(), st.floats(0.05, 1.5), st.floats(1.01, 3))
 def test_a_moved_end_is_reached_without_a_jump(schedule, share, more):
     length = schedule.natural_length

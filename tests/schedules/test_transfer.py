@@ -60,7 +60,7 @@ def test_the_papers_sums_by_hand():
     assert transfer(1, listed([1.0]), listed([1, 0.5]), 1, 2) == pytest.approx(2 * best([2, 1]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(schedules(), schedules(), counts, counts)
 def test_it_is_the_ratio_of_what_the_papers_double_sums_give(from_, to, before, after):
     parts = shares(from_, before), shares(to, after)
@@ -80,7 +80,7 @@ def test_the_bound_is_lowest_there(to):
     assert scale == pytest.approx(lowest, rel=1e-3)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(schedules(), schedules(), counts, counts)
 def test_there_and_back_and_what_does_not_count(from_, to, before, after):
     assume(all(shares(*pair) is not None for pair in ((from_, before), (to, after))))

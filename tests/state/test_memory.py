@@ -596,7 +596,7 @@ def assert_alike(one, other):
 
 
 @given(VALUES, VALUES)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_a_value_is_read_as_it_was_written(value, present):
     root, other = {"x": value}, {"x": present}
     data = data_of([root])

@@ -284,15 +284,20 @@ def test_a_schedule_that_is_stated_otherwise_is_the_scripts(cls):
     assert_equal(script.scheduler, Script(make()).scheduler)
 
 
+def some_compounds_of(cls):
+    """Return each third compound over a leaf, so that each is over leaves of all kinds."""
+    return list(compounds_of(cls, LEAVES[cls]))[list(LEAVES).index(cls) % 3 :: 3]
+
+
 @pytest.mark.parametrize("cls", LEAVES, ids=name_of)
 def test_so_is_a_compound_over_it(cls):
-    for _, make, changes in compounds_of(cls, LEAVES[cls]):
+    for _, make, changes in some_compounds_of(cls):
         assert_states_its_own(Script, make, changes)
 
 
 def all_ways(cls):
     yield "alone", partial(cls, **LEAVES[cls])
-    for name, make, _ in compounds_of(cls, LEAVES[cls]):
+    for name, make, _ in some_compounds_of(cls):
         yield name, make
 
 

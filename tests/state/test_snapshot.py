@@ -16,6 +16,12 @@ OPTIMIZERS = [
     ("rmsprop", {"learning_rate": 0.01, "centered": True}),
     ("sgd", {"lr_scheduler": FactorScheduler(2, 0.5, base_lr=0.2), "momentum": 0.9}),
 ]
+PLACES = [(ONE, None), (ONE, False), (TWO, None), (TWO, True), (TWO, False)]
+CASES = [  # each optimizer in each place, before the first update or after three, in turn
+    (*place, 3 * ((first + second) % 2), *optimizer)
+    for first, optimizer in enumerate(OPTIMIZERS)
+    for second, place in enumerate(PLACES)
+]
 
 
 def learner_with(ctx, optimizer, params, update_on_kvstore):
@@ -35,11 +41,8 @@ def train(learner, iterations):
 
 
 @pytest.mark.parametrize(
-    ("ctx", "update_on_kvstore"),
-    [(ONE, None), (ONE, False), (TWO, None), (TWO, True), (TWO, False)],
+    ("ctx", "update_on_kvstore", "iterations_before", "optimizer", "params"), CASES
 )
-@pytest.mark.parametrize("iterations_before", [0, 3])
-@pytest.mark.parametrize(("optimizer", "params"), OPTIMIZERS)
 def test_leaves_no_trace(ctx, update_on_kvstore, iterations_before, optimizer, params):
     straight, disturbed = (
         learner_with(ctx, optimizer, params, update_on_kvstore) for _ in range(2)

@@ -1,5 +1,6 @@
 """A step on batches of any structure, with losses of any shape, against a bare Gluon loop."""
 
+import itertools
 from collections import namedtuple
 
 import numpy as np
@@ -186,10 +187,10 @@ def bare_loop(contexts, loss, counted):
     return losses, [p.data(c).asnumpy() for p in net.collect_params().values() for c in contexts]
 
 
-@pytest.mark.parametrize("contexts", [[ONE], TWO], ids=["one", "two"])
-@pytest.mark.parametrize("kind", LOSSES)
-@pytest.mark.parametrize("structure", STRUCTURES)
-def test_trains_as_a_bare_loop_bit_for_bit(structure, kind, contexts):
+@pytest.mark.parametrize(("structure", "kind"), itertools.product(STRUCTURES, LOSSES))
+def test_trains_as_a_bare_loop_bit_for_bit(structure, kind):
+    number = [*STRUCTURES].index(structure) + [*LOSSES].index(kind)
+    contexts = TWO if number % 2 else [ONE]
     pack, unpack = STRUCTURES[structure]
     loss, counted = LOSSES[kind]
 
