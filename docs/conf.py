@@ -24,6 +24,7 @@ GUIDE = [  # in the order of use
     "callbacks",
     "checkpoints",
     "machines",
+    "shell",
     "elsewhere",
     "pages",
     "peers",

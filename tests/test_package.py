@@ -20,6 +20,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 GROUND = [
     "_before_mxnet",
     "_check",
+    "_deprecation",
     "_extras",
     "_html",
     "_interrupts",

@@ -73,7 +73,8 @@ def test_shell_lines_run(line, monkeypatch, capsys):
     monkeypatch.setattr(sys, "path", list(sys.path))
     arguments = shlex.split(line)[1:]
     assert main(arguments) == 0
-    assert capsys.readouterr().out.strip()
+    printed = capsys.readouterr().out
+    assert "suggested rate: 0." in printed if " find " in line else printed.strip()
     for argument in arguments:
         if argument.endswith(".json"):
             assert LRFinderResult.from_json(Path(argument).read_text()).suggestion
