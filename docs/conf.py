@@ -98,7 +98,7 @@ napoleon_custom_sections = [("Attributes", "params_style")]
 # without the network there are no inventories of other projects' pages
 nitpicky = True
 nitpick_ignore_regex = [
-    ("py:.*", r"(abc|mxnet|numpy|enum|os|pathlib|socket|types)\..*|Axes|LRCallable|frame|.*\._\w+"),
+    ("py:.*", r"(abc|mxnet|numpy|enum|os|pathlib|socket|types)\..*|Axes|Figure|LRCallable|frame|.*\._\w+"),
     ("py:class", r".*\.(Drawn|Function|Result|Self)"),  # variables of types
     ("py:exc", r"\w+Error, .*"),
 ]
