@@ -50,6 +50,8 @@ version = release = gluon_lr.__version__
 html_title = f"gluon_lr {version}"
 html_theme = "furo"
 html_theme_options = {"light_css_variables": {"code-font-size": "0.75rem"}}  # 90 columns fit
+html_static_path = ["static"]
+html_css_files = ["gallery.css"]
 html_extra_path = ["site"]  # index.html, which leads to the home page
 html_show_copyright = False
 
@@ -98,7 +100,8 @@ napoleon_custom_sections = [("Attributes", "params_style")]
 # without the network there are no inventories of other projects' pages
 nitpicky = True
 nitpick_ignore_regex = [
-    ("py:.*", r"(abc|mxnet|numpy|enum|os|pathlib|socket|types)\..*|Axes|Figure|LRCallable|frame|.*\._\w+"),
+    ("py:.*", r"(abc|mxnet|numpy|enum|os|pathlib|socket|types)\..*|.*\._\w+"),
+    ("py:.*", "Axes|Figure|LRCallable|frame"),
     ("py:class", r".*\.(Drawn|Function|Result|Self)"),  # variables of types
     ("py:exc", r"\w+Error, .*"),
 ]

@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from gluon_lr import AnnealedSchedule, PlateauScheduler, Schedule
-from gluon_lr.plotting import picture, plot_curves
+from gluon_lr.plotting import plot_curves
 from gluon_lr.schedules.text import NAMES
 
 FOLDER = Path(__file__).parent / "gallery"
@@ -100,7 +100,7 @@ def run_doctest(cls: type) -> Example:
 
 def draw(example: Example) -> Figure:
     """Draw the curve until it stays where it is, and a quarter more; or what was observed."""
-    figure = picture(height=2.8)
+    figure = Figure(figsize=(4.2, 2.2), layout="constrained")
     ax = figure.subplots()
     if example.observed:
         count = range(1, len(example.observed) + 1)
@@ -127,7 +127,7 @@ def formula_of(cls: type) -> str:
     found = re.search(r"\n\n((?: +\S.*\n?)+)", text)
     if not found:
         return ""
-    lines = textwrap.dedent(found.group(1)).splitlines()
+    lines = re.sub(r"(?<=\S) {4,}", "    ", textwrap.dedent(found.group(1))).splitlines()
     return FORMULA.format(lines="\n".join(" " * 9 + line for line in lines))
 
 
