@@ -46,7 +46,7 @@ TEST = [
     "pytest>=7",
     "pytest-xdist>=3.2",
     "hypothesis>=6",
-    "nbclient>=0.6",
+    "nbclient>=0.9",
     "ipykernel>=6",
 ]
 TUTORIALS = [*DEMO, "jupyterlab>=3", "ipywidgets>=8"]
