@@ -21,9 +21,9 @@ except Exception as error:
     needed = "'numpy<2' setuptools" if sys.version_info >= (3, 12) else "'numpy<1.24'"
     raise ImportError(
         f"gluon_lr: `mxnet` must be importable, got {type(error).__name__}: {error}. "
-        f"MXNet needs NumPy below 2 (found {np.__version__}) and Python below 3.13; "
-        "on Python 3.12 it needs setuptools too. Install them together with "
-        f"`{sys.executable} -m pip install --force-reinstall 'mxnet>=1.9.1' {needed}`."
+        f"MXNet needs NumPy below 1.24 (on Python 3.12: 1.26; found {np.__version__}) and Python "
+        "below 3.13. Install all packages of your project again in one command, so that pip takes "
+        f"versions that fit: `{sys.executable} -m pip install 'mxnet>=1.9.1' {needed} OTHERS`."
     ) from error
 
 
