@@ -61,6 +61,8 @@ def _refuse_what_has_a_rate(owner: str, argument: str, lr: Any) -> None:
         raise TypeError(_check.message(owner, argument, constraint, type(lr).__name__, remedy))
     if hasattr(lr, "suggestion"):
         remedy = f"Write {argument}=result.suggestion for the rate that the search suggests."
+        if lr.suggestion is None:
+            remedy = f"The search found no rate. Start from {argument}=result.usual."
         raise TypeError(_check.message(owner, argument, constraint, lr, remedy))
     if callable(lr):
         remedy = (

@@ -87,7 +87,7 @@ def test_a_trainer_of_another_net():
         ),
         (
             lambda one: one.fit(1, LRFinder(one).find(num_iter=5, progress=False)),
-            r"fit: `lr` .*Write lr=result\.suggestion",
+            r"fit: `lr` .*The search found no rate\. Start from lr=result\.usual",
         ),
         (
             lambda one: one.fit(1, cbs=ParamScheduler({"lr": CosineScheduler})),
