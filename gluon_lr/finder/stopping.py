@@ -16,7 +16,7 @@ from .suggest import exponential_mean
 Criterion = Callable[[Any], Any]
 CRITERION = "a criterion: callable with a SearchState, which is the last loss too"
 _FIRST = 5  # losses whose median replaces an outlying first loss
-_OUTLYING = 10  # a loss is an outlier above 10 medians, or below a 10th of one
+_OUTLYING = 10  # a loss this many times above or below that median is an outlier
 _NUMBER = "It stops where the smoothed loss is above that many times its lowest."
 
 
