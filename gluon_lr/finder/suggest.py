@@ -84,7 +84,7 @@ def exponential_mean(losses: np.ndarray, weight: float = 0.98) -> np.ndarray:
 def fastai_window(
     lrs: np.ndarray, smoothed: np.ndarray, num_it: int
 ) -> Tuple[np.ndarray, np.ndarray]:
-    """Return the part that fastai uses: from num_it // 10 up to the last 5 points or a NaN."""
+    """Return the part that fastai uses: from num_it // 10, without the last 5, up to a NaN."""
     part = slice(num_it // 10, -5)
     return _up_to_a_nan(lrs[part], smoothed[part])
 
@@ -287,7 +287,7 @@ def _before_not_finite(lrs: np.ndarray, losses: np.ndarray) -> Tuple[np.ndarray,
 
 
 def _falls(losses: np.ndarray) -> bool:
-    """Return whether losses fall by more than noise, from their mean in the first half of the fall."""
+    """Return whether losses fall by more than noise, from their mean before half of the fall."""
     losses = _tamed(losses)
     smoothed, errors = _smoothed(losses, 2 * _WIDTH)
     lowest = int(np.argmin(smoothed))
