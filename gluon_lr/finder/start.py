@@ -54,8 +54,8 @@ def trial_of(learner: Any, seed: Optional[int] = None) -> Transaction:
 def in_order(learner: Any, order: int, updates: int) -> Transaction:
     """Return a context manager that skips `order` passes of the data, and goes back at its end.
 
-    If the data have a single pass, it skips `order` trainings of `updates` updates. A custom
-    learner simply continues, since it cannot skip passes.
+    If the data have a single pass, it skips `order` trainings of `updates` updates. For a custom
+    learner it does nothing.
     """
     if not isinstance(learner, IterationLearner):
         return Together()
