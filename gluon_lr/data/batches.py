@@ -293,7 +293,7 @@ class Batches:
         return isinstance(self._held, HeldBatches) and self._held.holds(draw.place)
 
     def _find_batches(self, share: float, most: int) -> Tuple[HeldBatches, List[Batch]]:
-        """Read the rest of this pass and another one, until `most` samples are held out."""
+        """Read the rest of this pass, if begun, and a pass, until `most` samples are held out."""
         held, batches, samples = HeldBatches(round(1 / share)), [], 0
         begins_again = not hasattr(self._loader, "__next__")
         for _ in range(2 if self._used and begins_again else 1):
