@@ -16,8 +16,8 @@ class Share(NamedTuple):
     """One worker's part of a batch; a single worker has all of it.
 
     If a batch has fewer samples than there are workers, some workers borrow a sample of another
-    one, and `is_own` is false. `samples` are the numbers of this worker's samples and of all
-    samples, or None if unknown.
+    one, and `is_own` is false. `samples` holds the number of this worker's samples and that of
+    all samples, or is None if unknown.
     """
 
     batch: Batch

@@ -376,10 +376,7 @@ _open: "WeakSet[Exchange]" = WeakSet()
 
 
 def _close_all() -> None:
-    """Close connections in a forked process, for example a DataLoader's worker.
-
-    Otherwise they would stay open after the end of the process that opened them.
-    """
+    """Close connections in a forked process, so that they end with the worker that opened them."""
     for exchange in list(_open):
         exchange.close(
             "Learner: all workers of the KVStore must be processes of their own, and this one was "

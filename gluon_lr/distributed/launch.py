@@ -26,7 +26,7 @@ from .. import _check
 from . import watcher
 from .exchange import seconds_to_wait
 
-_SERVE = (sys.executable, "-c", "import gluon_lr")  # importing MXNet serves, as DMLC_ROLE says
+_SERVE = (sys.executable, "-c", "import gluon_lr")  # the import serves, as DMLC_ROLE asks
 _WATCH = (sys.executable, "-I", "-S", watcher.__file__)  # by path: it starts in 30 ms
 _GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 _LISTEN = 0.5  # seconds of waiting between checks for signals

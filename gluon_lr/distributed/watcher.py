@@ -1,4 +1,4 @@
-"""Ends all processes of some sessions; as a program, it does so when its parents are gone.
+"""Functions that end all processes of some sessions, and a program for when the caller is gone.
 
 As a program it reads the sessions' numbers from its standard input, one per line. After an empty
 line, or when all writers of that pipe have ended in any way, it kills the processes left in those

@@ -84,7 +84,7 @@ class Workers:
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the first worker, which draws, writes files and shows progress."""
+        """Whether this is the first worker, which plots, writes files and shows progress."""
         self.join()
         return self.rank == 0
 

@@ -36,7 +36,7 @@ class Comparing:
     Parameters
     ----------
     learner : Learner
-        A :class:`Learner` or a custom learner, as for :class:`LRFinder`.
+        A Learner or a custom learner, as for :class:`LRFinder`.
     values, grid, make_loader, seed, progress
         As in :meth:`LRFinder.compare`.
 

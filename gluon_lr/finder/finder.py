@@ -78,11 +78,11 @@ class LRFinder(SearchCallback):
     Parameters
     ----------
     learner : Learner
-        A :class:`Learner`, or any object with `iteration(lr)`, `net` and `trainer`. `iteration`
-        returns the loss: a number, or an array, of which the mean is taken. `net` and `trainer`
-        are one object or a list. If it trains more, it lists that in `also`,
+        A Learner, or any object with `iteration(lr)`, `net` and `trainer` (a custom learner).
+        `iteration` returns the loss: a number, or an array, of which the mean is taken. `net` and
+        `trainer` are one object or a list. If it trains more, it lists that in `also`,
         [(net, trainer), ...], and that is restored too. If it has a context manager
-        `place_kept()`, as :class:`Learner` has, its place in the data is restored as well.
+        `place_kept()`, as a Learner has, its place in the data is restored as well.
     start_lr, end_lr, num_it, stop_div
         Arguments of the callback: see :class:`gluon_lr.finder.fastai_search.SearchCallback`. They
         may come first, as in fastai's documentation: ``LRFinder(1e-7, 10, 100, True)``.
@@ -210,7 +210,7 @@ class LRFinder(SearchCallback):
             finite itself. With 'skip' the search waits for each loss, and each update is made
             from one batch.
         by_group : bool
-            Whether to find also a rate for each parameter group of a Learner: `by_group` of the
+            Whether to also find a rate for each parameter group of a Learner: `by_group` of the
             result. First each group is searched alone, with the others at `lr_start`. Then all
             are searched together, in the proportion found. For n groups this takes n + 1 more
             searches. On nets fine-tuned to other digits it was no better than one rate.
@@ -218,8 +218,8 @@ class LRFinder(SearchCallback):
         Raises
         ------
         TypeError, ValueError
-            If an argument is outside its bounds, or the servers of a distributed KVStore update
-            the weights, because a change of the rate would not reach them.
+            If an argument is outside its bounds. If the servers of a distributed KVStore update
+            the weights: a change of the rate would not reach them.
         WorkersLostError
             If another worker does not answer in time.
         """
@@ -288,10 +288,11 @@ class LRFinder(SearchCallback):
         """Find the highest rate for a training of `length` updates, by trials of that training.
 
         Trials begin at the learner's present state and are judged by the loss on held-out data.
-        Everything is restored after each, as in :meth:`find`. With a budget of 0 the suggestion is
-        the optimizer's usual rate. A budget below about four trainings is spent on up to six
-        shorter trials, and their best rate is lowered for `length`. A larger budget is spent on
-        four trials of up to `length` / 4, which find the region, and then on full-length trials.
+        Everything is restored after each trial, as in :meth:`find`. With a budget of 0, the
+        suggestion is the optimizer's usual rate. A budget below about four trainings is spent on
+        up to six shorter trials, and their best rate is lowered for `length`. A larger budget is
+        spent on four trials of up to `length` / 4, which find the region, and then on full-length
+        trials.
 
         Workers of a distributed KVStore tune together: each must call this method, and all get
         the same result.
@@ -299,7 +300,7 @@ class LRFinder(SearchCallback):
         Parameters
         ----------
         length : int
-            Updates of the training, at least 1. If callbacks accumulate gradients, batches.
+            Updates of the training, at least 1. With callbacks that accumulate gradients, batches.
         budget : int, optional
             The most updates to spend, `length` times 4 by default.
         validation : iterable, optional
@@ -318,7 +319,7 @@ class LRFinder(SearchCallback):
             Whether to keep the best full-length trial as the training. Net, optimizer, recorder
             and place in the data are then as after a fit at that rate, bit for bit, and nothing is
             trained twice. The suggestion is its rate. This needs a Learner and separate held-out
-            data. Its state is held in memory, in addition to that of the start.
+            data. The best state is held in memory, in addition to the state at the start.
         progress : bool
             Whether to show a progress bar.
         seed : int, optional
@@ -329,7 +330,7 @@ class LRFinder(SearchCallback):
         cbs : Callback or list, optional
             Callbacks of the trials, for a Learner.
         by_group : bool
-            Whether to tune also the rate of each parameter group of a Learner: `by_group` of the
+            Whether to also tune the rate of each parameter group of a Learner: `by_group` of the
             result. Groups are tuned in turn, from the last to the first, with the others at their
             current rates. The budget is divided equally between the rate for all and each group;
             the default is `length` times 4 for each of these. Cannot be combined with `keep` or
@@ -431,7 +432,7 @@ class LRFinder(SearchCallback):
         Returns
         -------
         Comparison
-            A row for each setting. Its `best` is None if no winner can be told.
+            A row for each setting. Its `best` is None if there is no winner.
 
         Raises
         ------

@@ -132,7 +132,7 @@ class Variant:
     Parameters
     ----------
     learner : Learner
-        A :class:`Learner` or a custom learner, as for :class:`LRFinder`.
+        A Learner or a custom learner, as for :class:`LRFinder`.
     chosen : dict
         The value of each name.
     make_loader : callable, optional

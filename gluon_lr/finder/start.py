@@ -82,7 +82,7 @@ def losses_at(
     Parameters
     ----------
     learner : Learner
-        A :class:`Learner` or a custom learner, as for :class:`LRFinder`.
+        A Learner or a custom learner, as for :class:`LRFinder`.
     rates : iterable of float
         The rate of each update.
     validation : list, optional

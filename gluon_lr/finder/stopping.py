@@ -301,7 +301,7 @@ class LRFinderStoppingCriteria(Diverged):
 
 
 def read(owner: str, stop: Any) -> Criterion:
-    """Return the criterion `stop`; a number means :class:`AboveBest` with that factor.
+    """Return the criterion `stop`; a number means ``AboveBest(number)``.
 
     Raises
     ------

@@ -14,7 +14,7 @@ _WIDTH = 4  # standard deviation of the smoothing, in points of the curve
 _EARLY = 10  # points at the start, before the rates have an effect
 _SHORTEST = 20  # a curve has at least this many points
 _CLEAR = 4.2  # standard errors of a significant fall
-_NEAR = 3  # points on each side of an outlier that its median is of
+_NEAR = 3  # points on each side in the median that replaces an outlier
 _OUTLYING = 8  # standard deviations of an outlier
 _TIMES = 10  # an early loss below the median divided by this is an outlier
 

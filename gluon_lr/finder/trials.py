@@ -70,7 +70,7 @@ class Trials:
     Parameters
     ----------
     learner : Learner
-        A :class:`Learner` or a custom learner, as for :class:`LRFinder`.
+        A Learner or a custom learner, as for :class:`LRFinder`.
     curves : callable
         Takes a highest rate and returns curves.
     length : int

@@ -36,7 +36,7 @@ class Tuning:
     Parameters
     ----------
     learner : Learner
-        A :class:`Learner` or a custom learner, as for :class:`LRFinder`.
+        A Learner or a custom learner, as for :class:`LRFinder`.
     length, budget, validation, policy, keep, progress, seed, checkpoint, cbs, by_group
         As in :meth:`LRFinder.tune`.
 
