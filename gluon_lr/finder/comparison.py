@@ -88,7 +88,7 @@ class Compared(NamedTuple):
 
     @property
     def effective_lr(self) -> Optional[float]:
-        """The suggestion times :attr:`steps`: the size of a step in the long run."""
+        """The suggestion times :attr:`steps`, which is the size of a step in the long run."""
         return None if self.suggestion is None else self.suggestion * self.steps
 
     @property

@@ -1,4 +1,4 @@
-"""The policies of a tune: functions from the highest rate to curves, the same at any length."""
+"""The policies of a tune: functions from the highest rate to curves, alike at any length."""
 
 import functools
 from typing import Any, Callable, Dict, Union

@@ -64,7 +64,7 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
     runs : tuple of LRFinderResult
         The searches of which this one is the median; empty if there was only one.
     refined : LRFinderResult or None
-        A second, slower search around the suggestion of the first. Its suggestion replaces it.
+        A second, slower search around the suggestion of this one, whose suggestion it replaces.
     length : int or None
         Updates of the training that the suggestion is for; None means 250.
     passes : float or None
