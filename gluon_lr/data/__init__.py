@@ -1,4 +1,4 @@
-"""What FLOWS IN: batches, their shares among workers, and the place in the data."""
+"""What FLOWS IN: batches, the share of each worker, and the place in the data."""
 
 from .sampler import ContinuousBatchSampler
 

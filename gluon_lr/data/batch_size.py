@@ -1,4 +1,4 @@
-"""A DataLoader's like with batches of another size."""
+"""A copy of a DataLoader with another batch size."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from .sampler import ContinuousBatchSampler
 
 
 def of_batch_size(owner: str, loader: Any, batch_size: int) -> Any:
-    """Return a DataLoader of the same dataset and sampler, with batches of another size.
+    """Return a DataLoader with the same dataset and sampler, but another batch size.
 
     Raises
     ------
     TypeError
-        Where it is no DataLoader, or its batches are made in a way of the user's.
+        If `loader` is not a DataLoader, or has a custom batch sampler.
     """
     batch_sampler: Any = loader._batch_sampler if draws_indices(loader) else None
     if type(batch_sampler) is ContinuousBatchSampler:

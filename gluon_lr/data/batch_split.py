@@ -1,4 +1,4 @@
-"""The parts of a batch: over the workers, and over the contexts of each."""
+"""Splitting a batch: over workers, and over the contexts of each worker."""
 
 from collections import deque
 from itertools import accumulate
@@ -13,10 +13,11 @@ Path = Tuple[int, ...]
 
 
 class Share(NamedTuple):
-    """What one worker has of a batch: all of it, where it is alone.
+    """One worker's part of a batch; a single worker has all of it.
 
-    Where a batch has fewer samples than there are workers, some borrow a sample of another, and
-    `is_own` is false. `samples` are this worker's own and those of all, where both are known.
+    If a batch has fewer samples than there are workers, some workers borrow a sample of another
+    one, and `is_own` is false. `samples` holds the number of this worker's samples and that of
+    all samples, or is None if unknown.
     """
 
     batch: Batch
@@ -32,12 +33,12 @@ class IndexShares:
     batch_sampler : iterable
         Yields the indices of each batch.
     workers : Workers
-        Who share them.
+        The workers that share the batches.
 
     Attributes
     ----------
     shares : deque of Share
-        Which of the indices, for each batch that was not asked for yet.
+        For each batch that is drawn but not taken yet: the slice of its indices, as a share.
     """
 
     def __init__(self, batch_sampler: Any, workers: Workers) -> None:
@@ -57,28 +58,28 @@ class IndexShares:
 
 
 def own_share(samples: int, workers: Workers) -> Share:
-    """Return this worker's share of so many samples: which of them it reads, as a slice."""
+    """Return this worker's share of a number of samples, as a slice."""
     low, high = (samples * rank // workers.count for rank in (workers.rank, workers.rank + 1))
     part = slice(0, 1) if low == high else slice(low, high)
     return Share(part, low < high, (high - low, samples))
 
 
 class BatchSplit:
-    """A batch of any structure, cut into parts of its samples.
+    """Splits batches of any structure by samples.
 
-    Every array is cut along its batch axis, or along its last one where it has fewer axes. A
-    list of arrays of unequal size, one a sample, is cut itself. What is no array goes along
-    whole, and so does an array without axes.
+    Each array is split along its batch axis, or along its last axis if it has fewer. A list with
+    one array per sample, which may differ in size, is split as a list. Anything else is not split:
+    every part gets all of it. The same holds for an array without axes.
 
     Parameters
     ----------
     batch_axis : int
-        Along which axis the samples lie.
+        The axis of the samples.
     """
 
     def __init__(self, batch_axis: int = 0) -> None:
         self.axis = batch_axis
-        self._by_sample: Dict[Path, bool] = {}  # what each list within a batch was found to be
+        self._by_sample: Dict[Path, bool] = {}  # by list: has it one array per sample?
 
     def samples(self, batch: Batch) -> int:
         """Return how many samples a batch has.
@@ -86,7 +87,7 @@ class BatchSplit:
         Raises
         ------
         ValueError
-            Where its arrays do not agree.
+            If its arrays differ in this.
         """
         lists = dict(_lists_in(batch))
         inside = {id(array) for one in lists.values() for array in one}
@@ -101,22 +102,22 @@ class BatchSplit:
         return samples
 
     def part(self, batch: Batch, samples: slice) -> Batch:
-        """Return the part of a batch that some of its samples are; after :meth:`samples`."""
+        """Return the part of a batch with some of its samples; call :meth:`samples` first."""
         return self._part(batch, samples, ())
 
     def size(self, batch: Batch) -> int:
-        """Return the samples of the longest array, 1 where there is none: a batch for no split."""
+        """Return the number of samples of the longest array, or 1 if there is none."""
         return max(self._lengths(arrays_in(batch)), default=1)
 
     def over_contexts(
         self, batch: Batch, contexts: Sequence[mx.Context]
     ) -> Tuple[List[Batch], int]:
-        """Split a batch over contexts; where there are too few samples, the last borrow the first.
+        """Split a batch over contexts; if it has too few samples, the last ones borrow the first.
 
         Returns
         -------
         list of batches, int
-            A part on each context, and how many of these are its own.
+            A part on each context, and how many of these are not borrowed.
         """
         if len(contexts) == 1:
             return [on_context(batch, contexts[0])], 1
@@ -130,18 +131,18 @@ class BatchSplit:
         return parts, own
 
     def sizes(self, batch: Batch, count: int) -> List[int]:
-        """Return the samples of each of `count` parts of a batch, of those that have some."""
+        """Return the number of samples in each of `count` parts of a batch, without empty parts."""
         each, more = divmod(self.samples(batch), count)
         return [each + 1] * more + [each] * (count - more) * bool(each)
 
     def _lengths(self, arrays: Iterable[Any]) -> Iterator[int]:
-        """Yield the samples of those arrays that have axes."""
+        """Yield the number of samples of each array that has axes."""
         for shape in (array.shape for array in arrays):
             if shape:
                 yield shape[min(self.axis, len(shape) - 1)]
 
     def _lengths_of(self, lists: Dict[Path, List[Any]]) -> "set[int]":
-        """Return how many samples there are by lists alone: by their arrays, or by themselves."""
+        """Return how many samples there are, from the arrays in lists or the lists' lengths."""
         known_by_sample = any(self._by_sample.get(path) for path in lists)
         arrays = set(self._lengths(array for one in lists.values() for array in one))
         if len(arrays) == 1 and not known_by_sample:
@@ -188,7 +189,7 @@ def on_context(batch: Batch, context: mx.Context) -> Batch:
 
 
 def _lists_in(part: Any, path: Path = ()) -> Iterator[Tuple[Path, List[Any]]]:
-    """Yield the lists of arrays within a batch; the batch itself is none."""
+    """Yield the lists of arrays within a batch, except the batch itself."""
     for number, one in enumerate(parts_of(part)):
         place = (*path, number)
         if _is_list_of_arrays(one) and not isinstance(part, mx.io.DataBatch):

@@ -1,4 +1,4 @@
-"""The batches of a data loader, pass after pass, and a way to look ahead without moving on."""
+"""The batches of a data loader, pass after pass, which can also be read ahead and given back."""
 
 from collections import deque
 from functools import partial
@@ -19,21 +19,21 @@ from .structure import Batch, mapped
 
 
 class Batches:
-    """The batches of a data loader, which is started again at its end.
+    """The batches of a data loader, which is restarted at its end.
 
-    Several workers split each batch. They draw alike: each pass begins with the generators of
-    the first worker. A DataLoader reads a worker's own samples alone.
+    Several workers split each batch. They all draw the same batches, because each pass begins
+    with the random state of the first worker. A DataLoader reads only the worker's own samples.
 
     Parameters
     ----------
     data_loader : iterable
         Yields batches of any structure in every pass.
     workers : Workers
-        Who share the batches.
+        The workers that share the batches.
     split : bool
-        Whether they split each batch; otherwise it is the worker's own already.
+        Whether the workers split each batch. If not, each worker's loader yields its own batches.
     batch_split : BatchSplit, optional
-        How a batch is cut.
+        How to split a batch.
     """
 
     def __init__(
@@ -49,38 +49,38 @@ class Batches:
         self.split = split
         self._split = batch_split
         self._memory = LoaderMemory(self._loader)
-        self._shares: Deque[Share] = deque()  # to come, where indices are split
+        self._shares: Deque[Share] = deque()  # of batches not read yet, if indices are split
         self._iterator: Optional[Iterator[Batch]] = None
         self._begun = self._moment()  # at the start of the pass
         self._drawn = 0  # batches read in this pass
         self._passes = 0  # begun so far
-        self._ended = False  # whether these are all of the pass
+        self._ended = False  # whether the last batch of this pass was read
         self._ahead: Optional[Place] = None  # to go to before the next batch
-        self._kept: Deque[_Draw] = deque()  # read already, and to be given again
-        self._given: Optional[int] = None  # how many of these, in a block that keeps the place
-        self._used = 0  # batches that were moved on from, of the pass they are in
-        self._opened: Optional[_Opening] = None  # of the last reading
+        self._kept: Deque[_Draw] = deque()  # read already, but not moved on from
+        self._given: Optional[int] = None  # how many of these were given in a place_kept() block
+        self._used = 0  # batches moved on from, in their pass
+        self._opened: Optional[_Opening] = None  # set if the last read began a pass
         self._held: Optional[Held] = None  # what is held out
 
     def __len__(self) -> int:
-        """Return the batches of a pass; a TypeError where the loader does not tell them."""
+        """Return the number of batches in a pass; a TypeError if the loader has no length."""
         length = len(self._loader)  # type: ignore[arg-type]
         return length if self._held is None else self._held.remaining(length)
 
     def next(self) -> Share:
-        """Return the next batch, or what this worker has of it; after the last one the first.
+        """Return this worker's share of the next batch; after the last batch, of the first.
 
         Raises
         ------
         ValueError
-            Where the loader yields nothing.
+            If the loader yields nothing.
         """
         share = self.peek()
         self.move_on()
         return share
 
     def peek(self) -> Share:
-        """Return what :meth:`next` does, and again the same until :meth:`move_on`."""
+        """Return what :meth:`next` would return, the same at each call until :meth:`move_on`."""
         self.catch_up()
         if self._at == len(self._kept):
             self._keep(self._read)
@@ -93,13 +93,13 @@ class Batches:
         return self._part_of(draw.share)
 
     def move_on(self) -> None:
-        """Be done with what :meth:`peek` has returned."""
+        """Move on from the batch that :meth:`peek` returned."""
         self._used = 1 if self._kept[self._at].opens else self._used + 1
         self._pass_over()
 
     @uninterrupted
     def has_more(self) -> bool:
-        """Say whether the pass has another batch, which is read for that."""
+        """Return whether the pass has another batch; this reads the batch."""
         self.catch_up()
         while self._has_next():
             if not self._holds_out(self._kept[self._at]):
@@ -108,10 +108,11 @@ class Batches:
         return False
 
     def place_kept(self) -> Transaction:
-        """Give the batches of another pass within the block, and go on as before after it.
+        """Return a context manager that gives another pass, and returns to this place at its end.
 
-        What can be passed through only once at a time, an iterator, what holds one, or a DataIter,
-        gives the next batches instead. They stay in memory and are given again after the block.
+        Some loaders can make only one pass at a time: an iterator, an object that holds one, or a
+        DataIter. These give the next batches instead, which are kept in memory and given again
+        after the block.
         """
         is_iterator = hasattr(self._loader, "__next__")
         if is_iterator or self._has_one_pass:
@@ -121,19 +122,19 @@ class Batches:
         return _AnotherPass(self)
 
     def find_held_out(self, share: float, most: int) -> Tuple[Held, List[Batch]]:
-        """Return what :meth:`held_out` is to hold out, and its batches; nothing moves on.
+        """Return what :meth:`held_out` can hold out, and its batches; the place is not changed.
 
         Parameters
         ----------
         share : float
-            What part of the data, above 0 and at most 0.5.
+            The fraction of the data to hold out, above 0 and at most 0.5.
         most : int
-            How many samples at most; one batch at least, where batches are held out.
+            The largest number of samples. If whole batches are held out, it is at least one batch.
 
         Raises
         ------
         ValueError
-            Where a pass has one sample alone, or one batch.
+            If a pass has only one sample or batch.
         """
         self.catch_up()
         generators, kept = afterwards(GlobalState.get().put_back), self.place_kept()
@@ -143,14 +144,14 @@ class Batches:
             return self._find_batches(share, most)
 
     def held_out(self, held: Held) -> Transaction:
-        """Give, within the block, the batches without what is held out.
+        """Return a context manager within which the batches exclude what is held out.
 
-        It is to be in a block of :meth:`place_kept`.
+        Use it within a block of :meth:`place_kept`.
         """
         return _HoldingOut(self, held)
 
     def place(self) -> Place:
-        """Return the place in the data, to :meth:`go_to` in another process as well."""
+        """Return the place in the data, for :meth:`go_to` in this or another process."""
         if self._ahead is not None:
             return self._ahead
         now = self._moment()
@@ -162,15 +163,15 @@ class Batches:
             )
         to_come = list(self._kept)[self._given or 0 :]
         for number, draw in enumerate(to_come):
-            if draw.opens and number + self._used:  # this pass was read to its end, and beyond
+            if draw.opens and number + self._used:  # the next pass has been read into
                 now = now._replace(loader=None)
                 return Place(draw.opens.begun, draw.opens.drawn, number, now)
         return Place(self._begun, self._drawn, len(to_come), now)
 
     def bookmark(self) -> Callable[[], None]:
-        """Return what goes here again, after the block that keeps the place of before.
+        """Return a function that goes to this place, even after a block of :meth:`place_kept`.
 
-        In the middle of a pass that reads the pass up to here again.
+        In the middle of a pass, it reads the pass again up to this place.
         """
         if self._given is not None:
             return partial(self._skip, self._given, self._used)
@@ -195,28 +196,28 @@ class Batches:
         self.catch_up()
 
     def check_place(self, place: Place) -> List[str]:
-        """Return the paths of what is at `place` and the loader states otherwise, or has not.
+        """Return the paths of values in `place` that the loader sets differently or lacks.
 
         Raises
         ------
         ValueError
-            Where it can be no place of this loader.
+            If it cannot be a place of this loader.
         """
         moments = (place.begun, place.now)
         remembered = [moment.loader for moment in moments if moment and moment.loader]
         return list(dict.fromkeys(path for one in remembered for path in self._memory.check(one)))
 
     def go_to(self, place: Place) -> None:
-        """Give next what followed `place`: begin the pass as it was begun, and read up to there.
+        """Go to `place`: begin the pass in the same random state, and read up to there.
 
-        That is done when the next batch is asked for, or by :meth:`catch_up`; the generators are
-        then those of `place`. What the script states otherwise by now is left as it is.
+        This happens when the next batch is requested, or in :meth:`catch_up`. The generators then
+        have their states at `place`. A value that the script now sets differently is not changed.
         """
         self.close()
         self._ahead = place
 
     def catch_up(self) -> None:
-        """Go to the place that was given to :meth:`go_to`."""
+        """Do what the last :meth:`go_to` has left to do."""
         place = self._ahead
         if place is None:
             return
@@ -238,9 +239,9 @@ class Batches:
             raise
 
     def start_pass(self) -> None:
-        """Give next the first batch of a new pass, where the loader has more than one."""
+        """Begin a new pass at the next batch, unless the loader has only one pass."""
         goes_on = hasattr(self._loader, "__next__")
-        if self._given is not None:  # what was read is to be given again
+        if self._given is not None:  # what was read must be given again
             while self._used and not goes_on and self.has_more():
                 self.next()
             self._used = 0
@@ -258,11 +259,11 @@ class Batches:
 
     @property
     def has_one_pass(self) -> bool:
-        """Whether a block that keeps the place takes the batches that come next."""
+        """Whether this is in a block of :meth:`place_kept` that reads the next batches."""
         return self._given is not None
 
     def close(self) -> None:
-        """Give up the place in the data, and the workers that read ahead of it."""
+        """Forget the place in the data, and stop the workers that read ahead."""
         iterator, self._iterator = self._iterator, None
         self._ahead = None
         self._kept.clear()
@@ -273,7 +274,7 @@ class Batches:
 
     @property
     def _at(self) -> int:
-        """Where among those that are kept the next batch is, or will be."""
+        """The index of the next batch among those kept."""
         return self._given or 0
 
     def _pass_over(self) -> None:
@@ -292,7 +293,7 @@ class Batches:
         return isinstance(self._held, HeldBatches) and self._held.holds(draw.place)
 
     def _find_batches(self, share: float, most: int) -> Tuple[HeldBatches, List[Batch]]:
-        """Read a pass, after the rest of one that has begun, until there are so many samples."""
+        """Read the rest of this pass, if begun, and a pass, until `most` samples are held out."""
         held, batches, samples = HeldBatches(round(1 / share)), [], 0
         begins_again = not hasattr(self._loader, "__next__")
         for _ in range(2 if self._used and begins_again else 1):
@@ -325,7 +326,7 @@ class Batches:
         moment.generators.put_back()
 
     def _keep(self, read: Callable[[], Optional[Share]]) -> bool:
-        """Read a batch, if there is one; what is to be given again with the generators around."""
+        """Read and keep a batch; if it must be given again, also the generators' states."""
         before = None if self._given is None else GlobalState.get()
         self._opened = None
         share = read()
@@ -341,7 +342,7 @@ class Batches:
         return True
 
     def _read(self) -> Share:
-        """Read the next batch of the pass, or else the first one of a new pass."""
+        """Read the next batch of the pass, or at its end the first one of a new pass."""
         share = self._read_on()
         if share is not None:
             return share
@@ -369,8 +370,9 @@ class Batches:
         return self._share(batch)
 
     def _or_begin_again(self, read: Callable[[], Optional[Any]]) -> Optional[Any]:
-        """Return what `read` does; after an error, which ends a generator, come to it anew."""
-        # No block of `contextlib`: one that is interrupted as it ends would do this much later.
+        """Return what `read` returns; after an error, prepare to start the pass again."""
+        # An error ends a generator, so the pass has to start again. This does not use contextlib:
+        # if a block were interrupted at its end, this would run much later.
         try:
             return read()
         except BaseException:
@@ -379,7 +381,7 @@ class Batches:
             raise
 
     def _draw_alike(self) -> None:
-        """Begin a pass with the generators of the first worker, where they split its batches."""
+        """Take the random state of the first worker for a pass, if workers split its batches."""
         if self._workers.count == 1 or not self.split:
             return
         if threads_of(self._loader) is not None:
@@ -394,7 +396,7 @@ class Batches:
             GlobalState.from_data(data).put_back()
 
     def _begin_pass(self) -> Optional[Any]:
-        """Begin a pass of the loader and return its first batch; None where there is none."""
+        """Begin a pass of the loader and return its first batch; None if there is none."""
         loader: Any = self._loader
         held = self._held if isinstance(self._held, HeldSamples) else None
         if held is None and not self._splits_indices:
@@ -416,17 +418,17 @@ class Batches:
 
     @property
     def _has_one_pass(self) -> bool:
-        """Whether a second pass would take the first one's batches."""
+        """Whether a second pass would take batches from the first."""
         return isinstance(self._loader, DataIterPasses) or threads_of(self._loader) is not None
 
     @property
     def _can_hold_iterator(self) -> bool:
-        """Whether an iterator in the loader would go on in the next pass, with other batches."""
+        """Whether the loader may hold an iterator that continues into the next pass."""
         passes_anew = isinstance(self._loader, (DataIterPasses, mx.gluon.data.DataLoader))
         return not passes_anew and not hasattr(self._loader, "__next__")
 
     def _share(self, batch: Batch) -> Share:
-        """Return a batch that was read: the worker's part of it, where indices are split."""
+        """Return the share for a batch that was read; if indices are split, only a part was."""
         if not self._splits_indices:
             return Share(batch)
         loader: Any = self._loader
@@ -435,7 +437,7 @@ class Batches:
         return Share(batch, share.is_own, samples)
 
     def _part_of(self, share: Share) -> Share:
-        """Return the worker's part of what :meth:`_share` has returned."""
+        """Return the worker's part of a share from :meth:`_share`."""
         if self._workers.count == 1 or not self.split or self._splits_indices:
             return share
         own = own_share(self._split.samples(share.batch), self._workers)
@@ -448,7 +450,7 @@ def one_pass(data_loader: Iterable[Batch], batch_split: BatchSplit) -> Iterator[
     Raises
     ------
     ValueError
-        Where the loader yields nothing.
+        If the loader yields nothing.
     """
     nothing = True
     _start_over(data_loader)
@@ -460,30 +462,30 @@ def one_pass(data_loader: Iterable[Batch], batch_split: BatchSplit) -> Iterator[
 
 
 def check_loader(owner: str, argument: str, loader: Any) -> None:
-    """Raise a TypeError where `loader` cannot be iterated over."""
+    """Raise a TypeError if `loader` cannot be iterated over."""
     if not hasattr(loader, "__iter__"):
         raise TypeError(_check.message(owner, argument, "an iterable of batches", loader))
 
 
 def empty(loader: Any) -> ValueError:
-    """Return the error of a loader that yields nothing."""
+    """Return the error for a loader that yields nothing."""
     constraint = "an iterable that yields a batch in every pass"
     remedy = "Is the dataset empty, or the loader a generator that has ended?"
     return ValueError(_check.message("Learner", "data_loader", constraint, loader, remedy))
 
 
 class _Opening(NamedTuple):
-    """Where a pass begins: the start of the one before, and the batches in that."""
+    """The beginning of a pass: the start of the pass before, and the batches read in that."""
 
     begun: Moment
     drawn: int
 
 
 class _Draw(NamedTuple):
-    """A batch, and the global generators before and after it was drawn, where that counts.
+    """A batch, with the global generators before and after it was drawn if it is given again.
 
-    Its place in its pass is from 1 on. One that begins a pass has in `opens` where the one before
-    ended.
+    `place` is its place in its pass, from 1. If it begins a pass, `opens` holds the end of the
+    pass before.
     """
 
     share: Share
@@ -494,7 +496,7 @@ class _Draw(NamedTuple):
 
 
 class _AnotherPass(Kept):
-    """A block in which another pass is made, of a loader that remembers nothing of it after."""
+    """A context manager for another pass; the loader's state is restored at its end."""
 
     def __init__(self, batches: Batches) -> None:
         names = (
@@ -521,7 +523,7 @@ class _AnotherPass(Kept):
         batches._iterator = batches._ahead = batches._given = None
         batches._drawn, batches._used, batches._ended = 0, 0, False
         batches._kept = deque()
-        for name in _begun_ahead(batches._loader):  # the memory has it
+        for name in _begun_ahead(batches._loader):  # Memory.keep() has saved it
             setattr(batches._loader, name, None)
 
     def put_back(self) -> None:
@@ -533,7 +535,7 @@ class _AnotherPass(Kept):
 
 
 class _GivenAgain(Kept):
-    """A block whose batches come again after it."""
+    """A context manager whose batches are given again after it."""
 
     def __init__(self, batches: Batches) -> None:
         super().__init__(batches, "_given", "_used")
@@ -544,7 +546,7 @@ class _GivenAgain(Kept):
 
 
 class _HoldingOut(Kept):
-    """A block without what is held out."""
+    """A context manager within which the batches exclude what is held out."""
 
     def __init__(self, batches: Batches, held: Held) -> None:
         super().__init__(batches, "_held")
@@ -555,10 +557,10 @@ class _HoldingOut(Kept):
 
 
 class _SamplerExchanged(Kept):
-    """A block in which a DataLoader draws by another sampler."""
+    """A context manager within which a DataLoader uses another batch sampler."""
 
-    # A copy of the loader would end the worker processes it shares when it is deleted, so it
-    # is the private attribute that is exchanged.
+    # This replaces a private attribute, because a copy of the loader would end the worker
+    # processes that both share when it is deleted.
 
     def __init__(self, loader: Any, other: Any) -> None:
         super().__init__(loader, "_batch_sampler", *_begun_ahead(loader))
@@ -571,12 +573,12 @@ class _SamplerExchanged(Kept):
 
 
 def _begun_ahead(loader: Any) -> List[str]:
-    """Return what 1.9's DataLoader calls the next pass, which it begins ahead by auto_reload."""
+    """Return the attribute in which 1.9's DataLoader with auto_reload has begun the next pass."""
     return ["_iter"] if draws_indices(loader) and hasattr(loader, "_iter") else []
 
 
 def _start_over(loader: Any) -> None:
-    """Have the next pass begin at its start, where another one was not ended."""
+    """Make the next pass begin at its start, even if the last one was not read to its end."""
     threads = threads_of(loader)
     if threads is not None:
         threads.reset()

@@ -1,4 +1,4 @@
-"""MXNet's data iterators as loaders: passes of batches without padding."""
+"""MXNet's data iterators as data loaders, which yield batches without padding."""
 
 import copy
 from typing import Any, Iterable, Iterator, Optional
@@ -9,40 +9,40 @@ from .._mxnet import mx
 from .batch_split import BatchSplit
 from .structure import Batch
 
-_ORDERED = ("data", "label")  # what an NDArrayIter shuffles
+_ORDERED = ("data", "label")  # attributes that an NDArrayIter shuffles
 
 
 class DataIterPasses:
-    """The passes of an mx.io.DataIter, each begun by its ``reset()``.
+    """The passes of an mx.io.DataIter; each begins with its ``reset()``.
 
-    The samples that a last batch is padded with are left out.
+    The padding of a last batch is removed.
 
     Parameters
     ----------
     data_iter : mx.io.DataIter
-        Gives DataBatches, or batches of its own.
+        Yields DataBatches, or batches of another type.
     split : BatchSplit
-        How to cut the padding off.
+        Removes the padding.
 
     Attributes
     ----------
     order : numpy.ndarray or None
-        In what order a shuffling NDArrayIter gives the samples that it held at first, in the
-        present pass. It shuffles what the pass before has left.
+        For an NDArrayIter that shuffles: the order of its original samples in the current pass.
+        Each pass shuffles the order of the pass before.
     """
 
     def __init__(self, data_iter: Any, split: BatchSplit) -> None:
         self.data_iter = data_iter
         self._split = split
         self.order: Optional[np.ndarray] = None
-        self._is_in = b""  # that order, in bytes, where the iterator is in it
+        self._is_in = b""  # the order, in bytes, in which the iterator is now
         if isinstance(data_iter, mx.io.NDArrayIter) and data_iter.shuffle:
             self._first = {name: getattr(data_iter, name) for name in _ORDERED}
             self.order = np.arange(data_iter.num_data)
             self._is_in = self.order.tobytes()
 
     def __len__(self) -> int:
-        """Return the batches of a pass, where the iterator tells how many samples it has."""
+        """Return the number of batches in a pass; a TypeError if the iterator has no length."""
         data_iter = self.data_iter
         if not isinstance(data_iter, mx.io.NDArrayIter):
             raise TypeError(f"{type(data_iter).__name__} does not tell its length")
@@ -76,12 +76,12 @@ class DataIterPasses:
 
 
 def passes_of(loader: Any, split: BatchSplit) -> Iterable[Batch]:
-    """Return what to iterate over for a pass of a loader: itself, if it is no DataIter."""
+    """Return an iterable over a pass: the loader itself, unless it is a DataIter."""
     return DataIterPasses(loader, split) if isinstance(loader, mx.io.DataIter) else loader
 
 
 def _keep_what_rolls_over(data_iter: Any) -> None:
-    """Give an NDArrayIter that stands at the end of a pass what that has left, where it has not."""
+    """Store the samples left at the end of a pass in an NDArrayIter, if it has not done so."""
     start = data_iter.cursor
     if data_iter._cache_data is None and 0 < data_iter.num_data - start < data_iter.batch_size:
         data_iter._cache_data = [one[start:] for _, one in data_iter.data]

@@ -1,4 +1,4 @@
-"""A share of the training data that is held out: single samples, or whole batches."""
+"""A held-out share of the training data: single samples, or whole batches."""
 
 import hashlib
 import itertools
@@ -16,14 +16,14 @@ _OF_ONE_SIZE = (mx.gluon.data.BatchSampler, ContinuousBatchSampler)
 
 
 class HeldOut(Together):
-    """A block in which a share of the training data is held out.
+    """A context manager within which a share of the training data is held out.
 
     Parameters
     ----------
     batches : list
         The batches that are held out.
     *parts : Transaction
-        What the block is made of.
+        The context managers that it consists of.
     """
 
     def __init__(self, batches: List[Batch], *parts: Transaction) -> None:
@@ -37,44 +37,45 @@ class HeldBatches(NamedTuple):
     Attributes
     ----------
     every : int
-        At least 2, so that the first of a pass is never held out, nor two that follow one another.
+        At least 2. So neither the first batch of a pass nor two consecutive ones are held out.
     """
 
     every: int
 
     def holds(self, place: int) -> bool:
-        """Say whether the batch at a place of the pass, from 1, is held out."""
+        """Return whether the batch at a place in the pass, from 1, is held out."""
         return (place - 2) % self.every == 0
 
     def remaining(self, length: int) -> int:
-        """Return how many batches of a pass of that length are left for the training."""
+        """Return how many batches of a pass of `length` remain for training."""
         return length - (length + self.every - 2) // self.every
 
 
 class HeldSamples:
     """Samples of a DataLoader that are held out, by their indices.
 
-    An order of the indices that depends on nothing else decides which these are, so that all
-    passes and workers have the same.
+    A hash of each index decides which ones, so that they are the same in all passes and on all
+    workers.
 
     Parameters
     ----------
     loader : mx.gluon.data.DataLoader
-        Its sampler is passed through once; of one without end as much as the dataset is long.
+        One pass of its sampler is read. If that has no length, as many items are read as the
+        dataset has samples.
     share : float
-        What part of the samples to hold out.
+        The fraction of the samples to hold out.
     most : int
-        How many at most.
+        The largest number of samples to hold out.
 
     Attributes
     ----------
     batches : list of lists
-        The indices that are held out, batch by batch.
+        The indices that are held out, in batches.
 
     Raises
     ------
     ValueError
-        Where there are fewer than two samples.
+        If there are fewer than two samples.
     """
 
     def __init__(self, loader: Any, share: float, most: int) -> None:
@@ -101,10 +102,10 @@ class HeldSamples:
         self._length = of_one_size if self._are_of_one_size else sum(n > 0 for n in left)
 
     def without(self, batch_sampler: Any) -> Iterable[Indices]:
-        """Return what a batch sampler yields, without what is held out.
+        """Return an iterable over the batches of a batch sampler, without held-out samples.
 
-        Batches are of one size again, where they were. As many samples as do not fill one come
-        where the batch sampler keeps such a rest, and where there are no others.
+        Batches have a constant size if they had one before. A last, smaller batch is kept if the
+        batch sampler keeps it, or if it is the only batch.
         """
         if not self._are_of_one_size:
             left = ([one for one in batch if one not in self._held] for batch in batch_sampler)
@@ -116,7 +117,7 @@ class HeldSamples:
         return mx.gluon.data.BatchSampler(sampler, self._size, last_batch)
 
     def remaining(self, length: int) -> int:
-        """Return how many batches of a pass are left for the training."""
+        """Return how many batches of a pass remain for training."""
         return self._length
 
 
@@ -124,7 +125,7 @@ Held = Union[HeldBatches, HeldSamples]
 
 
 def nothing_to_hold_out(kind: str) -> ValueError:
-    """Return the error of a loader that has one batch, or sample, alone."""
+    """Return the error for a loader with a single batch or sample."""
     constraint = f"given where a pass of the data_loader has one {kind} alone"
     remedy = f"A {kind} that is held out cannot be trained on."
     return ValueError(_check.message("Learner", "validation", constraint, None, remedy))
@@ -135,7 +136,7 @@ def _place_in_order(index: Any) -> bytes:
 
 
 class _Without:
-    """A sampler without what is held out."""
+    """A sampler without the held-out indices."""
 
     def __init__(self, sampler: Iterable[Any], held: AbstractSet[Any]) -> None:
         self._sampler = sampler

@@ -1,4 +1,4 @@
-"""A place in the data, to go on from in this process or in another."""
+"""A place in the data, from which this process or another one can continue."""
 
 from typing import Any, Dict, List, NamedTuple, Optional
 
@@ -23,17 +23,18 @@ _PLACE = schema.Record(
 
 
 class Moved(NamedTuple):
-    """A plain value that is no more what the script had stated.
+    """A plain value of a data loader that has changed since the script made the loader.
 
     Attributes
     ----------
     stated : object
-        What that was.
+        The value that the script set.
     beside : dict
-        The whole numbers that were stated of the same object, a batch size say, by their paths.
-        A container may mean nothing beside others; where the value is none, this is empty.
+        The integers that the script set in the same object, for example a batch size, by their
+        paths. A container may be meaningless with other integers. Empty if the value is no
+        container.
     value : object
-        What it has become.
+        The present value.
     """
 
     stated: Any
@@ -42,43 +43,43 @@ class Moved(NamedTuple):
 
 
 class Remembered(NamedTuple):
-    """What a data loader remembers.
+    """The state of a data loader.
 
     Attributes
     ----------
     own : dict
-        The states of the random generators that it can reach, by their paths.
+        The states of all random generators reachable from it, by their paths.
     values : dict
-        The plain values that it can reach and that have moved, by their paths.
+        The plain values reachable from it that have changed, by their paths.
     """
 
     own: Dict[str, Any]
     values: Dict[str, Moved]
 
     def as_data(self) -> Dict[str, Any]:
-        """Return it as what JSON can write, and arrays."""
+        """Return it as JSON data and arrays."""
         values = {path: moved._asdict() for path, moved in self.values.items()}
         return {"own": self.own, "values": values}
 
     @classmethod
     def from_data(cls, data: Any, place: str) -> "Remembered":
-        """Return what :meth:`as_data` wrote, or raise a ValueError that names the place."""
+        """Read what :meth:`as_data` wrote; on other data raise a ValueError that names `place`."""
         _REMEMBERED.check(data, place)
         return cls(data["own"], {path: Moved(**one) for path, one in data["values"].items()})
 
 
 class LoaderMemory:
-    """What a data loader remembers, beside what the script has stated of it.
+    """The state of a data loader, compared with its state when the script made it.
 
     Parameters
     ----------
     loader : iterable
-        As the script has made it; None remembers nothing.
+        The loader as the script made it. None has no state.
 
     Attributes
     ----------
     has_iterator : bool
-        As :class:`Memory` has it, when it was looked at last.
+        Whether the loader held an iterator at the last check, as in :class:`Memory`.
     """
 
     def __init__(self, loader: Any) -> None:
@@ -88,7 +89,7 @@ class LoaderMemory:
         self._stated = memory.values()
 
     def now(self) -> Remembered:
-        """Return what the loader remembers now."""
+        """Return the present state of the loader."""
         memory = Memory(self.loader)
         self.has_iterator = memory.has_iterator
         moved = {
@@ -99,7 +100,7 @@ class LoaderMemory:
         return Remembered(memory.generators(), moved)
 
     def put_back(self, remembered: Remembered) -> None:
-        """Make the loader remember it, and what has not moved there as this script states it."""
+        """Restore a state of the loader; unchanged values get those set by this script."""
         memory = Memory(self.loader)
         present, values = memory.values(), {**self._stated, **self._fitting(remembered)}
         memory.put_values(
@@ -112,19 +113,19 @@ class LoaderMemory:
         memory.put_generators(remembered.own)
 
     def go_back(self, remembered: Remembered) -> None:
-        """Do as :meth:`put_back`, and take away what the loader has made since."""
+        """Do the same as :meth:`put_back`, and remove what the loader has created since."""
         memory = Memory(self.loader)
         made = memory.values().keys() - self._stated.keys() - remembered.values.keys()
         memory.remove(made | (memory.generators().keys() - remembered.own.keys()))
         self.put_back(remembered)
 
     def check(self, remembered: Remembered) -> List[str]:
-        """Return the paths of what this loader states otherwise, or has not.
+        """Return the paths of values that this loader sets differently or does not have.
 
         Raises
         ------
         ValueError
-            Where what is at a path is nothing that could have been there.
+            If the value at a path is not a possible one.
         """
         memory, fitting = Memory(self.loader), self._fitting(remembered)
         memory.check_generators(remembered.own)
@@ -142,7 +143,7 @@ class LoaderMemory:
         }
 
     def _beside(self, path: str, value: Any) -> Dict[str, int]:
-        """Return the whole numbers that the script has stated of the object with a container."""
+        """Return the integers that the script set in the object that holds a container."""
         owner = _owner(path)
         if not isinstance(value, (dict, list, np.ndarray)):
             return {}
@@ -158,22 +159,22 @@ def _owner(path: str) -> str:
 
 
 class Moment(NamedTuple):
-    """What all draw from: Python's and NumPy's generators, and what the loader remembers.
+    """The random state at one moment: Python's and NumPy's generators, and the loader's state.
 
-    None in place of that is for what reading up to the moment leaves.
+    If the loader's state is None, it is whatever reading up to this moment leaves.
     """
 
     generators: GlobalState
     loader: Optional[Remembered]
 
     def as_data(self) -> Dict[str, Any]:
-        """Return it as what JSON can write, and arrays."""
+        """Return it as JSON data and arrays."""
         loader = None if self.loader is None else self.loader.as_data()
         return {"generators": self.generators.as_data(), "loader": loader}
 
     @classmethod
     def from_data(cls, data: Any, place: str) -> "Moment":
-        """Return what :meth:`as_data` wrote, or raise a ValueError that names the place."""
+        """Read what :meth:`as_data` wrote; on other data raise a ValueError that names `place`."""
         _MOMENT.check(data, place)
         generators = GlobalState.from_data(data["generators"], f"{place}.generators")
         loader = data["loader"]
@@ -190,9 +191,9 @@ class Place(NamedTuple):
     drawn : int
         Batches read in the pass.
     again : int
-        The last ones of these that are to be given again.
+        How many of the last of these must be given again.
     now : Moment, optional
-        The place itself. None is for what reading up to it leaves.
+        The moment of the place itself. If None, it is whatever reading up to it leaves.
     """
 
     begun: Moment
@@ -201,13 +202,13 @@ class Place(NamedTuple):
     now: Optional[Moment]
 
     def as_data(self) -> Dict[str, Any]:
-        """Return the place as what JSON can write, and arrays."""
+        """Return the place as JSON data and arrays."""
         now = None if self.now is None else self.now.as_data()
         return {**self._asdict(), "begun": self.begun.as_data(), "now": now}
 
     @classmethod
     def from_data(cls, data: Any, place: str) -> "Place":
-        """Return what :meth:`as_data` wrote, or raise a ValueError that names the place."""
+        """Read what :meth:`as_data` wrote; on other data raise a ValueError that names `place`."""
         _PLACE.check(data, place)
         begun = Moment.from_data(data["begun"], f"{place}.begun")
         now = data["now"] and Moment.from_data(data["now"], f"{place}.now")

@@ -1,4 +1,4 @@
-"""Batches of indices without end."""
+"""An endless batch sampler."""
 
 from typing import Iterable, Iterator, List, Sized
 
@@ -6,22 +6,23 @@ from .. import _check
 
 
 class ContinuousBatchSampler:
-    """Yield full batches of the sampler's indices for ever; a batch may span two passes.
+    """A batch sampler that yields full batches endlessly; a batch may span two passes.
 
     Pass it to ``mx.gluon.data.DataLoader(dataset, batch_sampler=...)`` to train by iterations
-    rather than by epochs. A dataset smaller than a batch fills it in several passes.
+    rather than by epochs. If the dataset is smaller than a batch, a batch spans several passes.
 
     Parameters
     ----------
     sampler : iterable of int
-        Indices of one pass, anew each time it is iterated: `mx.gluon.data.RandomSampler`, say.
+        Yields the indices of a new pass each time it is iterated over, for example
+        `mx.gluon.data.RandomSampler`.
     batch_size : int
         Indices in a batch, at least 1.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds, and on a sampler that yields nothing.
+        If an argument is outside its bounds, or the sampler yields nothing.
 
     >>> batches = iter(ContinuousBatchSampler([0, 1, 2, 3, 4], batch_size=2))
     >>> [next(batches) for _ in range(5)]

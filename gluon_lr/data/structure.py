@@ -1,4 +1,4 @@
-"""The structure of a batch: arrays in tuples, lists, dicts and objects, one in another."""
+"""The structure of a batch: arrays in nested tuples, lists, dicts and objects."""
 
 import copy
 import dataclasses
@@ -16,14 +16,15 @@ _PLAIN = (tuple, list)
 
 
 def is_array(part: Any) -> bool:
-    """Say whether a part of a batch is an array: mx.nd's, mx.np's or NumPy's."""
+    """Return whether a part of a batch is an array of mx.nd, mx.np or NumPy."""
     return isinstance(part, (mx.nd.NDArray, np.ndarray))
 
 
 def is_batch(one: Any) -> bool:
-    """Say whether this is one batch, and no sequence of batches: an array, or a part of it is one.
+    """Return whether `one` is a single batch, rather than a sequence of batches.
 
-    A dict, a DataBatch and a dataclass are batches whatever their parts are.
+    An array is a batch, and so is a tuple or list that directly holds an array. A dict, a
+    DataBatch and a dataclass are batches if they are not empty.
     """
     parts = parts_of(one)
     if isinstance(one, (tuple, list)):
@@ -32,7 +33,7 @@ def is_batch(one: Any) -> bool:
 
 
 def mapped(change: Callable[[Any], Any], part: Any) -> Any:
-    """Return a batch, or a part of one, with `change` made to each array; the rest stays."""
+    """Return a batch, or a part of one, with `change` applied to each array."""
     if is_array(part):
         return change(part)
     if type(part) in _PLAIN:
@@ -52,7 +53,7 @@ def arrays_in(part: Any) -> Iterator[Any]:
 
 
 def parts_of(part: Any) -> List[Any]:
-    """Return what a container of a batch holds; nothing of what is none."""
+    """Return the parts of a container in a batch; an empty list if it is no container."""
     if isinstance(part, (tuple, list)):
         return list(part)
     if isinstance(part, MutableMapping):
@@ -61,7 +62,7 @@ def parts_of(part: Any) -> List[Any]:
 
 
 def with_parts(part: Any, parts: List[Any]) -> Any:
-    """Return a container of the same kind that holds `parts`; what is none stays."""
+    """Return a container of the same kind that holds `parts`; if it is none, return it."""
     if isinstance(part, (tuple, list)):
         make = type(part)
         return make(*parts) if hasattr(part, "_fields") else make(parts)
@@ -79,7 +80,7 @@ def with_parts(part: Any, parts: List[Any]) -> Any:
 
 
 def _fields_of(part: Any) -> List[str]:
-    """Return what a DataBatch or a dataclass names its parts."""
+    """Return the names of the fields of a DataBatch or a dataclass."""
     if isinstance(part, mx.io.DataBatch):
         return ["data", "label"]
     if dataclasses.is_dataclass(part):
@@ -88,15 +89,15 @@ def _fields_of(part: Any) -> List[str]:
 
 
 def inputs_and_labels(batch: Batch) -> Tuple[List[Any], List[Any]]:
-    """Tell the inputs of the net from the labels, which are the last part of a batch.
+    """Return the inputs of the net and the labels, which are the last part of a batch.
 
     ``(x1, x2, y)`` and ``((x1, x2), y)`` are the inputs x1 and x2 and the label y;
-    ``(x, (y1, y2))`` is one input and two labels. A DataBatch says itself which is which.
+    ``(x, (y1, y2))`` is one input and two labels. A DataBatch has its own fields for both.
 
     Raises
     ------
     ValueError
-        Where the batch has no last part, or nothing before it.
+        If the batch is not a tuple or list of at least two parts.
     """
     if isinstance(batch, mx.io.DataBatch):
         return list(batch.data), list(batch.label or ())
@@ -113,7 +114,7 @@ def inputs_and_labels(batch: Batch) -> Tuple[List[Any], List[Any]]:
 
 
 def kind_of(part: Any) -> str:
-    """Return what a part of a batch is, for a message."""
+    """Return a description of a part of a batch, for a message."""
     if is_array(part):
         return f"an array of shape {part.shape}"
     if isinstance(part, (tuple, list)) and len(part) < 10:

@@ -1,4 +1,4 @@
-"""WHO trains together: the workers of a KVStore, and how they are started on one machine."""
+"""WHO trains together: the workers of a KVStore, and a launcher for one machine."""
 
 import lazy_loader
 

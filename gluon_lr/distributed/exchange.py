@@ -1,4 +1,4 @@
-"""What workers tell each other beside gradients, over connections of their own to the first."""
+"""Messages between workers apart from gradients, over separate connections to the first worker."""
 
 import contextlib
 import hmac
@@ -14,24 +14,24 @@ from weakref import WeakSet
 
 from .. import _check
 
-TIMEOUT = "GLUON_LR_TIMEOUT"  # the variable with the seconds to wait for the others
-LOOK = 0.25  # seconds of waiting for one worker before looking after the others
-_LONGEST = 10**6  # seconds that a socket can wait
-_TOKEN = 16  # bytes that a worker shows when it connects, and no one else has
-_HELLO = struct.Struct(f"!{_TOKEN}sQ")  # these, and its rank
-_GREETING = 5.0  # seconds for a connection to show them
-_NAME = 48  # bytes of a call's name that are told; the rest is left out
-_CALL = struct.Struct(f"!QQ{_NAME}s")  # of what the others send to the first
-_REPLY = struct.Struct("!BQ")  # of what the first sends to the others: its kind and size
-_ANSWER, _LOST, _WAITING = 1, 2, 3  # to a call; why there is none; at which call the first waits
+TIMEOUT = "GLUON_LR_TIMEOUT"  # environment variable: seconds to wait for other workers
+LOOK = 0.25  # seconds between checks of the other workers while waiting
+_LONGEST = 10**6  # longest timeout of a socket, in seconds
+_TOKEN = 16  # bytes of the secret that a worker sends when it connects
+_HELLO = struct.Struct(f"!{_TOKEN}sQ")  # the secret, and the worker's rank
+_GREETING = 5.0  # seconds in which a new connection must send these
+_NAME = 48  # bytes of a call's name that are sent; the rest is cut off
+_CALL = struct.Struct(f"!QQ{_NAME}s")  # header of what the others send to the first
+_REPLY = struct.Struct("!BQ")  # header of what the first sends to the others: kind and size
+_ANSWER, _LOST, _WAITING = 1, 2, 3  # kinds: an answer, an error, the call at which the first waits
 
 
 class WorkersLostError(RuntimeError):
-    """Another worker has ended, makes other calls, has not answered in time, or never came."""
+    """Another worker has ended, made another call, did not answer in time, or never connected."""
 
 
 class _Call(NamedTuple):
-    """A call that a worker makes: after how many updates, what it is, and the bytes it gives."""
+    """A worker's call: the updates made before it, the size of its data, and its name."""
 
     updates: int
     size: int
@@ -47,17 +47,17 @@ class _Call(NamedTuple):
 
 
 class Exchange:
-    """The connections of workers to the first one, which answers to all of them.
+    """The connections of workers to the first worker, which answers all of them.
 
-    They make the same calls in the same order, each after as many updates. Where one does not,
-    or has ended, the others raise a WorkersLostError in their next call.
+    All workers must make the same calls in the same order, and each call after the same number of
+    updates. If one does not, or ends, the others raise a WorkersLostError in their next call.
 
     Parameters
     ----------
     rank, count : int
-        Which worker this is, of how many.
+        This worker's rank, and the number of workers.
     peers : dict
-        The connection to each other worker by its rank; where this is not the first, to that.
+        Connections by rank: the first worker's to all others, or another worker's to the first.
     timeout : float
         Seconds to wait for another worker.
     """
@@ -69,7 +69,7 @@ class Exchange:
         self._count = count
         self._peers = dict(sorted(peers.items()))
         self._timeout = timeout
-        self._closed: Optional[str] = None  # why
+        self._closed: Optional[str] = None  # the reason
         self._poll = select.poll()
         self._ranks = {peer.fileno(): rank for rank, peer in peers.items()}
         for peer in self._peers.values():
@@ -81,23 +81,24 @@ class Exchange:
     def call(
         self, name: str, updates: int, own: bytes, answer: Callable[[List[bytes]], bytes]
     ) -> bytes:
-        """Return what the first answers to what all workers give.
+        """Send this worker's data, and return the first worker's answer to the data of all.
 
         Parameters
         ----------
         name : str
-            What call this is, in at most 48 characters of ASCII.
+            The name of the call, in at most 48 characters of ASCII.
         updates : int
             How many updates were made before it.
         own : bytes
-            What this worker gives, of the same length on all.
+            This worker's data, of the same length on all workers.
         answer : callable
-            From what each gave, by their ranks, to the answer. The first alone calls it.
+            Takes the list of all workers' data, by rank, and returns the answer. Only the first
+            worker calls it.
 
         Raises
         ------
         WorkersLostError
-            Where another makes another call, has ended, or has not answered in time.
+            If another worker makes another call, has ended, or does not answer in time.
         """
         self._check_open()
         call = _Call(updates, len(own), name.encode()[:_NAME])
@@ -106,7 +107,7 @@ class Exchange:
         except WorkersLostError as lost:
             self.close(str(lost))
             raise
-        except BaseException:  # no answer is to be taken for that to a later call
+        except BaseException:  # a late answer must not be taken for that to a later call
             self.close(
                 f"Learner: all workers must make each call to its end, and worker {self._rank} "
                 "was interrupted in one. Start the training again, from a checkpoint say."
@@ -114,9 +115,9 @@ class Exchange:
             raise
 
     def check(self, updates: int) -> None:
-        """Raise a WorkersLostError where another cannot give its part of so many updates.
+        """Raise a WorkersLostError if another worker will not take part in `updates` updates.
 
-        It has ended, or waits in a call for this one to make it too, after fewer updates.
+        It has ended, or it waits in a call that it made after fewer updates.
         """
         self._check_open()
         for rank in self._readable(0):
@@ -130,7 +131,7 @@ class Exchange:
                 raise self._astray(rank, theirs, f"waits for update {updates}")
 
     def close(self, reason: str) -> None:
-        """End the connections, by which the others know; later calls raise for that reason."""
+        """Close the connections, which tells the others; later calls raise with this reason."""
         self._closed = self._closed or reason
         for peer in self._peers.values():
             peer.close()
@@ -140,7 +141,7 @@ class Exchange:
             raise WorkersLostError(self._closed)
 
     def _call_of(self, begun: bytes) -> Optional[_Call]:
-        """Return the call at which another waits, of what has come from it; None if not all has."""
+        """Return the call at which another waits, from the bytes received; None if incomplete."""
         if self._rank:
             kind, size = _REPLY.unpack(begun[: _REPLY.size].ljust(_REPLY.size, b"\0"))
             if kind == _LOST:
@@ -174,7 +175,7 @@ class Exchange:
         return made
 
     def _gathered(self, call: _Call) -> List[bytes]:
-        """Return what each of the others gives, whichever comes first; note if one ends."""
+        """Return the data of all others, read in any order; raise an error if one ends."""
         size, has_told = _CALL.size + call.size, False
         coming = {rank: bytearray() for rank in self._peers}
         last = time.monotonic() + self._timeout
@@ -193,7 +194,7 @@ class Exchange:
         return [bytes(data[_CALL.size :]) for data in coming.values()]
 
     def _readable(self, seconds: float) -> List[int]:
-        """Return the ranks of those that have sent something, or ended, within some seconds."""
+        """Return the ranks of workers that send something or end within some seconds."""
         return [self._ranks[number] for number, _ in self._poll.poll(1e3 * seconds)]
 
     def _check_same(self, rank: int, read: bytes, own: _Call) -> None:
@@ -216,7 +217,7 @@ class Exchange:
         return data
 
     def _read(self, size: int) -> bytes:
-        """Return the next bytes from the first."""
+        """Return the next `size` bytes from the first worker."""
         data = bytearray()
         while len(data) < size:
             data += self._received(0, size - len(data))
@@ -224,7 +225,7 @@ class Exchange:
 
     @contextlib.contextmanager
     def _peer(self, rank: int) -> Iterator[socket.socket]:
-        """Use the connection to a worker, which may have ended."""
+        """Yield the connection to a worker; if it fails, raise a WorkersLostError."""
         try:
             yield self._peers[rank]
         except socket.timeout:
@@ -250,21 +251,21 @@ class Exchange:
 
 
 def connect(rank: int, count: int, timeout: float, of_first: Callable[[bytes], bytes]) -> Exchange:
-    """Connect the workers: all of them call it.
+    """Connect the workers; all of them must call this function.
 
     Parameters
     ----------
     rank, count : int
-        Which worker this is, of how many.
+        This worker's rank, and the number of workers.
     timeout : float
         Seconds to wait for another worker.
     of_first : callable
-        Which returns, on all workers, the bytes that the first gave to it.
+        Returns, on all workers, the bytes with which the first worker calls it.
 
     Raises
     ------
     WorkersLostError
-        Where one is not reached, or does not come.
+        If a worker cannot be reached, or does not connect in time.
     """
     last = time.monotonic() + timeout
     if rank == 0:
@@ -290,12 +291,12 @@ def connect(rank: int, count: int, timeout: float, of_first: Callable[[bytes], b
 
 
 def seconds_to_wait(owner: str, variables: Mapping[str, str]) -> float:
-    """Read from environment variables how long workers wait for one another, in seconds.
+    """Read from environment variables how many seconds workers wait for one another.
 
     Raises
     ------
     ValueError
-        Where GLUON_LR_TIMEOUT is no number above 0, or longer than Python can wait.
+        If GLUON_LR_TIMEOUT is not a number above 0, or is longer than Python can wait.
     """
     text = variables.get(TIMEOUT, "300")
     try:
@@ -306,11 +307,11 @@ def seconds_to_wait(owner: str, variables: Mapping[str, str]) -> float:
 
 
 def own_host(variables: Mapping[str, str]) -> str:
-    """Return the address by which other workers reach this machine, by MXNet's variables.
+    """Return the address at which other workers reach this machine, from MXNet's variables.
 
-    That is DMLC_NODE_HOST, or the address from which this machine reaches DMLC_PS_ROOT_URI. Where
-    a name of this machine stands there, which stands for the loopback interface in Debian's
-    /etc/hosts, it is the one from which it reaches others.
+    This is DMLC_NODE_HOST, or else the address from which this machine reaches DMLC_PS_ROOT_URI.
+    That may be this machine's own name, which Debian's /etc/hosts maps to the loopback interface.
+    In this case it is the address from which this machine reaches the network.
     """
     if variables.get("DMLC_NODE_HOST"):
         return variables["DMLC_NODE_HOST"]
@@ -321,17 +322,17 @@ def own_host(variables: Mapping[str, str]) -> str:
 
 
 def _host_towards(other: str) -> str:
-    """Return this machine's address on the way to another, to which nothing is sent."""
+    """Return the address from which this machine reaches another; this sends nothing."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect((other, 9))
-        except OSError:  # there is no way, or no such name
+        except OSError:  # no route, or no such name
             return "127.0.0.1"
         return str(probe.getsockname()[0])
 
 
 def no_answer(who: str, timeout: float) -> WorkersLostError:
-    """Return the error of a worker that has waited for so many seconds."""
+    """Return the error for a worker that has waited for `timeout` seconds."""
     return WorkersLostError(
         f"Learner: all workers of the KVStore must answer within {timeout:g} s ({TIMEOUT}), and "
         f"to {who} they did not. One has died, made other calls than this one, or never came: "
@@ -342,7 +343,7 @@ def no_answer(who: str, timeout: float) -> WorkersLostError:
 def _greeted(
     server: socket.socket, token: bytes, count: int, last: float
 ) -> Dict[int, socket.socket]:
-    """Return the connections by their ranks of those that come in time and show the token."""
+    """Accept connections that send the token in time, and return them by rank."""
     peers: Dict[int, socket.socket] = {}
     while len(peers) < count - 1 and time.monotonic() < last:
         server.settimeout(LOOK)
@@ -357,7 +358,7 @@ def _greeted(
 
 
 def _shown_rank(peer: socket.socket, token: bytes, last: float) -> int:
-    """Return the rank that a new connection shows with the token in time; 0 where it does not."""
+    """Return the rank that a new connection sends with the token; 0 if it does not in time."""
     hello = b""
     with contextlib.suppress(OSError):
         while len(hello) < _HELLO.size:
@@ -375,7 +376,7 @@ _open: "WeakSet[Exchange]" = WeakSet()
 
 
 def _close_all() -> None:
-    """Close what a forked process, a DataLoader's say, would hold open after its worker's end."""
+    """Close connections in a forked process, so that they end with the worker that opened them."""
     for exchange in list(_open):
         exchange.close(
             "Learner: all workers of the KVStore must be processes of their own, and this one was "

@@ -1,4 +1,4 @@
-"""A scheduler, servers and workers of MXNet's KVStore on this machine, for a trial."""
+"""A scheduler, servers and workers of MXNet's KVStore on one machine, to try things out."""
 
 import contextlib
 import os
@@ -26,20 +26,20 @@ from .. import _check
 from . import watcher
 from .exchange import seconds_to_wait
 
-_SERVE = (sys.executable, "-c", "import gluon_lr")  # which serves, by its DMLC_ROLE
+_SERVE = (sys.executable, "-c", "import gluon_lr")  # the import serves, as DMLC_ROLE asks
 _WATCH = (sys.executable, "-I", "-S", watcher.__file__)  # by path: it starts in 30 ms
-_GRACE = 5.0  # seconds between asking processes to end and ending them
-_LISTEN = 0.5  # seconds of waiting without an ear for signals
+_GRACE = 5.0  # seconds between SIGTERM and SIGKILL
+_LISTEN = 0.5  # seconds of waiting between checks for signals
 
 
 class _End(NamedTuple):
     role: str
     number: int
-    code: int  # of exit, or a signal's below 0
+    code: int  # exit status, or minus the number of a signal
 
 
-_Event = Union[_End, int]  # a process has ended, or a signal has come
-_Started = List[Tuple[str, "subprocess.Popen[bytes]", threading.Thread]]  # and who tells its end
+_Event = Union[_End, int]  # the end of a process, or a signal
+_Started = List[Tuple[str, "subprocess.Popen[bytes]", threading.Thread]]  # thread: _tell
 
 
 def launch(
@@ -50,33 +50,33 @@ def launch(
 ) -> int:
     """Run a command in several workers on this machine, and end all when one of them fails.
 
-    The workers meet by MXNet's variables, DMLC_ROLE and so on, through a scheduler and servers
-    that are started too, all of them on the loopback interface. Each is the first process of a
-    session. No process of these sessions is left behind, whatever happens: when this one is
-    killed, a process that watches over them kills the others.
+    This also starts a scheduler and servers, all on the loopback interface. The workers find them
+    by MXNet's environment variables, such as DMLC_ROLE. Each process is the first of a new
+    session. No process of these sessions is left behind: even if this process is killed, a
+    separate watcher process kills the others.
 
     Parameters
     ----------
     command : sequence of str
-        The program and its arguments, ``["python", "train.py"]`` say.
+        The program and its arguments, for example ``["python", "train.py"]``.
     workers, servers : int
         How many of each, at least 1.
     env : dict, optional
-        Variables for all of them, on top of this process's. Without an OMP_NUM_THREADS the
-        workers share the cores.
+        Environment variables for all of them, in addition to this process's. If OMP_NUM_THREADS
+        is not set, the cores are divided between the workers.
 
     Returns
     -------
     int
-        0, or the exit status of the first that failed: 128 and the signal's number for one
-        that a signal ended.
+        0, or the exit status of the first process that failed. If a signal ended it, this is 128
+        plus the number of the signal.
 
     Raises
     ------
     TypeError, ValueError
-        On numbers outside their bounds, the one in GLUON_LR_TIMEOUT too, and an empty command.
+        If a number is outside its bounds, also in GLUON_LR_TIMEOUT, or the command is empty.
     OSError
-        Where the command cannot be started, and where there is no Linux.
+        If the command cannot be started, or the system is not Linux.
     """
     if not Path("/proc/self/stat").exists():
         raise OSError("launch: needs Linux's /proc, to end all that it starts.")
@@ -89,7 +89,7 @@ def launch(
         "OMP_NUM_THREADS": str(max((os.cpu_count() or 1) // workers, 1)),
         **os.environ,
         "DMLC_NODE_HOST": "127.0.0.1",
-        "DMLC_USE_KUBERNETES": "0",  # which would listen to all the world
+        "DMLC_USE_KUBERNETES": "0",  # otherwise it listens on all interfaces
         "DMLC_PS_ROOT_URI": "127.0.0.1",
         "DMLC_PS_ROOT_PORT": str(_free_port()),
         "DMLC_NUM_WORKER": str(workers),
@@ -122,7 +122,7 @@ def _wait(workers: int, events: "queue.SimpleQueue[_Event]") -> int:
     while workers:
         try:
             event = events.get(timeout=_LISTEN)
-        except queue.Empty:  # Python hears of a signal that came to another thread only now
+        except queue.Empty:  # now Python can handle a signal sent to another thread
             continue
         if event == signal.SIGINT:
             raise KeyboardInterrupt
@@ -138,7 +138,7 @@ def _wait(workers: int, events: "queue.SimpleQueue[_Event]") -> int:
 
 
 def _tell(role: str, number: int, pid: int, events: "queue.SimpleQueue[_Event]") -> None:
-    """Tell of the end of a process, which keeps its number from others: it is not reaped yet."""
+    """Report the end of a process, without reaping it, so that its number is not reused."""
     end: Any = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     exited = end.si_code == os.CLD_EXITED
     events.put(_End(role, number, end.si_status if exited else -end.si_status))
@@ -146,11 +146,11 @@ def _tell(role: str, number: int, pid: int, events: "queue.SimpleQueue[_Event]")
 
 @contextlib.contextmanager
 def _all_ended(started: _Started) -> Iterator[Callable[[], None]]:
-    """End, after the block, what is still running, with the processes it has started in turn.
+    """At the end of the block, end all processes still running, and all that they have started.
 
-    The workers end first: what they do before that, save their work say, may need the others.
-    The block has a function that a new process calls, as the first of its session. Only then is
-    it safe from being left behind.
+    The workers end first, because they may need the others before that, for example to save their
+    work. The block gets a function that each new process must call, as the first of its session.
+    After this call the process cannot be left behind.
     """
     watching: Any = subprocess.Popen(_WATCH, stdin=subprocess.PIPE, start_new_session=True)
     pipe = watching.stdin.fileno()
@@ -171,16 +171,16 @@ def _announce(pipe: int) -> None:
 
 @contextlib.contextmanager
 def _signals_among(events: "queue.SimpleQueue[_Event]") -> Iterator[None]:
-    """Put SIGTERM and Ctrl-C among the events within the block, where signals can be handled.
+    """Put SIGTERM and Ctrl-C into the queue of events within the block, in the main thread.
 
-    What a handler raises can be lost: Python ignores exceptions in what it calls after a fork.
+    Handlers do not raise exceptions here, because Python ignores those in its hooks after a fork.
     """
     handlers: Dict[int, Any] = {
         number: lambda number, _: events.put(number) for number in (signal.SIGTERM, signal.SIGINT)
     }
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         del handlers[signal.SIGINT]
-    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:  # Linux would keep no exit status
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:  # else Linux keeps no exit status
         handlers[signal.SIGCHLD] = signal.SIG_DFL
     if threading.current_thread() is not threading.main_thread():
         handlers.clear()
@@ -192,7 +192,7 @@ def _signals_among(events: "queue.SimpleQueue[_Event]") -> Iterator[None]:
             signal.signal(number, handler)
     while not events.empty():
         event = events.get()
-        if isinstance(event, int):  # it came when all had ended
+        if isinstance(event, int):  # it arrived after all had ended
             signal.raise_signal(event)
 
 

@@ -1,8 +1,8 @@
-"""The end of all processes in some sessions; run as a program, when what watches over them is gone.
+"""Functions that end all processes of some sessions, and a program for when the caller is gone.
 
-As a program it reads the sessions' numbers from its standard input, one a line. After an empty
-line, or when all who could write there are gone, however they ended, it kills what is left in
-those sessions. It imports nothing that takes time: it is there before what it watches over.
+As a program it reads the sessions' numbers from its standard input, one per line. After an empty
+line, or when all writers of that pipe have ended in any way, it kills the processes left in those
+sessions. It has only fast imports, so that it runs before the processes that it watches.
 """
 
 import contextlib
@@ -14,11 +14,11 @@ from itertools import takewhile
 from typing import Iterator, Set
 
 NO_MORE = b"\n"  # sessions
-_PAUSE = 0.02  # seconds between looking for processes that are left
+_PAUSE = 0.02  # seconds between checks for processes that are left
 
 
 def send(number: int, sessions: Set[int]) -> bool:
-    """Send a signal, or 0, to all processes of some sessions; say whether one was there."""
+    """Send a signal, or 0, to all processes of some sessions; return whether there was one."""
     sent = False
     for process in _running(sessions):
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -28,7 +28,7 @@ def send(number: int, sessions: Set[int]) -> bool:
 
 
 def end(sessions: Set[int], grace: float) -> None:
-    """Ask all processes of some sessions to end, and kill those left after `grace` seconds."""
+    """Send SIGTERM to all processes of some sessions, and kill those left after `grace` seconds."""
     send(signal.SIGTERM, sessions)
     last = time.monotonic() + grace
     while send(0, sessions) and time.monotonic() < last:
@@ -37,7 +37,7 @@ def end(sessions: Set[int], grace: float) -> None:
 
 
 def kill(sessions: Set[int]) -> None:
-    """Kill the processes of some sessions until none is left, as one may start another."""
+    """Kill the processes of some sessions until none is left, since they may start others."""
     while send(signal.SIGKILL, sessions):
         time.sleep(_PAUSE)
 
@@ -48,7 +48,7 @@ def _running(sessions: Set[int]) -> Iterator[int]:
             with open(f"/proc/{name}/stat", "rb") as file:
                 after_command = file.read().rpartition(b")")[2]
             state, _parent, _group, session = after_command.split()[:4]
-            if int(session) in sessions and state not in b"ZX":  # which have ended
+            if int(session) in sessions and state not in b"ZX":  # these have ended
                 yield int(name)
 
 

@@ -1,4 +1,4 @@
-"""The processes that train together, through a trainer's distributed KVStore."""
+"""The processes that train together through a trainer's distributed KVStore."""
 
 import atexit
 import concurrent.futures
@@ -20,50 +20,50 @@ from .._mxnet import mx, nd
 from .exchange import LOOK, Exchange, WorkersLostError, connect, no_answer, seconds_to_wait
 
 _KEY = 200_000  # in the KVStore, above all parameters' numbers; MXNet multiplies it by 9973
-_ADDRESS = 256  # bytes for that of the first
-_ON_TRAINER = "_gluon_lr_workers"  # where a trainer has its own
-_stores: List[Any] = []  # the KVStores that this process has to free
+_ADDRESS = 256  # bytes for the address of the first worker
+_ON_TRAINER = "_gluon_lr_workers"  # attribute of a trainer that holds its Workers
+_stores: List[Any] = []  # the KVStores that this process must free
 
 
 class Workers:
-    """The processes that train together through a trainer's KVStore; one, without such a KVStore.
+    """The processes that train together through a trainer's KVStore; a single one without it.
 
-    All of them have to make the same calls. Where one makes others, or ends, the others raise a
-    WorkersLostError at once; where one does not answer, after the seconds that the variable
-    GLUON_LR_TIMEOUT holds, 300 by default. A program that ends with an exception then ends at
-    once, which MXNet would not let it.
+    All workers must make the same calls. If one makes another call, or ends, the others raise a
+    WorkersLostError at once. If one does not answer, they raise it after the seconds set by the
+    environment variable GLUON_LR_TIMEOUT, 300 by default. A program that then ends with an
+    exception exits at once, while MXNet alone would wait for the lost worker.
 
-    MXNet's servers add up gradients. Other numbers are added up by the first worker, to which
-    the others connect: at the address DMLC_NODE_HOST of its machine, or else at the one from
-    which it reaches DMLC_PS_ROOT_URI.
+    MXNet's servers sum the gradients. The first worker sums all other numbers, and the others
+    connect to it. Its address is DMLC_NODE_HOST of its machine, or else the one from which it
+    reaches DMLC_PS_ROOT_URI.
 
     Parameters
     ----------
     trainer : mx.gluon.Trainer
-        Its KVStore is made by :meth:`join`.
+        The trainer; :meth:`join` creates its KVStore.
 
     Raises
     ------
     ValueError
-        Where another library adds up its gradients, Horovod or BytePS; where GLUON_LR_TIMEOUT
-        is no number of seconds.
+        If another library, Horovod or BytePS, sums its gradients, or GLUON_LR_TIMEOUT is not a
+        number of seconds.
 
     Attributes
     ----------
     rank : int
-        Which one this is, from 0; known after :meth:`join`.
+        The rank of this worker, from 0; known after :meth:`join`.
     count : int
-        How many there are; known after :meth:`join`.
+        The number of workers; known after :meth:`join`.
     """
 
     def __init__(self, trainer: mx.gluon.Trainer) -> None:
         _trainer.check_is_not_anothers("Learner", trainer)
-        self._trainer = proxy(trainer)  # which holds this in turn
+        self._trainer = proxy(trainer)  # a proxy, since the trainer holds this object
         self._timeout = seconds_to_wait("Learner", os.environ)
         self._exchange: Optional[Exchange] = None
         self._updates = 0
         self._calls: SimpleQueue[Tuple[Future[Any], Callable[[], Any]]] = SimpleQueue()
-        self._lost: Optional[str] = None  # how
+        self._lost: Optional[str] = None  # the reason
         self._joined = not self.are_apart
         self._store: Any = None
         self.rank = 0
@@ -71,7 +71,7 @@ class Workers:
 
     @classmethod
     def of(cls, trainer: mx.gluon.Trainer) -> "Workers":
-        """Return those of a trainer: the same object each time."""
+        """Return the workers of a trainer, the same object each time."""
         if not hasattr(trainer, _ON_TRAINER):
             setattr(trainer, _ON_TRAINER, cls(trainer))
         workers: Workers = getattr(trainer, _ON_TRAINER)
@@ -79,24 +79,24 @@ class Workers:
 
     @property
     def are_apart(self) -> bool:
-        """Whether there is a distributed KVStore between them, be it of one worker."""
+        """Whether the trainer has a distributed KVStore, even with only one worker."""
         return _trainer.is_distributed(self._trainer)
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the one that draws, writes and shows progress."""
+        """Whether this is the first worker, which plots, writes files and shows progress."""
         self.join()
         return self.rank == 0
 
     def join(self) -> None:
-        """Meet the others, once.
+        """Connect to the other workers, once.
 
         Raises
         ------
         ValueError
-            Where the KVStore would update the weights on its servers, or compress.
+            If the KVStore would update the weights on its servers, or compress gradients.
         WorkersLostError
-            Where some have not come in time.
+            If a worker does not connect in time.
         """
         if self._joined:
             return
@@ -111,36 +111,36 @@ class Workers:
             )
         self._joined = True
         if not _stores:
-            atexit.register(_free_stores)  # which so comes after all have left
+            atexit.register(_free_stores)  # registered first, so it runs last
         _stores.append(self._store)
         atexit.register(self._leave)
 
     def take_first_weights(self) -> None:
-        """Have the first worker's weights on all of them, where they have shapes; once.
+        """Copy the first worker's weights to all workers, once, if their shapes are known.
 
         Raises
         ------
         WorkersLostError
-            Where some have not called it in time.
+            If another worker does not call this in time.
         """
         if self.are_apart:
             self._patiently(lambda: _trainer.prepare(self._trainer))
 
     def sum(self, values: np.ndarray, what: str = "a sum") -> np.ndarray:
-        """Return the sum of all workers' arrays; waits for them.
+        """Wait for all workers, and return the sum of their arrays.
 
         Parameters
         ----------
         values : np.ndarray
-            Of one shape on all of them. They are added up in float32 if they are in float32, in
-            float64 otherwise.
+            An array of the same shape on all workers. The sum is computed in float32 for float32
+            arrays, otherwise in float64.
         what : str
-            What is added up, in at most 48 characters of ASCII: the same on all of them.
+            The name of the sum, in at most 48 characters of ASCII, the same on all workers.
 
         Raises
         ------
         WorkersLostError
-            Where another calls something else, has ended, or has not called it in time.
+            If another worker calls something else, has ended, or does not call this in time.
         """
         if self.count == 1:
             return values
@@ -150,16 +150,16 @@ class Workers:
         return np.frombuffer(bytearray(total), dtype=kind).reshape(np.shape(values))
 
     def mean(self, values: np.ndarray) -> np.ndarray:
-        """Return the mean of all workers' arrays, as :meth:`sum`."""
+        """Return the mean of all workers' arrays, like :meth:`sum`."""
         return self.sum(values) / self.count
 
     def means(self, values: Dict[str, float]) -> Dict[str, float]:
-        """Return the mean of all workers' values, by name, as :meth:`sum`."""
+        """Return the mean of all workers' values by name, like :meth:`sum`."""
         each = self.mean(np.array(list(values.values())))
         return dict(zip(values, each.tolist()))
 
     def of_first(self, data: Any) -> Any:
-        """Return what the first worker gave, which `json` can write, on all of them."""
+        """Return the first worker's data on all workers; it must be JSON-serializable."""
         if self.count == 1:
             return data
         text = json.dumps(data).encode()
@@ -168,16 +168,16 @@ class Workers:
     def of_first_if_unlike(
         self, what: str, digest: bytes, data: Callable[[], Any]
     ) -> Optional[Any]:
-        """Return what the first worker has, on all of them; None where all have the same.
+        """Return the first worker's data on all workers; None if all have the same.
 
         Parameters
         ----------
         what : str
-            What it is, as :meth:`sum` takes it.
+            The name of the data, as in :meth:`sum`.
         digest : bytes
-            Of what this worker has.
+            A digest of this worker's data.
         data : callable
-            Returns that, which is not None, and `json` can write.
+            Returns the data. They must be JSON-serializable, and not None.
         """
         if self.count == 1:
             return None
@@ -188,28 +188,28 @@ class Workers:
         return json.loads(self._told(what, digest, answer))
 
     def give_mean(self, arrays: Iterable[Any]) -> None:
-        """Write the mean of all workers' values into each of some arrays, as :meth:`sum`."""
+        """Write the mean of all workers' values into each of some arrays, like :meth:`sum`."""
         if self.count > 1:
             for array in arrays:
                 array[:] = self.mean(self.read(array))
 
     def wait_for_others(self) -> None:
-        """Wait for what the others have to send for updates that are made; no time alone.
+        """Wait for the other workers' part of all updates so far; a single worker does not wait.
 
         Raises
         ------
         WorkersLostError
-            Where that has not come in time.
+            If that does not arrive in time.
         """
         if self.count > 1:
             self._patiently(mx.nd.waitall)
 
     def read(self, array: Any) -> np.ndarray:
-        """Return an array's values, which the others have to send theirs for."""
+        """Return the values of an array; they may depend on data that the others must send."""
         return self.read_all([array])[0]
 
     def read_all(self, arrays: Sequence[Any]) -> List[np.ndarray]:
-        """Return the values of several arrays, as :meth:`read`."""
+        """Return the values of several arrays, like :meth:`read`."""
 
         def read() -> List[np.ndarray]:
             return [array.asnumpy() for array in arrays]
@@ -219,7 +219,7 @@ class Workers:
         return values
 
     def count_update(self) -> None:
-        """Note that this worker's part of an update has been sent, and all others' is needed."""
+        """Count an update: this worker has sent its part, and needs the parts of all others."""
         self._updates += 1
 
     def _told(self, name: str, own: bytes, answer: Callable[[List[bytes]], bytes]) -> bytes:
@@ -233,7 +233,7 @@ class Workers:
             raise
 
     def _of_first_by_store(self, data: bytes) -> bytes:
-        """Return the bytes that the first gave, through the KVStore: MXNet's servers add floats."""
+        """Return the first worker's bytes, sent as floats that MXNet's servers sum."""
         numbers = np.frombuffer(data.ljust(_ADDRESS), dtype=np.uint8) * (self.rank == 0)
         buffer = nd.zeros((_ADDRESS,))
         self._store.init(_KEY, buffer)
@@ -242,7 +242,7 @@ class Workers:
         return buffer.asnumpy().astype(np.uint8).tobytes().rstrip()
 
     def _patiently(self, action: Callable[[], Any]) -> Any:
-        """Return what `action` returns, which may wait for the others, within the time."""
+        """Return what `action` returns, within the timeout; it may wait for other workers."""
         if self._lost is not None:
             raise WorkersLostError(self._lost)
         outcome: Future[Any] = Future()
@@ -261,14 +261,14 @@ class Workers:
         return outcome.result()
 
     def _lose(self, lost: WorkersLostError) -> None:
-        """Take note that the others are lost, and let them know."""
+        """Remember that other workers are lost, and close the connections to tell the rest."""
         self._lost = str(lost)
         atexit.register(_exit_at_once)
         if self._exchange is not None:
             self._exchange.close(self._lost)
 
     def _leave(self) -> None:
-        """Wait for the others before this process ends, but not for ever, as MXNet would."""
+        """Wait for the others before this process ends, with a timeout, which MXNet lacks."""
         if hasattr(sys, "last_type"):  # an exception has ended the program
             _exit_at_once()
         try:
@@ -288,25 +288,25 @@ def _sum_of(given: List[bytes], kind: type) -> bytes:
 
 
 def _answer(calls: "SimpleQueue[Tuple[Future[Any], Callable[[], Any]]]") -> None:
-    """Make calls one after the other, in a thread that may be left waiting for ever."""
+    """Make calls one after the other, in a thread that may wait for ever and be abandoned."""
     while True:
         outcome, action = calls.get()
         try:
             outcome.set_result(action())
         except BaseException as error:  # noqa: BLE001 - raised where the outcome is asked for
             outcome.set_exception(error)
-        del outcome, action  # MXNet aborts at the end of a process that still holds its KVStore
+        del outcome, action  # if they still held a KVStore, MXNet would abort at exit
 
 
 def _free_stores() -> None:
-    """Free the KVStores, as MXNet aborts where Python ends without having done so."""
+    """Free the KVStores, because MXNet aborts if Python exits before that."""
     for store in _stores:
         store.__del__()
-        store.handle = None  # so that it does nothing when it is called again
+        store.handle = None  # so that a second __del__ does nothing
 
 
 def _exit_at_once() -> None:
-    """End the process with status 1, without MXNet, which would wait for the lost worker."""
+    """Exit with status 1 and skip MXNet's cleanup, which would wait for the lost worker."""
     outputs: List[Any] = [sys.stdout, sys.stderr]
     for output in outputs:
         output.flush()

@@ -22,7 +22,7 @@ from .stopping import (
 from .suggest import Refusal
 from .tune_result import Trial, TuneResult
 
-# The learner's room, above this one, has them. They are imported when a user looks for them here.
+# Package gluon_lr.learner, a layer above this one, defines these. They are imported on first use.
 SuggestedLRs: Any
 lr_find: Callable[..., LRFinderResult]
 __getattr__, _, _ = lazy_loader.attach(

@@ -1,4 +1,4 @@
-"""A rate for each parameter group: what is tried of one group after the other, from the last."""
+"""A rate for each parameter group: groups are searched one after the other, from the last."""
 
 from typing import Any, Callable, Dict, Sequence
 
@@ -9,28 +9,28 @@ from .climb import Measure, Valley, scout
 from .policy import CurvesOf
 from .result import LRFinderResult
 
-TRIALS = 4  # of a group, one of them at its rate by then
+TRIALS = 4  # per group, one of them at its current rate
 _STEP = 1.0  # decades between rates
 
 
 def check_groups(owner: str, learner: Any, without: Dict[str, Any]) -> None:
-    """Raise where groups cannot be searched in turn.
+    """Raise an error if groups cannot be searched in turn.
 
     Parameters
     ----------
     owner : str
-        Who asks, for the messages.
+        The caller, for the messages.
     learner : Learner
         It needs several parameter groups.
     without : dict
-        By name, what does not go with it, falsy where that is not given.
+        By name, the arguments that cannot be combined with this; falsy if not given.
 
     Raises
     ------
     TypeError
-        For a learner of one's own.
+        If it is a custom learner.
     ValueError
-        Where there is one group only, or one of the arguments.
+        If there is only one group, or one of the arguments is given.
     """
     if not isinstance(learner, IterationLearner):
         constraint = "left out for a learner of one's own, which has no parameter groups"
@@ -54,21 +54,23 @@ def search_groups(
 ) -> None:
     """Search each group alone, from the last, then all in the proportion found; complete `result`.
 
-    A search of one group while the others train shows little of its rate: the loss falls with
-    theirs. So they rest meanwhile, and the last search finds what they bear together.
+    If the other groups train too, a search of one group shows little of its rate, because the
+    loss falls by their training. So the others are kept at a low rate, and a last search finds
+    the rate for all groups together.
 
     Parameters
     ----------
     result : LRFinderResult
-        Of all groups at one rate, with a suggestion.
+        The search of all groups at one rate, with a suggestion.
     search : callable
-        From what makes the rates of all groups out of one, and whether to refine, to a result.
+        Takes a function from one rate to the rates of all groups, and whether to refine, and
+        returns a result.
     count : int
         The number of groups.
     rest : float
-        The rate of a group that rests.
+        The low rate of the other groups.
     refine : bool
-        Whether to refine the search of all together.
+        Whether to refine the search of all groups together.
     """
 
     def alone(number: int) -> RatesOf:
@@ -81,23 +83,23 @@ def search_groups(
 
 
 def is_trained(group: Sequence[Any]) -> bool:
-    """Say whether a parameter group is not frozen."""
+    """Return whether a parameter group is not frozen."""
     return any(parameter.grad_req != "null" for parameter in group)
 
 
 def curves_by_group(curves: CurvesOf, rates: Sequence[float]) -> Dict[str, Any]:
-    """Return a policy's curves where each group has a highest rate of its own."""
+    """Return a policy's curves with a separate highest rate for each group."""
     of_each = [curves(rate) for rate in rates]
     return {**of_each[-1], "lr": [one["lr"] for one in of_each]}
 
 
 def best_factor(measure: Measure, updates: int, began: float) -> float:
-    """Return what to multiply a group's rate by, 1 where no trial learns.
+    """Return the factor for a group's rate, or 1 if no trial learns.
 
     Parameters
     ----------
     measure : callable
-        From a factor and a number of updates to the loss after such a training.
+        Takes a factor and a number of updates, and returns the loss after such a training.
     updates : int
         Updates of each trial.
     began : float

@@ -1,8 +1,8 @@
-"""Which rate to try next, and which is the best: the rule of a tune, without a training.
+"""The rules of a tune: which rate to try next, and which is the best; it does not train itself.
 
-A few short trials find the valley of the loss over the rate, from an optimizer's usual rate on by
-half-decades to the better side. Trials of the real length, where the budget has them, find its
-lowest point. All figures were chosen on some 300 small random trainings.
+A few short trials find the valley of the loss over the rate. They start at the optimizer's usual
+rate and move by half-decades to the better side. If the budget allows full-length trials, these
+find the lowest point of the valley. All constants were chosen on some 300 small random trainings.
 """
 
 import math
@@ -14,23 +14,23 @@ from .usual import DECADES_OF_USUAL, decades_of_trials, shift
 
 Measure = Callable[[float, int], float]
 
-SHORTEST = 8  # updates of a trial; fewer say nothing
-_SCOUTS = 4  # short trials before those of the real length
-_MOST_SCOUTS = 6  # and where there are no others
-_SHARE_OF_SCOUTS = 0.8  # of a training, to spend on them at least
-_FEWEST_FINALS = 3  # that are worth more than longer scouts, where none is kept
+SHORTEST = 8  # updates of a trial; with fewer the loss is not informative
+_SCOUTS = 4  # short trials before the full-length ones
+_MOST_SCOUTS = 6  # short trials if there are no full-length ones
+_SHARE_OF_SCOUTS = 0.8  # the least to spend on short trials, in full-length trainings
+_FEWEST_FINALS = 3  # with fewer full-length trials, longer short ones are better, if none is kept
 _STEP, _FINE_STEP, _FAR_STEP = 0.5, 0.4, 1.0  # decades between rates
-_CLOSE = 0.08  # decades in which two trials say the same
-_DECADES_OF_FINALS = 0.28  # from the best, or the lowest point, between two worse
+_CLOSE = 0.08  # decades; two trials closer than this give no new information
+_DECADES_OF_FINALS = 0.28  # interval around the lowest point, if it lies between two worse trials
 
 
 class Plan(NamedTuple):
-    """What a budget is spent on.
+    """How to spend a budget.
 
     Attributes
     ----------
     scouts, finals : int
-        The most trials that are short, and those of the real length.
+        The largest number of short trials, and of full-length trials.
     scout_length : int
         Updates of a short trial.
     """
@@ -41,19 +41,19 @@ class Plan(NamedTuple):
 
     @property
     def trials(self) -> int:
-        """The most trials."""
+        """The largest number of trials."""
         return self.scouts + self.finals
 
 
 class Found(NamedTuple):
-    """What a climb has come to.
+    """The result of a climb.
 
     Attributes
     ----------
     rate : float
-        The best one; of trials that are kept, the best that was tried.
+        The best rate. If the best trial is kept, it is the rate of that trial.
     decades : float
-        How far from it, up or down, 4 of 5 best rates lie.
+        The distance from it, up or down, within which 4 of 5 best rates lie.
     """
 
     rate: float
@@ -61,7 +61,7 @@ class Found(NamedTuple):
 
 
 def plan(length: int, budget: int, keep: bool) -> Plan:
-    """Share out a budget of updates, for a training of `length`, one of whose trials is kept."""
+    """Plan a budget of updates for trials of `length`; with `keep`, one of them will be kept."""
     finals = max(int(budget / length - _SHARE_OF_SCOUTS), 0)
     if keep:
         finals = max(finals, 1)
@@ -89,19 +89,19 @@ def climb(
     Parameters
     ----------
     measure : callable
-        From a rate and a number of updates to the loss after a training of so many at that
-        highest rate. One that is above `began`, or not finite, counts as `began`: of equals the
-        lowest rate is the best.
+        Takes a highest rate and a number of updates, and returns the loss after such a training.
+        A loss above `began`, or one that is not finite, counts as `began`. If losses are equal,
+        the lowest rate is the best.
     began : float
         The loss before a training.
     start : callable
-        From a number of updates to the rate to begin with.
+        Takes a number of updates and returns the first rate to try.
     length : int
         Updates of the training that the rate is for.
     plan : Plan
-        How many trials, and of which length.
+        How many trials to make, and how long.
     keep : bool
-        Whether the best trial of the real length is the training, so that its rate is the one.
+        Whether the best full-length trial is kept as the training, so that its rate is returned.
     passes : float, optional
         Passes through the data in `length` updates.
     """
@@ -128,7 +128,7 @@ class Valley:
     Attributes
     ----------
     points : list of (float, float)
-        The common logarithm of the rate of each trial, rising, and its loss, at most `began`.
+        For each trial, log10 of its rate, rising, and its loss, at most `began`.
     """
 
     def __init__(self, measure: Measure, length: int, began: float) -> None:
@@ -138,7 +138,7 @@ class Valley:
         self.points: List[Tuple[float, float]] = []
 
     def try_at(self, place: float) -> None:
-        """Make the trial at a rate of 10^place."""
+        """Make a trial at the rate 10^place."""
         loss = self._measure(10**place, self._length)
         self.points.append((place, loss if loss < self._began else self._began))
         self.points.sort()
@@ -148,7 +148,7 @@ class Valley:
 
     @property
     def best(self) -> int:
-        """The number of the point with the lowest loss; of equals the one of the lowest rate."""
+        """The index of the point with the lowest loss; if losses are equal, of the lowest rate."""
         losses = [loss for _, loss in self.points]
         return losses.index(min(losses))
 
@@ -159,34 +159,34 @@ class Valley:
 
     @property
     def learns(self) -> bool:
-        """Whether one of the trials ended below the loss before them."""
+        """Whether one of the trials ended below the loss before training."""
         return self.loss < self._began
 
     @property
     def is_bracketed(self) -> bool:
-        """Whether the best lies between two worse."""
+        """Whether the best point has a worse one on each side."""
         return 0 < self.best < len(self) - 1
 
     @property
     def leans_up(self) -> bool:
-        """Whether rates above the best are better than those below it."""
+        """Whether rates just above the best are better than those just below it."""
         if not self.is_bracketed:
             return self.best > 0
         return self.points[self.best + 1][1] < self.points[self.best - 1][1]
 
     @property
     def lowest(self) -> float:
-        """Where the parabola through the best and its neighbours is lowest, or else the best."""
+        """The lowest place of the parabola through the best and its neighbours, or the best."""
         if not self.is_bracketed:
             return self.points[self.best][0]
         return vertex(self.points[self.best - 1 : self.best + 2])
 
     def beyond(self, step: float) -> float:
-        """Return the next place on the side at whose end the best lies."""
+        """Return the next place beyond the end at which the best point lies."""
         return self.points[0][0] - step if self.best == 0 else self.points[-1][0] + step
 
     def between(self) -> Optional[float]:
-        """Return where to look for a better one beside the best; None where all has been seen."""
+        """Return the next place to try beside the best; None if its neighbours are too close."""
         places = [place for place, _ in self.points]
         if min(abs(self.lowest - place) for place in places) >= _CLOSE:
             return self.lowest
@@ -198,9 +198,9 @@ class Valley:
 
 
 def vertex(points: Sequence[Tuple[float, float]]) -> float:
-    """Return where the parabola through three points is lowest, x rising, the second the lowest.
+    """Return the lowest place of the parabola through three points with rising x.
 
-    No more than half-way to a neighbour.
+    The second point is the lowest. The result is at most half-way from it to a neighbour.
     """
     (x0, y0), (x1, y1), (x2, y2) = points
     left, right = (x1 - x0) * (y2 - y1), (x2 - x1) * (y0 - y1)
@@ -211,14 +211,14 @@ def vertex(points: Sequence[Tuple[float, float]]) -> float:
 
 
 def parabola(rates: np.ndarray, losses: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-    """Return rates from the first of three to the last, and the parabola of their losses there."""
+    """Return rates from the first of three to the last, and the parabola through their losses."""
     places = np.log10(rates)
     between = np.linspace(places[0], places[-1], 101)
     return 10**between, np.polyval(np.polyfit(places, losses, 2), between)
 
 
 def scout(valley: Valley, start: float, most: int, step: float = _STEP) -> None:
-    """Go down by wide steps until the best lies between two worse."""
+    """Move downhill by wide steps until the best point has a worse one on each side."""
     valley.try_at(start)
     valley.try_at(start - step)
     while len(valley) < most and not valley.is_bracketed:
@@ -228,9 +228,10 @@ def scout(valley: Valley, start: float, most: int, step: float = _STEP) -> None:
 def settle(
     valley: Valley, start: float, most: int, leans_up: bool, too_high: float, keep: bool = False
 ) -> None:
-    """Find the lowest place near `start`; where one is kept, another trial may always be better.
+    """Find the lowest place near `start`.
 
-    Rates are far too high as long as no loss is below `too_high`.
+    Rates are far too high as long as no loss is below `too_high`. With `keep`, the search goes on
+    after the lowest place is tried, because the best trial is kept and another may be better.
     """
     valley.try_at(start)
     while len(valley) < most:

@@ -31,19 +31,19 @@ Result = TypeVar("Result")
 
 
 class Comparing:
-    """A comparison: its arguments, checked, and the work.
+    """A comparison: it checks the arguments and runs the sweeps or trials.
 
     Parameters
     ----------
     learner : Learner
-        Or an object of one's own, as :class:`LRFinder` takes it.
+        A Learner or a custom learner, as for :class:`LRFinder`.
     values, grid, make_loader, seed, progress
-        As :meth:`LRFinder.compare` takes them.
+        As in :meth:`LRFinder.compare`.
 
     Raises
     ------
     TypeError, ValueError
-        As that.
+        As :meth:`LRFinder.compare` does.
     """
 
     def __init__(
@@ -77,9 +77,9 @@ class Comparing:
         Parameters
         ----------
         search : callable
-            From a learner and a seed to what its search has found, which leaves no trace.
+            Takes a learner and a seed, searches, restores the learner, and returns the result.
         repeats : int
-            How many sweeps of each, in orders of the data that are the same for all.
+            How many sweeps of each. The orders of the data are the same for all settings.
         """
         repeats = _check.integer(OWNER, "repeats", repeats, 1)
 
@@ -117,7 +117,7 @@ class Comparing:
         policy: Policy,
         cbs: Any,
     ) -> Comparison:
-        """Let settings race, as :meth:`LRFinder.compare` takes the arguments."""
+        """Run a race of the settings; arguments are as in :meth:`LRFinder.compare`."""
         length = _check.integer(OWNER, "length", length, 1)
         budgets = _budgets(list(map(len, self._settings)), length, budget)
         judge = held_out_data(OWNER, self._learner, validation)
@@ -149,11 +149,11 @@ class Comparing:
         return not (self._progress and self._workers.is_first)
 
     def _without_trace(self, action: Callable[[Families], Result]) -> Result:
-        """Return what `action` does with a learner at each setting; all is put back then."""
+        """Return what `action` returns for the variants, and restore everything afterwards."""
         getattr(self._learner, "prepare", self._workers.join)()
 
         def act() -> Result:
-            if self._seed is not None:  # for the first weights of nets
+            if self._seed is not None:  # for the initial weights of nets
                 mx.random.seed(self._seed)
             families = [
                 [Variant(self._learner, chosen, self._make_loader) for chosen in family]
@@ -165,7 +165,7 @@ class Comparing:
             try:
                 return action(families)
             finally:
-                if self._seed is not None:  # as every search leaves them
+                if self._seed is not None:  # as every search does at its end
                     mx.random.seed(self._seed)
 
         return from_its_place(self._learner, act)
@@ -203,7 +203,7 @@ class _Racing:
             self._began = self._of_orders[0][1].begin(self._start)
 
     def runner(self) -> Runner:
-        """Return what takes part in the race."""
+        """Return the runner of this setting in the race."""
         return Runner(self._measure, self._start_of, self._began, self._length)
 
     def _start_of(self, updates: int) -> float:
@@ -229,7 +229,7 @@ class _Racing:
             return trials.measure(rate, updates, order)
 
     def row(self, finish: Finish) -> Compared:
-        """Return what it came to."""
+        """Return the row of this setting in the result."""
         all_trials = [trials for _, trials in self._of_orders.values()]
         tried = self._of_orders[0][1].done
         updates = sum(trials.updates for trials in all_trials)
@@ -261,12 +261,12 @@ class _Racing:
 
 
 def _seed_in(order: int, seed: Optional[int]) -> Optional[int]:
-    """Return the seed of an order of the data, so that what nets draw differs between these."""
+    """Return the seed for an order of the data, so that nets draw other numbers in each."""
     return None if seed is None else seed + order
 
 
 def _resting(curves: CurvesOf, variant: Variant) -> CurvesOf:
-    """Return the curves but for what is compared, which stays at its value."""
+    """Return the curves without those of compared hyper-parameters, which stay constant."""
 
     def without(rate: float) -> Any:
         return {name: one for name, one in curves(rate).items() if not variant.rests(name)}
@@ -275,7 +275,7 @@ def _resting(curves: CurvesOf, variant: Variant) -> CurvesOf:
 
 
 def _budgets(settings: List[int], length: int, budget: Optional[int]) -> List[int]:
-    """Return the updates of each race: what it takes by default, or its part of `budget`."""
+    """Return the updates of each race: the default, or its part of `budget`."""
     usual = [updates_of(count, length) for count in settings]
     if budget is None:
         return usual
@@ -285,6 +285,6 @@ def _budgets(settings: List[int], length: int, budget: Optional[int]) -> List[in
 
 
 def lowest(run: LRFinderResult) -> float:
-    """Return the lowest smoothed loss of a sweep; infinite where none was finite."""
+    """Return the lowest smoothed loss of a sweep; infinite if no loss was finite."""
     finite = run.losses[np.isfinite(run.losses)]
     return float(smooth(finite).min()) if len(finite) else float("inf")

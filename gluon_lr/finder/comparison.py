@@ -1,4 +1,4 @@
-"""What a comparison of settings found: a row for each, and the winner where there is one."""
+"""The result of a comparison: a row for each setting, and the winner if there is one."""
 
 import json
 import math
@@ -33,31 +33,31 @@ _KINDS = {one.__name__: one for one in (LRFinderResult, TuneResult)}
 
 
 class Compared(NamedTuple):
-    """What one setting came to.
+    """The result of one setting.
 
     Attributes
     ----------
     setting : dict
-        What was set, by name: numbers, or the names of optimizers and nets.
+        The values by name: numbers, or the names of optimizers and nets.
     result : LRFinderResult or TuneResult
         The search, or the trials.
     losses : tuple of float
-        What it is judged by, of each repeat: the lowest smoothed loss of a sweep, or the held-out
-        loss after a trial of the whole length, the first one's at the better of two rates. Where
-        a trial diverged, it is the loss before it.
+        The loss by which each repeat is judged: the lowest smoothed loss of a sweep, or the
+        held-out loss after a full-length trial. The first of the trials is at the better of two
+        rates. For a trial that diverged, it is the loss before the trial.
     updates : int
-        What it took, in updates.
+        The updates that were made.
     seconds : float
-        And in seconds.
+        The seconds that they took.
     momentum : float or None
-        That of SGD or NAG.
+        The momentum of SGD or NAG.
     unsure : float
-        By how much `losses` may be off beside chance: the best rate is not known better than the
-        two that were tried to the end, which differ by that.
+        An error of `losses` in addition to random variation: the difference between the losses at
+        the two rates that were tried in full, since the best rate is not known more closely.
     dropped : bool
-        Whether trials went on without it: `losses` has fewer repeats then, or none.
+        Whether the race went on without it. `losses` then has fewer repeats, or none.
     noise_scale : float or None
-        The gradient noise scale in samples, of its last trial, where batch sizes are compared by
+        The gradient noise scale of its last trial, in samples, if batch sizes are compared by
         trials on several contexts or workers: :class:`gluon_lr.GradientNoiseScale`.
     """
 
@@ -73,44 +73,44 @@ class Compared(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The setting as a text."""
+        """The setting as a string."""
         return name_of(self.setting)
 
     @property
     def suggestion(self) -> Optional[float]:
-        """The rate to train at with it; None where ``result.refusal`` says why."""
+        """The rate to train at with this setting; None if ``result.refusal`` says why."""
         return self.result.suggestion
 
     @property
     def interval(self) -> Optional[Tuple[float, float]]:
-        """Between which rates the best one lies, for 4 of 5 trainings."""
+        """The bounds of the best rate in 4 of 5 trainings."""
         return self.result.interval
 
     @property
     def effective_lr(self) -> Optional[float]:
-        """The suggestion times :attr:`steps`, how far a step goes in the end."""
+        """The suggestion times :attr:`steps`, which is the size of a step in the long run."""
         return None if self.suggestion is None else self.suggestion * self.steps
 
     @property
     def steps(self) -> float:
-        """How many times its rate a step goes in the end, 1 / (1 - momentum) or 1."""
+        """The size of a step in the long run as a multiple of the rate, 1 / (1 - momentum) or 1."""
         return 1 / (1 - (self.momentum or 0.0))
 
     @property
     def loss(self) -> float:
-        """The mean of `losses`; infinite where there are none."""
+        """The mean of `losses`; infinite if there are none."""
         return float(np.mean(self.losses)) if self.losses else math.inf
 
 
 class Best(NamedTuple):
-    """What has won.
+    """The setting that won.
 
     Attributes
     ----------
     setting : dict
-        By name.
+        The values by name.
     suggestion : float or None
-        The rate to train at with it; None where its values were not tried together.
+        The rate to train at with it; None if its values were not tried together.
     reason : str
         Why it is the best.
     """
@@ -121,33 +121,33 @@ class Best(NamedTuple):
 
 
 class Comparison(Sequence[Compared]):
-    """What :meth:`gluon_lr.LRFinder.compare` found: a row for each setting, in their order.
+    """The result of :meth:`gluon_lr.LRFinder.compare`: a row for each setting, in their order.
 
-    Rows that set the same names are compared with one another. One of them wins where it has the
-    lowest loss, each other one is above it by more than repeats of one setting differ, and it has
-    a suggestion. Whether others have one does not matter: a search that refuses may do so by
-    chance.
+    Rows that set the same names are compared with one another. A row wins if it has the lowest
+    loss, every other row is above it by more than repeats of one setting differ, and it has a
+    suggestion. The others need no suggestion, because a search may have none by chance.
 
     Parameters
     ----------
     rows : sequence of Compared
-        One a setting.
+        One per setting.
     tuned : bool
-        Whether trials have judged them, and not sweeps.
+        Whether they were judged by trials, not by sweeps.
 
     Attributes
     ----------
     apart : tuple of bool
-        Of each row, whether its loss is told apart from the lowest.
+        For each row, whether its loss differs significantly from the lowest.
     best : Best or None
-        The winner. Where names were compared one by one, the winners of those that have one.
+        The winner. If names were compared one by one, it joins the winners of all names that have
+        one.
     reason : str
-        Why there is one, or none.
+        Why there is a winner, or none.
 
     Raises
     ------
     ValueError
-        Where there are no rows.
+        If there are no rows.
     """
 
     def __init__(self, rows: Sequence[Compared], tuned: bool) -> None:
@@ -163,32 +163,33 @@ class Comparison(Sequence[Compared]):
 
     @property
     def lowest(self) -> Compared:
-        """The row with the lowest loss, whether or not the others are told apart from it."""
+        """The row with the lowest loss, even if the others do not differ significantly."""
         return min(self.rows, key=lambda row: (row.dropped, row.loss))
 
     @property
     def updates(self) -> int:
-        """What all took, in updates."""
+        """The updates of all settings."""
         return sum(row.updates for row in self.rows)
 
     def plot(
         self, ax: "Optional[Axes]" = None, effective: bool = False, show: bool = False
     ) -> "Axes":
-        """Draw the losses of all over their rates, with a dot at each suggestion; return the Axes.
+        """Plot the losses of all over their rates, with a dot at each suggestion; return the Axes.
 
-        Sweeps are drawn smoothed. Trials are drawn by the losses after the longest of each
-        setting; dotted, where these are the short ones of a setting that was dropped. The dot of
-        a setting that came to the end is at the mean over all orders of the data.
+        Sweeps are smoothed. For trials, the losses after the longest ones of each setting are
+        plotted. The line is dotted if these are the short trials of a setting that was dropped.
+        The dot of a setting that was trained in full is at the mean loss over all orders of the
+        data.
 
         Parameters
         ----------
         ax : matplotlib Axes, optional
-            Where to draw; a new figure's by default.
+            Axes to draw on; those of a new figure by default.
         effective : bool
-            Whether to draw over lr / (1 - momentum), by which the curves of SGD and NAG with other
-            momenta come nearer to one another.
+            Whether to plot over lr / (1 - momentum). This brings the curves of SGD or NAG with
+            different momenta closer together.
         show : bool
-            Whether to show the picture, in a script too.
+            Whether to show the figure, also in a script.
         """
         curves, dots = {}, {}
         for row in self.rows:
@@ -217,7 +218,7 @@ class Comparison(Sequence[Compared]):
         return rates, losses
 
     def to_json(self) -> str:
-        """Return all of it as JSON. Losses that are not finite are the texts nan, inf and -inf."""
+        """Return the result as JSON; losses that are not finite become strings: nan, inf, -inf."""
         found = {"reason": self.reason, "best": self.best and self.best._asdict()}
         return json.dumps({**found, **self._as_data()})
 
@@ -228,7 +229,7 @@ class Comparison(Sequence[Compared]):
         Raises
         ------
         ValueError
-            On any other text.
+            If the text is anything else.
         """
         with read_json(cls.__name__, "Comparison", text) as data:
             return cls([_row_of(one) for one in data["rows"]], data["tuned"])
@@ -271,7 +272,7 @@ class Comparison(Sequence[Compared]):
 
     @property
     def _told(self) -> str:
-        """Why there is a winner or none, and why some have no rate."""
+        """Why there is a winner or none, and why some settings have no rate."""
         refused = [
             f"{row.name} has no suggestion: {row.result.refusal}."
             for row in self.rows
@@ -310,7 +311,7 @@ class _Family:
         self.reason = f"{', '.join(names)}: {self._judged('batch_size' in names and not tuned)}."
 
     def _judged(self, of_other_samples: bool) -> str:
-        """Note which rows are apart, and say which has won, or why none."""
+        """Note which rows differ significantly; return which has won, or why none has."""
         if len(self.rows) == 1:
             return "there is one alone"
         if of_other_samples:
@@ -366,7 +367,7 @@ def _row_of(data: Dict[str, Any]) -> Compared:
 
 
 def name_of(setting: Setting) -> str:
-    """Return a setting as a text."""
+    """Return a setting as a string."""
     return ", ".join(f"{name} {_short(value)}" for name, value in setting.items())
 
 

@@ -1,4 +1,4 @@
-"""A search as fastai has it: a callback that makes one of a fit."""
+"""A search as in fastai: a callback that turns a fit into a range test."""
 
 import math
 from typing import Any, Dict, List, Optional, Union
@@ -17,12 +17,12 @@ from .usual import LENGTH, passes_of, usual_rate
 
 
 def fastai_stop(owner: str, stop_div: Union[bool, float]) -> Criterion:
-    """Return the criterion that fastai's `stop_div` means, or a number in its place.
+    """Return the criterion for fastai's `stop_div`, which may also be a number here.
 
     Raises
     ------
     TypeError, ValueError
-        Where it is neither a boolean nor a number above 1.
+        If it is neither a boolean nor a number above 1.
     """
     if isinstance(stop_div, (bool, np.bool_)):
         return AboveBest() if stop_div else _never
@@ -34,29 +34,29 @@ def _never(state: SearchState) -> bool:
 
 
 class SearchCallback(Callback):
-    """Make a search of a fit: ``learner.fit(20, cbs=LRFinder(num_it=100))``.
+    """Turn a fit into a search: ``learner.fit(20, cbs=LRFinder(num_it=100))``.
 
         lr(i) = start_lr * (end_lr / start_lr)^(i / num_it)    i = 0 ... num_it - 1
 
-    The fit ends after `num_it` batches, where it diverges, or with its epochs, and validates
-    nothing. Then all is put back as it was before it, but for the recorder, which has the rates
-    and losses of the search.
+    The fit ends after `num_it` batches, when it diverges, or after its last epoch. It does not
+    validate. Then everything is restored to its state before the fit, except for the recorder,
+    which holds the rates and losses of the search.
 
     Parameters
     ----------
     start_lr, end_lr : float, slice or sequence
-        Bounds of the rates, above 0; a slice, or one number a group, for those of each group.
+        Bounds of the rates, above 0. Pass a slice, or one number per group, for separate bounds.
     num_it : int
         Batches, at least 2.
     stop_div : bool or float
-        Whether to stop where the smoothed loss is above 4 times its best; or how many times that
-        is, above 1.
+        Whether to stop when the smoothed loss is above 4 times its lowest. A number above 1
+        replaces the 4.
 
     Attributes
     ----------
     scheds : dict
-        Curves of a class of one's own in place of the exponential one: ``{"lr": curve}``, or a
-        list of curves, one a group.
+        Curves that a subclass sets instead of the exponential one: ``{"lr": curve}``, or a list
+        of curves, one per group.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class SearchCallback(Callback):
 
     @event
     def before_fit(self, learner: Any = None) -> None:
-        """Begin the search; the learner has kept what it is to put back."""
+        """Begin the search; the learner has saved the state that it will restore."""
         learner = learner or self.learn
         bounds = Bounds.of("LRFinder", learner, "start_lr", self.start_lr, "end_lr", self.end_lr)
         self._hypers = HyperParameters(learner.trainer, learner.groups)
@@ -90,7 +90,7 @@ class SearchCallback(Callback):
 
     @event
     def before_batch(self, learner: Any = None) -> None:
-        """Give the trainer the rate of this batch."""
+        """Set the trainer's rate for this batch."""
         if self._hypers is None:
             raise RuntimeError("LRFinder: no fit yet; call super().before_fit() in yours.")
         rates = [curve(self._begun / self.num_it) for curve in self._curves]
@@ -99,21 +99,21 @@ class SearchCallback(Callback):
 
     @event
     def after_batch(self, learner: Any = None) -> None:
-        """Note the rate and the loss of this batch, and end the fit where it is time."""
+        """Record the rate and the loss of this batch, and end the fit if the search is over."""
         learner = learner or self.learn
-        if learner.iteration_loss is not None:  # none where each batch was called off
+        if learner.iteration_loss is not None:  # None if every batch was cancelled
             self._state.append(learner.trainer.learning_rate, learner.iteration_loss)
         if self._reason is not None:
             raise CancelFitException
 
     @event
     def before_validate(self, learner: Any = None) -> None:
-        """Call the validation off."""
+        """Cancel the validation."""
         raise CancelValidateException
 
     @event
     def after_fit(self, learner: Any = None) -> None:
-        """Give the recorder what was found."""
+        """Store the result in the recorder."""
         learner = learner or self.learn
         state, passes = self._state, passes_of(learner, LENGTH)
         self.result = LRFinderResult(
@@ -130,7 +130,7 @@ class SearchCallback(Callback):
 
     @property
     def _reason(self) -> Optional[StopReason]:
-        """Why to end the search now; None to go on."""
+        """Why the search ends now; None to continue."""
         state = self._state
         if not state.losses:
             return None

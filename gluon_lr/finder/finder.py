@@ -63,14 +63,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MODES = ("geometric", "linear")
-_HELD_OUT = 8  # batches that a refining search watches
+_HELD_OUT = 8  # held-out batches that a refining search evaluates
 
 
 class LRFinder(SearchCallback):
-    """Find the rate to train at: train briefly at rising rates, watch the loss, put all back.
+    """Find the learning rate: train briefly at rising rates, record the loss, restore everything.
 
-    ``LRFinder(learner).find()`` searches with a learner. ``LRFinder(num_it=100)``, with fastai's
-    arguments, is a callback that makes a search of a fit: ``learner.fit(20, cbs=...)``.
+    ``LRFinder(learner).find()`` runs a search with a learner. ``LRFinder(num_it=100)``, with
+    fastai's arguments, is a callback that turns a fit into a search: ``learner.fit(20, cbs=...)``.
 
     Smith, "Cyclical Learning Rates for Training Neural Networks", 2015,
     https://arxiv.org/abs/1506.01186.
@@ -78,23 +78,24 @@ class LRFinder(SearchCallback):
     Parameters
     ----------
     learner : Learner
-        Or any object with `iteration(lr)`, which returns a loss as a number or as an array whose
-        mean it is, `net` and `trainer`, each one or a list. What else it trains is put back too,
-        where it names that by `also`, [(net, trainer), ...]. Its place in the data is kept where
-        it has a context manager `place_kept()`, as ours has.
+        A Learner, or any object with `iteration(lr)`, `net` and `trainer` (a custom learner).
+        `iteration` returns the loss: a number, or an array, of which the mean is taken. `net` and
+        `trainer` are one object or a list. If it trains more, it lists that in `also`,
+        [(net, trainer), ...], and that is restored too. If it has a context manager
+        `place_kept()`, as a Learner has, its place in the data is restored as well.
     start_lr, end_lr, num_it, stop_div
-        Of the callback, as :class:`gluon_lr.finder.fastai_search.SearchCallback` takes them. They
-        may come first, as on fastai's pages: ``LRFinder(1e-7, 10, 100, True)``.
+        Arguments of the callback: see :class:`gluon_lr.finder.fastai_search.SearchCallback`. They
+        may come first, as in fastai's documentation: ``LRFinder(1e-7, 10, 100, True)``.
 
     Attributes
     ----------
     result : LRFinderResult, TuneResult, Comparison or None
-        What was found last.
+        The result of the last call.
 
     Raises
     ------
     TypeError, ValueError
-        Where the learner lacks one of these, on an argument outside its bounds.
+        If the learner lacks one of these, or an argument is outside its bounds.
     """
 
     @overload
@@ -145,78 +146,82 @@ class LRFinder(SearchCallback):
         *,
         by_group: bool = False,
     ) -> LRFinderResult:
-        """Search, put everything back as it was, and return what was found.
+        """Run a search, restore everything, and return the result.
 
             geometric    lr(i) = lr_start * lr_multiplier^(i - 1), and lr_end last
                          or, given num_iter, as many evenly spaced on the log scale
             linear       lr(i), num_iter of them, evenly spaced from lr_start to lr_end
 
-        The search ends at `lr_end`, where `stop` says so, or where a loss is not finite.
-        However it ends, after an exception or Ctrl-C too, training goes on as if it had not
-        been (:func:`gluon_lr.preserved`, :meth:`gluon_lr.Learner.place_kept`). A trainer's
-        lr_scheduler rests meanwhile. Workers of a distributed KVStore search together, by the
-        mean of their losses: each makes this call, and all get the same result.
+        The search ends at `lr_end`, when `stop` returns true, or at a loss that is not finite.
+        However it ends, even by an exception or Ctrl-C, training then continues as if there had
+        been no search (:func:`gluon_lr.preserved`, :meth:`gluon_lr.Learner.place_kept`). A
+        trainer's lr_scheduler is switched off during the search. Workers of a distributed KVStore
+        search together on the mean of their losses: each must call this method, and all get the
+        same result.
 
         Parameters
         ----------
         lr_start : float, slice or sequence
-            First rate, above 0; for a Learner with parameter groups also a slice or one a group.
-            What is told, drawn and suggested is then the rate of the last group.
+            First rate, above 0. For a Learner with parameter groups, also a slice, or one rate
+            per group: the rate reported, plotted and suggested is then that of the last group.
         lr_multiplier : float
             Factor from one iteration's rate to the next, above 1.
         smoothing : float
-            Weight of the past in the loss that decides on the stop, at least 0 and below 1.
+            Weight of the past in the smoothed loss used for stopping, at least 0 and below 1.
         lr_end : float, slice or sequence
             Last rate, above `lr_start`.
         num_iter : int, optional
-            Number of iterations, at least 2. `lr_multiplier` does not count then. A linear
-            search takes 100 by default.
+            Number of iterations, at least 2. If given, `lr_multiplier` is ignored. A linear
+            search makes 100 by default.
         mode : str
             'geometric' or 'linear'.
         stop : callable or float, optional
-            Asked after each iteration whether to stop, instead of ``Diverged(smoothing)``, with
-            the last loss, which is a :class:`SearchState` too. Criteria combine:
-            ``Diverged() | MaxIterations(100)``. A number above 1 is that of
-            ``AboveBest(number)``: so many times the lowest smoothed loss.
+            Called after each iteration; the search stops if it returns true. The default is
+            ``Diverged(smoothing)``. Its argument is the last loss, which is also a
+            :class:`SearchState`. Criteria can be combined: ``Diverged() | MaxIterations(100)``.
+            A number above 1 means ``AboveBest(number)``: so many times the lowest smoothed loss.
         repeats : int
             How many times to search, from the same start, on other batches, at least 1.
         refine : bool
-            Whether to search again, as long and more slowly, around what was suggested. Takes
-            twice as long, and the rate is better. With held-out data, `validation` or else the
-            first 8 batches of the learner's `valid_loader`, it goes from a 20th of that to five
-            times it, watches their loss, at the cost of a forward pass over them for each
-            iteration, and suggests 0.7 times the rate of the lowest. Without, it goes from a
-            30th to ten times it and watches the training loss.
+            Whether to search again around the suggestion, with as many iterations over a narrower
+            range. This takes twice as long and finds a better rate. If there is held-out data,
+            `validation` or else the first 8 batches of the learner's `valid_loader`, the rates go
+            from a 20th of the suggestion to five times it. The held-out loss is computed after
+            each iteration, which costs a forward pass over that data. The new suggestion is 0.7
+            times the rate of the lowest one. Without held-out data the rates go from a 30th to
+            ten times the suggestion, and the training loss is used.
         validation : iterable, optional
-            A batch of held-out data, (data, label) say, or several, kept in memory. Their mean
-            loss after each iteration is watched instead of the training loss, at the cost of one
-            pass each. It is the 'valid_loss' of what ``learner.validate(batches, metrics)``
-            returns. A tuple or list is one batch where a part of it is an array.
+            One batch of held-out data, for example (data, label), or several, kept in memory.
+            Their mean loss after each iteration is used instead of the training loss, at the cost
+            of one pass over them each time. It is the 'valid_loss' in what
+            ``learner.validate(batches, metrics)`` returns. A tuple or list that has an array in
+            it is one batch.
         seed : int, optional
-            What to seed MXNet's random generators with, before the search and after it: they
-            cannot be put back. Dropout draws from them.
+            Seed for MXNet's random generators, set before the search and after it, because MXNet
+            cannot restore their state. Dropout draws from them.
         progress : bool
             Whether to show a progress bar.
         length : int, optional
-            Updates of the training that the rate is for, at least 1; by default it is for 250.
+            Updates of the training that the rate is for, at least 1; 250 by default.
         not_finite : str
-            'stop' ends the search at a loss that is not finite. 'skip' goes on past one, but not
-            past two in a row: the Learner makes no update by it, the criterion is not asked, and
-            the curve is read without it. A learner of one's own has to leave the weights finite.
-            Each loss is waited for, and each update is of one batch then.
+            'stop' ends the search at a loss that is not finite. 'skip' skips one such loss, and
+            ends at two in a row. For a skipped loss the Learner makes no update, the criterion is
+            not called, and the curve is read without it. A custom learner must keep the weights
+            finite itself. With 'skip' the search waits for each loss, and each update is made
+            from one batch.
         by_group : bool
-            Whether to find a rate for each of a Learner's parameter groups too, the result's
-            `by_group`: first each is searched alone, while the others rest at `lr_start`, then
-            all together in the proportion found. It takes as many searches more as there are
-            groups, and one. On nets tuned to other digits it was no better than one rate.
+            Whether to also find a rate for each parameter group of a Learner: `by_group` of the
+            result. First each group is searched alone, with the others at `lr_start`. Then all
+            are searched together, in the proportion found. For n groups this takes n + 1 more
+            searches. On nets fine-tuned to other digits it was no better than one rate.
 
         Raises
         ------
         TypeError, ValueError
-            On an argument outside its bounds; where the servers of a distributed KVStore update
-            the weights, and would not hear of a rate.
+            If an argument is outside its bounds. If the servers of a distributed KVStore update
+            the weights: a change of the rate would not reach them.
         WorkersLostError
-            Where another worker has not answered in time.
+            If another worker does not answer in time.
         """
         owner = "LRFinder.find"
         self._check_has_learner()
@@ -282,61 +287,63 @@ class LRFinder(SearchCallback):
     ) -> TuneResult:
         """Find the highest rate for a training of `length` updates, by trials of that training.
 
-        Trials begin where the learner is, are judged by the loss on held-out data, and are put
-        back, as :meth:`find` puts its search back. A budget of 0 says the optimizer's usual rate.
-        One below some four trainings goes into up to six shorter trials, whose best rate is
-        lowered for the length. A larger one goes into four trials of up to `length` / 4 that find
-        the region, and then into trials of the whole length.
+        Trials begin at the learner's present state and are judged by the loss on held-out data.
+        Everything is restored after each trial, as in :meth:`find`. With a budget of 0, the
+        suggestion is the optimizer's usual rate. A budget below about four trainings is spent on
+        up to six shorter trials, and their best rate is lowered for `length`. A larger budget is
+        spent on four trials of up to `length` / 4, which find the region, and then on full-length
+        trials.
 
-        Workers of a distributed KVStore tune together: each makes this call, and all get the
-        same result.
+        Workers of a distributed KVStore tune together: each must call this method, and all get
+        the same result.
 
         Parameters
         ----------
         length : int
-            Updates of the training, at least 1; batches, where callbacks add up gradients.
+            Updates of the training, at least 1. With callbacks that accumulate gradients, batches.
         budget : int, optional
             The most updates to spend, `length` times 4 by default.
         validation : iterable, optional
-            Held-out batches, which each trial goes through. By default the learner's
-            `valid_loader`, or else a fifth of the training data, at most 1000 samples, that
-            no trial is trained on (:meth:`gluon_lr.Learner.hold_out`). A learner of one's own
-            needs a `validate(batches, metrics)` for it; without one, a trial's last training
-            losses judge it.
+            Held-out batches; each trial is validated on all of them. The default is the learner's
+            `valid_loader`, or else a fifth of the training data, at most 1000 samples, on which
+            no trial trains (:meth:`gluon_lr.Learner.hold_out`). A custom learner needs a method
+            `validate(batches, metrics)` for this. Without one, a trial is judged by its last
+            training losses.
         policy : str, Schedule or callable
-            'one_cycle', 'flat_cos', 'sgdr' (three cycles) or 'constant', as the fits have
-            them by default; a :class:`Schedule`, of whose shape iterations 1 to `length` are; or
-            a function from the highest rate to curves, as :func:`gluon_lr.one_cycle` is. A
-            learner of one's own is given the rate of each update, and no momentum.
+            'one_cycle', 'flat_cos', 'sgdr' (three cycles) or 'constant', with the defaults of
+            the fits; a :class:`Schedule`, whose iterations 1 to `length` give the shape; or a
+            function that takes the highest rate and returns curves, like
+            :func:`gluon_lr.one_cycle`. A custom learner gets the rate of each update, but no
+            momentum.
         keep : bool
-            Whether the best trial of the whole length is the training: net, optimizer, recorder
-            and place in the data are then as after a fit at that rate, bit for bit, and nothing
-            is trained twice. The suggestion is its rate. For a Learner, with held-out data of its
-            own. Beside the start, its state is held in memory.
+            Whether to keep the best full-length trial as the training. Net, optimizer, recorder
+            and place in the data are then as after a fit at that rate, bit for bit, and nothing is
+            trained twice. The suggestion is its rate. This needs a Learner and separate held-out
+            data. The best state is held in memory, in addition to the state at the start.
         progress : bool
             Whether to show a progress bar.
         seed : int, optional
-            What MXNet's generators begin each trial with, and are left with, as for :meth:`find`.
+            Seed for MXNet's generators, set before and after each trial, as in :meth:`find`.
         checkpoint : str or path, optional
-            A file for the trials, written after each, with the learner at the start. If the
-            process dies, the same call in another goes on from there.
+            A file that is written after each trial. It holds the trials and the learner's state
+            at the start. If the process dies, the same call in a new process continues from it.
         cbs : Callback or list, optional
             Callbacks of the trials, for a Learner.
         by_group : bool
-            Whether to tune the rate of each of a Learner's parameter groups too, the result's
-            `by_group`: in turn, from the last, the others at their rates by then. The budget is
-            shared out evenly, to the rate for all and to each group, and is `length` times 4 for
-            each of these by default. Not with `keep` or `checkpoint`. On nets tuned to other
-            digits it was hardly better than one rate; where groups differ far in curvature, it is
-            much better.
+            Whether to also tune the rate of each parameter group of a Learner: `by_group` of the
+            result. Groups are tuned in turn, from the last to the first, with the others at their
+            current rates. The budget is divided equally between the rate for all and each group;
+            the default is `length` times 4 for each of these. Cannot be combined with `keep` or
+            `checkpoint`. On nets fine-tuned to other digits it was hardly better than one rate.
+            If the curvature differs widely between groups, it is much better.
 
         Raises
         ------
         TypeError, ValueError
-            On an argument outside its bounds; where nothing can be held out; where the servers
-            of a distributed KVStore update the weights.
+            If an argument is outside its bounds, nothing can be held out, or the servers of a
+            distributed KVStore update the weights.
         WorkersLostError
-            Where another worker has not answered in time.
+            If another worker does not answer in time.
         """
         self._check_has_learner()
         tuning = Tuning(
@@ -373,64 +380,64 @@ class LRFinder(SearchCallback):
         progress: bool = True,
         cbs: Any = None,
     ) -> Comparison:
-        """Compare settings, each from the same start and on the same batches; put all back.
+        """Compare settings from the same start and on the same batches, and restore everything.
 
-        A setting has its own rate: it is searched with, `repeats` times, or takes part in a race
-        of trials. ``compare({"wd": [0, 1e-4], "mom": [0.8, 0.9]})`` compares the decays, and the
-        momenta; with `grid`, all four combinations.
+        Each setting gets its own rate. It is swept `repeats` times, or takes part in a race of
+        trials. ``compare({"wd": [0, 1e-4], "mom": [0.8, 0.9]})`` compares the weight decays with
+        each other, and the momenta with each other; with `grid`, all four combinations.
 
-        Smith, "A disciplined approach to neural network hyper-parameters", 2018,
-        https://arxiv.org/abs/1803.09820, lays range tests over one another so.
+        This way of comparing range tests is from Smith, "A disciplined approach to neural network
+        hyper-parameters", 2018, https://arxiv.org/abs/1803.09820.
 
-        A sweep is judged by its lowest smoothed loss. SGD's and NAG's momentum makes each step
-        longer, lr / (1 - momentum) in the long run, so that momenta compared at one rate are
-        compared at other steps: here each has a sweep of its own, and ``plot(effective=True)``
-        draws them over that.
+        A sweep is judged by its lowest smoothed loss. With SGD and NAG, momentum makes each step
+        longer: lr / (1 - momentum) in the long run. At one rate, two momenta thus take steps of
+        different size. Here each has its own sweep, and ``plot(effective=True)`` plots the losses
+        over lr / (1 - momentum).
 
         In a race, a few trials of a quarter of `length` find the rate of each setting. The three
-        best of them train to the end, at two rates and in up to 8 orders of the data, until one
-        is told apart from the others.
+        best settings then train to the end, at two rates and in up to 8 orders of the data, until
+        one of them differs significantly from the others.
 
         Parameters
         ----------
         values : dict
-            The values of each name, a list, or a dict from what to call each. Names are the
-            optimizer's hyper-parameters, as :class:`HyperParameters` has them: 'wd', 'mom',
-            'eps', ...; 'batch_size'; 'optimizer', each a name, (name, parameters) or an
-            Optimizer; and 'net', functions that make one.
+            For each name, a list of values, or a dict from labels to values. A name is a
+            hyper-parameter of the optimizer, named as in :class:`HyperParameters` ('wd', 'mom',
+            'eps', ...); 'batch_size'; 'optimizer', with a name, (name, parameters) or an
+            Optimizer as values; or 'net', with functions that make a net.
         grid : bool
-            Whether to compare all combinations, and not the values of each name.
+            Whether to compare all combinations, instead of the values of each name.
         tune : bool
             Whether to judge by trials on held-out data.
         length : int, optional
-            Updates of the training that the rates are for; needed to `tune`. Trainings with other
-            batch sizes have as many samples.
+            Updates of the training that the rates are for; required with `tune`. Trainings with
+            other batch sizes see the same number of samples.
         budget : int, optional
-            The most updates of a race. By default it has three quarters of a training for each
-            setting, and twelve.
+            The most updates of a race. The default is three quarters of a training for each
+            setting, plus four trainings for each of the best three.
         validation, policy, cbs
-            Of trials as :meth:`tune` takes them; a curve of the policy for a hyper-parameter that
-            is compared does not count. Of sweeps, `validation` as :meth:`find` takes it.
+            For trials, as in :meth:`tune`. If the policy has a curve for a hyper-parameter that
+            is compared, that curve is ignored. For sweeps, only `validation`, as in :meth:`find`.
         repeats : int
-            How many sweeps of each setting, each on other batches, 3 by default. One does not tell
-            what chance does.
+            How many sweeps of each setting, each on other batches, 3 by default. A single sweep
+            cannot show how large random variation is.
         lr_start, lr_end, num_iter
-            Of sweeps, as :meth:`find` takes them.
+            For sweeps, as in :meth:`find`.
         make_loader : callable, optional
-            From a batch size to a loader, where the learner's is not a DataLoader with a sampler
-            of MXNet's.
+            A function that takes a batch size and returns a loader. Needed if the learner's
+            loader is not a DataLoader with one of MXNet's batch samplers.
         seed, progress
-            As :meth:`find` takes them.
+            As in :meth:`find`.
 
         Returns
         -------
         Comparison
-            A row for each setting; its `best` is None where they are not told apart.
+            A row for each setting. Its `best` is None if there is no winner.
 
         Raises
         ------
         TypeError, ValueError
-            On an argument outside its bounds, and a name or value that this learner does not have.
+            If an argument is outside its bounds, or this learner lacks a name or value.
         """
         self._check_has_learner()
         comparing = Comparing(self.learner, values, grid, make_loader, seed, progress)
@@ -477,7 +484,7 @@ class LRFinder(SearchCallback):
 
     @property
     def results(self) -> List[Tuple[float, float]]:
-        """The (rate, loss) pairs of the last search, as MXNet's tutorial has them, a list.
+        """The (rate, loss) pairs of the last search as a list, as in MXNet's tutorial.
 
         Raises
         ------
@@ -496,23 +503,24 @@ class LRFinder(SearchCallback):
         skip_end: int = 0,
         show: bool = False,
     ) -> "Axes":
-        """Draw the last search, with its suggestion marked, and return the Axes.
+        """Plot the last search, with its suggestion marked, and return the Axes.
 
         Parameters
         ----------
         ax : matplotlib Axes, optional
-            Where to draw; a new figure's by default.
+            Axes to draw on; those of a new figure by default.
         skip_start, skip_end : int
-            Points of a search not to draw, at its start and at its end, at least 0.
+            Points of a search to leave out, at its start and at its end, at least 0.
         show : bool
-            Whether to show the picture, in a script too.
+            Whether to show the figure, also in a script.
 
         Raises
         ------
         RuntimeError
             Before the first search.
         TypeError, ValueError
-            On an argument outside its bounds; on points to skip of a tune, which has trials.
+            If an argument is outside its bounds, or points are to be skipped after a tune or a
+            comparison.
         """
         if self.result is None:
             raise RuntimeError("LRFinder: nothing to plot yet; call find() first.")
@@ -553,7 +561,7 @@ class _Search:
         self._refines = False
 
     def result(self, rates: Sequence[float], repeats: int, refine: bool) -> LRFinderResult:
-        """Sweep, and where it is asked for a second time around what was suggested."""
+        """Sweep, and with `refine` sweep again around the suggestion."""
         result = self._repeated(rates, repeats)
         center = result._read()[0] if refine else None
         if center is not None:
@@ -561,14 +569,14 @@ class _Search:
         return result
 
     def _repeated(self, rates: Sequence[float], repeats: int) -> LRFinderResult:
-        """Sweep `repeats` times and return the result, or the median of the results."""
+        """Sweep `repeats` times, and return the result or the median of the results."""
         runs = [self._preserved_sweep(rates) for _ in range(repeats)]
         return runs[0] if repeats == 1 else LRFinderResult.of_runs(runs)
 
     def _refined(
         self, center: float, rates: Sequence[float], count: int, repeats: int
     ) -> LRFinderResult:
-        """Sweep more slowly around a rate, and watch held-out data where there is any."""
+        """Sweep more slowly around a rate, on the held-out loss if there is held-out data."""
         self._refines = True
         if self._validation is None:
             self._validation = _held_out_of(self._learner)
@@ -582,7 +590,7 @@ class _Search:
 
     def _sweep(self, rates: Sequence[float]) -> LRFinderResult:
         self._begin_anew()
-        found, state = SearchState(), SearchState()  # all, and what the criterion is asked about
+        found, state = SearchState(), SearchState()  # all losses; finite ones, for `stop`
         reason = None
         losses = losses_at(self._learner, rates, self._validation, self._skip, self._by_group)
         for lr, loss in zip(rates, losses):
@@ -618,10 +626,10 @@ class _Search:
 
 
 def _held_out_of(learner: Any) -> Optional[List[Any]]:
-    """Return the first batches of a learner's held-out data; None where it has none."""
+    """Return the first batches of a learner's held-out data; None if it has none."""
     if not isinstance(learner, IterationLearner) or learner.valid_loader is None:
         return None
-    if Memory(learner.valid_loader).has_iterator:  # which would not give them again
+    if Memory(learner.valid_loader).has_iterator:  # the same batches would not come again
         return None
     first = itertools.islice(one_pass(learner.valid_loader, learner._batch_split), _HELD_OUT)
     return [mapped(lambda array: array.copy(), batch) for batch in first]

@@ -1,4 +1,4 @@
-"""What a tune trains by: from the highest rate to curves, of one shape at every length."""
+"""The policies of a tune: functions from the highest rate to curves, alike at any length."""
 
 import functools
 from typing import Any, Callable, Dict, Union
@@ -15,28 +15,28 @@ CurvesOf = Callable[[float], Dict[str, Any]]
 Policy = Union[str, Schedule, CurvesOf]
 
 POLICIES = ("one_cycle", "flat_cos", "sgdr", "constant")
-_CYCLES = 3  # of sgdr: a seventh of the training, two sevenths and four
+_CYCLES = 3  # of sgdr: one, two and four sevenths of the training
 
 
 def curves_of(owner: str, policy: Policy, length: int, hypers: HyperParameters) -> CurvesOf:
-    """Return the function from a highest rate to curves that `policy` means.
+    """Return the function from a highest rate to curves for `policy`.
 
     Parameters
     ----------
     owner : str
-        Who asks, for the messages.
+        The caller, for the messages.
     policy : str, Schedule or callable
-        One of 'one_cycle', 'flat_cos', 'sgdr' and 'constant', as the fits have them by default; a
-        schedule, of which a training makes `length` updates; or such a function.
+        One of 'one_cycle', 'flat_cos', 'sgdr' and 'constant', with the defaults of the fits; a
+        schedule, of which a training uses the first `length` iterations; or such a function.
     length : int
         Updates of the training.
     hypers : HyperParameters
-        Those of the trainer.
+        The hyper-parameters of the trainer.
 
     Raises
     ------
     TypeError, ValueError
-        Where it is none of these, and where a schedule has no rate above 0 or follows a metric.
+        If it is none of these, or a schedule has no rate above 0 or follows a metric.
     """
     if isinstance(policy, Schedule):
         return _scaled(owner, policy, length)
@@ -57,7 +57,7 @@ def curves_of(owner: str, policy: Policy, length: int, hypers: HyperParameters) 
 
 
 def name_of(policy: Policy) -> str:
-    """Return what to call a policy in a result."""
+    """Return the name of a policy in a result."""
     if isinstance(policy, (str, Schedule)):
         return str(policy)
     if isinstance(policy, functools.partial):
@@ -66,7 +66,7 @@ def name_of(policy: Policy) -> str:
 
 
 def _scaled(owner: str, schedule: Schedule, length: int) -> CurvesOf:
-    """Return curves of the schedule's shape: that of iterations 1 to `length`, stretched."""
+    """Return curves with the shape of the schedule's iterations 1 to `length`, stretched."""
     if listens(schedule):
         constraint = "a schedule whose rates are known beforehand"
         raise TypeError(_check.message(owner, "policy", constraint, schedule))

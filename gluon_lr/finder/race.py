@@ -1,10 +1,11 @@
-"""Which of several settings is the best: the rule of a race, without a training.
+"""The rules of a race, which finds the best of several settings; it does not train itself.
 
-Short trials find the rate of each setting, from that of those before it on. The most promising
-ones train to the end: at two rates, and at the better one again in other orders of the data, each
-of which is the same for all. What is told apart from the best is out.
+Short trials find the rate of each setting, starting at the rate found for those before it. The
+most promising settings train to the end: at two rates, and at the better one again in other
+orders of the data. The orders are the same for all settings. A setting that is significantly
+worse than the best is dropped.
 
-Maron & Moore, "Hoeffding Races", 1993, for the race. All figures were chosen on small random
+The race is from Maron & Moore, "Hoeffding Races", 1993. All constants were chosen on small random
 trainings.
 """
 
@@ -16,11 +17,11 @@ from .climb import SHORTEST, Found, Valley, scout, settle
 from .told_apart import told_apart
 from .usual import decades_of_trials, shift
 
-_SCOUT = 0.25  # of a training
+_SCOUT = 0.25  # length of a short trial, as a fraction of a training
 _SCOUTS, _SCOUTS_OF_FIRST = 3, 4
 _FINALISTS, _FEWEST = 3, 2
-_RATES = 2  # that a finalist tries
-_ORDERS, _MOST_ORDERS = 3, 8  # of the data, that a finalist trains in
+_RATES = 2  # rates that a finalist tries
+_ORDERS, _MOST_ORDERS = 3, 8  # orders of the data in which a finalist trains
 
 
 class Runner(NamedTuple):
@@ -29,14 +30,14 @@ class Runner(NamedTuple):
     Attributes
     ----------
     measure : callable
-        From a rate, a number of updates, and the number of an order of the data, from 0, to the
-        loss after such a training.
+        Takes a rate, a number of updates, and the number of an order of the data, from 0. Returns
+        the loss after such a training.
     start : callable
-        From a number of updates to the rate to begin with.
+        Takes a number of updates and returns the first rate to try.
     began : float
-        The loss before a training; a higher one, or one that is not finite, counts as that.
+        The loss before a training. A loss above it, or one that is not finite, counts as this.
     length : int
-        Updates of the training that is meant.
+        Updates of the training that the rate is for.
     """
 
     measure: Callable[[float, int, int], float]
@@ -46,18 +47,18 @@ class Runner(NamedTuple):
 
 
 class Finish(NamedTuple):
-    """What one came to.
+    """The result of one runner.
 
     Attributes
     ----------
     found : Found
         Its rate.
     losses : list of float
-        After a training of the whole length in each order of the data.
+        The loss after a full-length training, for each order of the data.
     unsure : float
-        By how much these may be off, as its best rate is not known better than the two it tried.
+        The error of these losses because only two rates were tried in full.
     dropped : bool
-        Whether the others went on without it.
+        Whether the race went on without it.
     """
 
     found: Found
@@ -67,13 +68,13 @@ class Finish(NamedTuple):
 
 
 def updates_of(settings: int, length: int) -> int:
-    """Return how many updates a race takes at the most, by default, for trainings of `length`."""
+    """Return the default budget of a race, in updates, for trainings of `length`."""
     finalists = min(settings, _FINALISTS)
     return _scouting(settings, length) + finalists * (_RATES + _ORDERS - 1) * length
 
 
 def fewest_updates_of(settings: int, length: int) -> int:
-    """Return how many it needs."""
+    """Return the smallest budget of a race, in updates."""
     return _scouting(settings, length) + min(settings, _FEWEST) * _RATES * length
 
 
@@ -86,16 +87,16 @@ def _scout_length(length: int) -> int:
 
 
 def race(runners: Sequence[Runner], budget: float, passes: Optional[float] = None) -> List[Finish]:
-    """Let them run, and return what each came to.
+    """Run the race, and return the result of each runner.
 
     Parameters
     ----------
     runners : sequence of Runner
         Two or more.
     budget : float
-        The most trainings to spend.
+        The most full-length trainings to spend.
     passes : float, optional
-        Passes through the data that a training makes.
+        Passes through the data in a training.
     """
     tracks = [_Track(runner, passes) for runner in runners]
     hints: List[float] = []
@@ -124,7 +125,7 @@ def race(runners: Sequence[Runner], budget: float, passes: Optional[float] = Non
 
 
 class _Track:
-    """What is known of one runner."""
+    """The trials of one runner so far."""
 
     def __init__(self, runner: Runner, passes: Optional[float]) -> None:
         self._runner = runner
@@ -139,18 +140,18 @@ class _Track:
         return Valley(lambda rate, n: self._runner.measure(rate, n, 0), length, self._runner.began)
 
     def scout(self, hint: float, most: int) -> None:
-        """Find the rate of short trials, from so many decades above the one to begin with."""
+        """Find the best rate of short trials, from `hint` decades above the first rate to try."""
         self._start = math.log10(self._runner.start(self._scout_length))
         scout(self._scouts, self._start + hint, most)
 
     @property
     def hint(self) -> float:
-        """By how many decades that rate is above the one to begin with."""
+        """How many decades the best rate of short trials is above the first rate to try."""
         return self._scouts.lowest - self._start
 
     @property
     def spent(self) -> float:
-        """The trainings that its scouts make up."""
+        """The cost of its short trials, in full-length trainings."""
         return len(self._scouts) * self._scout_length / self._runner.length
 
     @property
@@ -161,7 +162,7 @@ class _Track:
     def settle(self) -> None:
         """Train to the end at two rates.
 
-        The first one is far too high where most of what a short trial gains is lost again.
+        The first rate is far too high if most of the gain of a short trial is lost again.
         """
         start, leans_up = math.log10(self.found.rate), self._scouts.leans_up
         too_high = (self.promise + self._runner.began) / 2
@@ -170,7 +171,7 @@ class _Track:
 
     @property
     def unsure(self) -> float:
-        """What the two rates make of difference; 0 where it did not come to try them."""
+        """The difference of the losses at the two rates; 0 if they were not tried."""
         losses = [loss for _, loss in self._finals.points]
         return max(losses) - min(losses) if losses else 0.0
 

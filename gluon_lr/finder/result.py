@@ -1,4 +1,4 @@
-"""What a search found, and why it ended."""
+"""The result of a search, and why the search ended."""
 
 import contextlib
 import json
@@ -41,49 +41,50 @@ class StopReason(Enum):
         return self.value
 
 
-_SOON = {  # what made a curve too short
+_SOON = {  # why a curve is too short
     StopReason.STOPPED: Refusal.STOPPED_SOON,
     StopReason.NOT_FINITE: Refusal.NOT_FINITE_SOON,
 }
 
 
 class LRFinderResult(Sequence[Tuple[float, float]]):
-    """The (rate, loss) pairs of a search, one an iteration, and what follows from them.
+    """The (rate, loss) pairs of a search, one per iteration, and the rate that they suggest.
 
     Attributes
     ----------
     lrs : numpy.ndarray
         The rates, rising, of shape (n,).
     losses : numpy.ndarray
-        The loss of the iteration at each rate, of shape (n,). One that is not finite, and was
-        skipped, stands there, and is left out where the curve is read.
+        The loss of the iteration at each rate, of shape (n,). It includes losses that were
+        skipped because they are not finite; these are ignored when the curve is read.
     reason : StopReason
-        Why the search ended. Where the loss was not finite, the last pair holds it.
+        Why the search ended. If the loss was not finite, the last pair holds that loss.
     num_iter : int
         How many iterations were planned, at least n.
     runs : tuple of LRFinderResult
-        The searches that this one is the median of; empty where there was one.
+        The searches of which this one is the median; empty if there was only one.
     refined : LRFinderResult or None
-        A second, slower search around the suggestion of the first, which replaces it.
+        A second, slower search around the suggestion of this one, whose suggestion it replaces.
     length : int or None
-        Updates of the training that the suggestion is for; 250 where it is not known.
+        Updates of the training that the suggestion is for; None means 250.
     passes : float or None
-        How often that training goes through its data; None where that is not known.
+        How often that training goes through its data; None if unknown.
     usual : float or None
-        The rate that the optimizer usually does best with; None where that is not known.
+        The rate with which the optimizer usually does best; None if unknown.
     held_out : bool
-        Whether it refines another and has watched the loss on held-out data: its suggestion is
-        then 0.7 times the rate of the lowest smoothed loss.
+        Whether this is a refining search on the held-out loss. Its suggestion is then 0.7 times
+        the rate of the lowest smoothed loss.
     groups : tuple of LRFinderResult
-        The search of each parameter group alone, where rates by group were asked for.
+        The search of each parameter group alone, if rates by group were requested.
     together : LRFinderResult or None
-        The search of all groups in the proportion that these suggest, told by the last one's rate.
+        The search of all groups in the proportion that `groups` suggest. Its rates are those of
+        the last group.
 
     Raises
     ------
     ValueError
-        Where rates and losses differ in number, or there are more than were planned; on a
-        number outside its bounds.
+        If the numbers of rates and losses differ, there are more than were planned, or a number
+        is outside its bounds.
 
     >>> result = LRFinderResult([0.1, 0.2], [1.5, 3.5], StopReason.DIVERGED)
     >>> result[1], len(result)
@@ -130,7 +131,7 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
 
     @classmethod
     def of_runs(cls, runs: "Sequence[LRFinderResult]") -> "LRFinderResult":
-        """Combine searches over the same rates: the median loss at each, as far as all came."""
+        """Combine searches: the median loss at each rate, up to the end of the shortest one."""
         shortest = min(runs, key=len)
         losses = np.median([run.losses[: len(shortest)] for run in runs], axis=0)
         return cls(
@@ -147,10 +148,10 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
 
     @property
     def suggestion(self) -> Optional[float]:
-        """The rate to train at, the highest of a 1-cycle; None where :attr:`refusal` says why.
+        """The rate to train at, the highest of a 1-cycle; None if :attr:`refusal` says why.
 
-        It is ``bottom^0.7 * edge^0.2 * 0.05^0.1 / 2``, of the rates where the smoothed loss has
-        come down, and where it is on its way up again. For a training of `length` updates it is
+        It is ``bottom^0.7 * edge^0.2 * 0.05^0.1 / 2``. At the rate bottom the smoothed loss has
+        come down; at the rate edge it is rising again. For a training of `length` updates this is
         multiplied by ``(250 / length)^p``, with p = 0.35 below 250 updates and 0.47 above, and
         kept within the rates of the search.
         """
@@ -162,13 +163,13 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
         Parameters
         ----------
         skip_begin, skip_end : int
-            How many points to leave out at the start and at the end, at least 0; of the
-            refining search, where that has replaced the suggestion.
+            How many points to leave out at the start and at the end, at least 0. They are points
+            of the refining search, if that has replaced the suggestion.
 
         Raises
         ------
         TypeError, ValueError
-            On an argument outside its bounds.
+            If an argument is outside its bounds.
         """
         name = f"{type(self).__name__}.suggest"
         skip_begin = _check.integer(name, "skip_begin", skip_begin, 0)
@@ -181,16 +182,16 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
 
     @property
     def refusal(self) -> Optional[Refusal]:
-        """Why there is no suggestion; None where there is one."""
+        """Why there is no suggestion; None if there is one."""
         refusal = self._read()[1]
         return _SOON.get(self.reason, refusal) if refusal is Refusal.TOO_SHORT else refusal
 
     @property
     def interval(self) -> Optional[Tuple[float, float]]:
-        """Between which rates the best one lies, for 4 of 5 trainings; None without a suggestion.
+        """The bounds of the best rate in 4 of 5 trainings; None without a suggestion.
 
-        It is the suggestion divided by and times ``10^d``, with d = 0.5 + 0.33 log10(passes), for
-        one pass at least, and for ten where their number is not known.
+        They are the suggestion divided by and multiplied by ``10^d``, with
+        d = 0.5 + 0.33 log10(passes). `passes` counts as at least 1, and as 10 if unknown.
         """
         if self.suggestion is None:
             return None
@@ -198,10 +199,10 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
 
     @property
     def by_group(self) -> Optional[List[float]]:
-        """The rate of each parameter group, for a fit; None where that was not asked for.
+        """The rate of each parameter group, for a fit; None if that was not requested.
 
-        It is the suggestion for all where the search of all groups together shows none, and None
-        where there is none either.
+        If the search of all groups together has no suggestion, each group gets the suggestion for
+        all. It is also None if there is no suggestion for all.
         """
         if not self.groups or self.suggestion is None:
             return None
@@ -212,9 +213,9 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
 
     @property
     def proportions(self) -> List[float]:
-        """What each group's rate is of the last one's, by the searches of each alone.
+        """The rate of each group divided by that of the last, from the searches of each alone.
 
-        One that shows no rate counts with the suggestion for all.
+        A search with no suggestion counts as the suggestion for all.
         """
         rates = [one.suggestion or self.suggestion or math.nan for one in self.groups]
         return [rate / rates[-1] for rate in rates]
@@ -223,15 +224,15 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
     def suggestions(self) -> Dict[str, Optional[float]]:
         """Our suggestion and those of fastai, by the names of their rules.
 
-        `minimum`, `steep`, `valley` and `slide` are fastai's, `min_grad` is fastai 1's, each
-        of the losses smoothed as fastai does. They do not refuse, but for curves too short.
+        `minimum`, `steep`, `valley` and `slide` are fastai's, `min_grad` is fastai 1's. All use
+        losses smoothed as in fastai. They are None only for a curve that is too short.
         """
         fastai = suggest.fastai_suggestions(*self._unskipped(), self.num_iter)
         return {"gluon_lr": self.suggestion, **fastai}
 
     @property
     def spread(self) -> Optional[Tuple[float, float]]:
-        """The lowest and the highest suggestion of the runs; None where there is none."""
+        """The lowest and the highest suggestion of the runs; None if there is none."""
         found = [run.suggestion for run in self.runs if run.suggestion is not None]
         return (min(found), max(found)) if found else None
 
@@ -242,25 +243,25 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
         skip_end: int = 0,
         show: bool = False,
     ) -> "Axes":
-        """Draw the losses over the rates, with the suggestion marked, and return the Axes.
+        """Plot the losses over the rates, with the suggestion marked, and return the Axes.
 
-        A refining search is drawn beside the first, and so are those of groups. The interval is a
-        band, and so are the suggestions of several searches. What the smoothed curve does not
-        reach is a triangle at the border, and so is a loss that is not finite.
+        The same axes show the refining search and the searches of groups. A band shows the
+        interval, and another the range of suggestions of repeated searches. A triangle at the
+        border stands for a loss beyond the limits of the axes, or one that is not finite.
 
         Parameters
         ----------
         ax : matplotlib Axes, optional
-            Where to draw; a new figure's by default.
+            Axes to draw on; those of a new figure by default.
         skip_start, skip_end : int
-            Points not to draw, at the start and at the end of each search, at least 0.
+            Points to leave out, at the start and at the end of each search, at least 0.
         show : bool
-            Whether to show the picture, in a script too.
+            Whether to show the figure, also in a script.
 
         Raises
         ------
         TypeError, ValueError
-            On an argument outside its bounds.
+            If an argument is outside its bounds.
         """
         name = f"{type(self).__name__}.plot"
         skip_start = _check.integer(name, "skip_start", skip_start, 0)
@@ -281,9 +282,9 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
         return plotting.shown(axes, show)
 
     def to_json(self) -> str:
-        """Return all of it as JSON, suggestion and interval too.
+        """Return the result as JSON, with suggestion and interval.
 
-        Losses that are not finite are the texts nan, inf and -inf.
+        Losses that are not finite become the strings nan, inf and -inf.
         """
         refusal = self.refusal and str(self.refusal)
         found = {"suggestion": self.suggestion, "interval": self.interval, "refusal": refusal}
@@ -291,18 +292,18 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
 
     @classmethod
     def from_json(cls, text: str) -> "LRFinderResult":
-        """Read what :meth:`to_json` wrote, also before there was a length.
+        """Read what :meth:`to_json` wrote, also in versions without `length`.
 
         Raises
         ------
         ValueError
-            On any other text.
+            If the text is anything else.
         """
         with read_json(cls.__name__, "LRFinderResult", text) as data:
             return cls._from_data(data)
 
     def _curve(self, skip_start: int, skip_end: int) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Rates, losses, and losses smoothed where they are finite, all without the ends."""
+        """Return rates, losses, and smoothed finite losses, without points at the ends."""
         finite = np.isfinite(self.losses)
         smoothed = np.full(len(self), np.nan)
         if finite.any():
@@ -313,7 +314,7 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
     def _read(
         self, skip_begin: int = 0, skip_end: int = 0
     ) -> Tuple[Optional[float], Optional[Refusal]]:
-        """The rate for a training of 250 updates, or why there is none."""
+        """Return the rate for a training of 250 updates, or why there is none."""
         if self.refined is not None and self.refined.suggestion is not None:
             return self.refined._read(skip_begin, skip_end)
         rule = suggest.lowest_held_out if self.held_out else suggest.suggest
@@ -321,7 +322,7 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
         return rule(*self._unskipped(ends))
 
     def _unskipped(self, part: slice = slice(None)) -> Tuple[np.ndarray, np.ndarray]:
-        """Rates and losses of a part, without what is not finite, but for an end that is not."""
+        """Return rates and losses of a part; only trailing losses may be not finite."""
         lrs, losses = self.lrs[part], self.losses[part]
         finite = np.flatnonzero(np.isfinite(losses))
         if not len(finite):
@@ -420,7 +421,7 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
 
 @contextlib.contextmanager
 def read_json(owner: str, writer: str, text: str) -> Iterator[Any]:
-    """Give a block what JSON says; any error in it is a ValueError about the text."""
+    """Yield the parsed JSON to a block; any error in the block becomes a ValueError on the text."""
     try:
         yield json.loads(text)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
@@ -430,17 +431,17 @@ def read_json(owner: str, writer: str, text: str) -> Iterator[Any]:
 
 
 def written_number(number: float) -> Union[float, str]:
-    """Return a number as JSON has it: one that is not finite as the text nan, inf or -inf."""
+    """Return a number for JSON: one that is not finite as the string nan, inf or -inf."""
     return number if math.isfinite(number) else str(number)
 
 
 def told_by_group(rates: Optional[Sequence[float]]) -> str:
-    """Return what a result says of the rates of its groups, after its suggestion."""
+    """Return the rates of the groups as text, to follow the suggestion."""
     return "" if rates is None else f", by group {', '.join(f'{rate:.3g}' for rate in rates)}"
 
 
 def answer(suggestion: Optional[float], why_none: Optional[str]) -> str:
-    """Return the title of a picture: the suggestion, or why there is none."""
+    """Return the title of a plot: the suggestion, or why there is none."""
     if suggestion is None:
         return f"No rate suggested: {why_none}"
     return f"Suggested rate: {suggestion:.2g}"
@@ -449,7 +450,7 @@ def answer(suggestion: Optional[float], why_none: Optional[str]) -> str:
 def marks_of(
     suggestion: Optional[float], interval: Optional[Tuple[float, float]]
 ) -> Tuple[Dict[str, float], Dict[str, Tuple[float, float]]]:
-    """Return what a picture marks by their texts: the suggestion, and its interval."""
+    """Return the marks of a plot by their labels: the suggestion and its interval."""
     if suggestion is None:
         return {}, {}
     if interval is None:
@@ -459,5 +460,5 @@ def marks_of(
 
 
 def lines_of_groups(rates: Optional[Sequence[float]]) -> Dict[str, float]:
-    """Return rates of groups by their labels in a picture."""
+    """Return the rates of groups by their labels in a plot."""
     return {f"group {number}, {rate:.2g}": rate for number, rate in enumerate(rates or ())}

@@ -1,4 +1,4 @@
-"""The settings of a comparison: what they are called, and a learner at each."""
+"""The settings of a comparison: their names, and a learner with each setting."""
 
 import itertools
 from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence
@@ -23,7 +23,7 @@ _OF_ANY_OPTIMIZER = ("wd", "clip_gradient", "multi_precision")
 
 
 class Choice(NamedTuple):
-    """A value that a name may have, and what a result calls it."""
+    """A value of a name, and its label in a result."""
 
     label: Label
     value: Any
@@ -33,12 +33,12 @@ class Choice(NamedTuple):
 
 
 def choices_of(values: Any) -> Dict[str, List[Choice]]:
-    """Return what is to be compared, by name.
+    """Return the values to compare, by name.
 
     Raises
     ------
     TypeError, ValueError
-        Where it is no dict of lists, where a name has no values, and where two are called alike.
+        If `values` is not a dict of lists, a name has no values, or two values have one label.
     """
     if not isinstance(values, Mapping) or not values:
         constraint = "a dict of lists of values, by name"
@@ -116,41 +116,41 @@ def _label(name: str, value: Any) -> Label:
 def families_of(
     choices: Mapping[str, Sequence[Choice]], grid: bool
 ) -> List[List[Dict[str, Choice]]]:
-    """Return the settings to compare with one another: all combinations, or each name's values."""
+    """Return lists of settings to compare: one of all combinations, or one for each name."""
     if grid:
         combined = itertools.product(*choices.values())
         return [[dict(zip(choices, together)) for together in combined]]
     return [[{name: one} for one in several] for name, several in choices.items()]
 
 
-# -- a learner at a setting ----------------------------------------------------------------------
+# -- a learner with a setting --------------------------------------------------------------------
 
 
 class Variant:
-    """A learner at one setting.
+    """A learner with one setting.
 
     Parameters
     ----------
     learner : Learner
-        Or one of the user's own, as :class:`LRFinder` takes it.
+        A Learner or a custom learner, as for :class:`LRFinder`.
     chosen : dict
         The value of each name.
     make_loader : callable, optional
-        From a batch size to a loader.
+        Takes a batch size and returns a loader.
 
     Attributes
     ----------
     setting : dict
-        What a result calls it.
+        The label of each name's value in a result.
     learner : Learner
-        What is searched with, within :meth:`at_work`.
+        The learner to search with, within :meth:`at_work`.
     samples : float
-        How many times the samples of the learner's own batches one of its batches has.
+        The samples in one of its batches, divided by those in one of the learner's own batches.
 
     Raises
     ------
     TypeError, ValueError
-        Where a name or a value cannot be set with this learner.
+        If a name or a value cannot be set with this learner.
     """
 
     def __init__(
@@ -173,17 +173,17 @@ class Variant:
         self._hypers = values
 
     def in_order(self, order: int) -> "Variant":
-        """Return what trains in an order of the data: of a net, another one with other weights."""
+        """Return the variant for an order of the data: if it makes a net, with new weights."""
         return self._anew() if order and self._make_net is not None else self
 
     def at_work(self) -> Transaction:
-        """Return a block in which the learner is so."""
+        """Return a context manager within which the learner has this setting."""
         kept = put_back_after(self.learner, None)
         parts = [kept] if self._loader is None else [kept, self.learner.on_other_data(self._loader)]
         return Together(*parts, at_first(self.set))
 
     def set(self) -> None:
-        """Have the learner be so, from now on."""
+        """Apply the setting to the learner, without undoing it."""
         for trainer in trainers_of(self.learner):
             if self._optimizer is not None:
                 exchange_optimizer(trainer, _made(self._optimizer, trainer.optimizer))
@@ -198,7 +198,7 @@ class Variant:
                 hypers[name] = value
 
     def check(self) -> None:
-        """Raise where fits could not train with it; to be called within :meth:`at_work`."""
+        """Raise an error if fits cannot train with it; call this within :meth:`at_work`."""
         optimizer = trainers_of(self.learner)[0].optimizer
         corrects = getattr(self.learner, "momentum_correction", False)
         if corrects and not isinstance(optimizer, RATE_IN_MOMENTUM):
@@ -207,26 +207,26 @@ class Variant:
 
     @property
     def name(self) -> str:
-        """The setting as a text."""
+        """The setting as a string."""
         return name_of(self.setting)
 
     @property
     def momentum(self) -> Optional[float]:
-        """The momentum of SGD or NAG; to be asked for within :meth:`at_work`."""
+        """The momentum of SGD or NAG, else None; read this within :meth:`at_work`."""
         optimizer = trainers_of(self.learner)[0].optimizer
         return float(optimizer.momentum) if isinstance(optimizer, RATE_IN_MOMENTUM) else None
 
     @property
     def has_parts_of_batches(self) -> bool:
-        """Whether it is a batch size, and each batch is split."""
+        """Whether it sets a batch size, and each batch is split over contexts or workers."""
         if self._loader is None:
             return False
         return isinstance(self.learner.ctx, list) or self.learner.workers.count > 1
 
     def rests(self, name: str) -> bool:
-        """Say whether a hyper-parameter stays at what is set, whatever a policy does with it.
+        """Return whether the setting fixes a hyper-parameter, so that a policy must not move it.
 
-        To be asked for within :meth:`at_work`.
+        Call this within :meth:`at_work`.
         """
         hypers = HyperParameters(trainers_of(self.learner)[0])
         params = () if self._optimizer is None else self._optimizer[1]
@@ -235,7 +235,7 @@ class Variant:
 
 
 def _resized(learner: Any, batch_size: int, make_loader: Optional[MakeLoader]) -> Any:
-    """Return a loader of a batch size, and how many times its batches are the learner's own."""
+    """Return a loader with a batch size, and the ratio of that to the learner's batch size."""
     if make_loader is None:
         loader = of_batch_size(OWNER, learner.data_loader, batch_size)
     else:
@@ -263,7 +263,7 @@ def _of_net(learner: Any, make_net: Callable[[], Any]) -> Any:
 
 
 def _made(given: Any, own: mx.optimizer.Optimizer) -> Any:
-    """Return an optimizer, one by name with the decay, clipping and precision of the learner's."""
+    """Return an optimizer; one given by name gets the learner's decay, clipping and precision."""
     named, params = given
     if not isinstance(named, str):
         return begun_anew(named)

@@ -1,4 +1,4 @@
-"""What searches and trials share: where they start from and are put back to, and updates."""
+"""What searches and trials share: saving and restoring the learner's state, and updates."""
 
 import contextlib
 import math
@@ -24,12 +24,12 @@ Result = TypeVar("Result")
 
 
 def trainers_of(learner: Any) -> List[Any]:
-    """Return the trainers of a learner, which has one or several."""
+    """Return the list of the trainers of a learner, which has one or several."""
     return _listed(learner.trainer)
 
 
 def put_back_after(learner: Any, seed: Optional[int]) -> Transaction:
-    """Return a block after which nets, trainers and hidden state are as they were before it."""
+    """Return a context manager that restores nets, trainers and hidden state at its end."""
     also = list(getattr(learner, "also", ()))
     nets = [*_listed(learner.net), *(net for net, _ in also)]
     trainers = [*trainers_of(learner), *(trainer for _, trainer in also)]
@@ -38,7 +38,7 @@ def put_back_after(learner: Any, seed: Optional[int]) -> Transaction:
 
 
 def from_its_place(learner: Any, action: Callable[[], Result]) -> Result:
-    """Return what `action` does; generators and the place in the data are put back then."""
+    """Return what `action` returns, and then restore generators and the place in the data."""
     generators = afterwards(GlobalState.get().put_back)
     place = getattr(learner, "place_kept", contextlib.nullcontext)()
     with generators, backstop(generators), place, backstop(place):
@@ -46,16 +46,16 @@ def from_its_place(learner: Any, action: Callable[[], Result]) -> Result:
 
 
 def trial_of(learner: Any, seed: Optional[int] = None) -> Transaction:
-    """Return a block after which a Learner goes on as if it had not been."""
+    """Return a context manager at whose end a Learner is as it was before."""
     generators = afterwards(GlobalState.get().put_back)
     return Together(generators, learner.place_kept(), put_back_after(learner, seed))
 
 
 def in_order(learner: Any, order: int, updates: int) -> Transaction:
-    """Return a block that begins as if `order` passes had begun, and after which none has.
+    """Return a context manager that skips `order` passes of the data, and goes back at its end.
 
-    Of data with one pass alone it is as if so many trainings of so many updates had been. A learner
-    of one's own that cannot keep its place goes on.
+    If the data have a single pass, it skips `order` trainings of `updates` updates. For a custom
+    learner it does nothing.
     """
     if not isinstance(learner, IterationLearner):
         return Together()
@@ -77,27 +77,27 @@ def losses_at(
 ) -> Iterator[float]:
     """Make an update at each rate and yield the losses, read late so that MXNet need not wait.
 
-    It is in a block of :func:`put_back_after`: lr_schedulers rest, and gradients begin anew.
+    Call this within :func:`put_back_after`: it removes lr_schedulers and accumulated gradients.
 
     Parameters
     ----------
     learner : Learner
-        Or an object of one's own, as :class:`LRFinder` takes it.
+        A Learner or a custom learner, as for :class:`LRFinder`.
     rates : iterable of float
         The rate of each update.
     validation : list, optional
-        Batches whose loss after each update is the one, instead of the training loss.
+        Batches whose loss after each update is yielded instead of the training loss.
     by_group : callable, optional
-        From a rate to that of each parameter group of a Learner.
+        Takes a rate and returns the rate of each parameter group of a Learner.
     skip : bool
-        Whether to make no update by a loss that is not finite, where the learner is ours.
+        Whether a Learner makes no update from a loss that is not finite.
     """
     for trainer in trainers_of(learner):
         trainer.optimizer.lr_scheduler = None
     ours = isinstance(learner, IterationLearner)
     if ours:
         learner.forget_gradients()
-    workers = Workers.of(trainers_of(learner)[0])  # a PendingLoss is the mean of all of them
+    workers = Workers.of(trainers_of(learner)[0])  # a PendingLoss is already their mean
     hypers = None if by_group is None else HyperParameters(learner.trainer, learner.groups)
     pending: Deque[Any] = deque()
     for rate in rates:
@@ -120,7 +120,7 @@ def losses_at(
 
 
 def _update_unless_not_finite(learner: IterationLearner, lr: Optional[float]) -> PendingLoss:
-    """Make an update, of one batch, by a loss that is finite; else leave the weights alone."""
+    """Make an update from one batch if its loss is finite; otherwise keep the weights."""
     loss = learner.enqueue(lr, take_step=False)
     if math.isfinite(float(loss)):
         learner.make_update(lr)
@@ -130,7 +130,7 @@ def _update_unless_not_finite(learner: IterationLearner, lr: Optional[float]) ->
 
 
 def check_validation(owner: str, learner: Any, validation: Any) -> None:
-    """Raise a TypeError where a learner cannot validate on what is given."""
+    """Raise a TypeError if a learner cannot validate on `validation`."""
     if not hasattr(learner, "validate"):
         constraint = "left out where the learner has no `validate`"
         raise TypeError(_check.message(owner, "validation", constraint, validation))
@@ -141,7 +141,7 @@ def check_validation(owner: str, learner: Any, validation: Any) -> None:
 def held_out_data(
     owner: str, learner: Any, validation: Optional[Iterable[Any]]
 ) -> Optional[Iterable[Any]]:
-    """Return what judges trials, which each of them goes through; None where there is none."""
+    """Return the held-out batches that judge each trial; None if there are none."""
     if validation is None:
         return getattr(learner, "valid_loader", None) if hasattr(learner, "validate") else None
     check_validation(owner, learner, validation)
@@ -154,21 +154,21 @@ def judged_by(
     held_out: Optional[Iterable[Any]],
     action: Callable[[Optional[Iterable[Any]]], Result],
 ) -> Result:
-    """Return what `action` does with what judges trials; of a Learner without, a share is held out.
+    """Return what `action` returns for the held-out batches, and restore the state of those.
 
-    What held-out data remember is put back then.
+    If there are none, a share of a Learner's training data is held out.
     """
     if held_out is None and isinstance(learner, IterationLearner):
         with learner.hold_out() as held, held:
             return action(held.batches)
     own = getattr(learner, "valid_loader", None)
-    given = None if held_out is own else held_out  # the learner keeps its own
+    given = None if held_out is own else held_out  # the learner restores its own loader
     with afterwards(Memory(given).keep()) as again, again:
         return action(held_out)
 
 
 def batches_of(validation: Any) -> List[Any]:
-    """Return the batches of what is one or several."""
+    """Return a list of batches from one batch or several."""
     return [validation] if is_batch(validation) else list(validation)
 
 

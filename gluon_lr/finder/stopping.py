@@ -1,4 +1,4 @@
-"""When a search has seen enough: small criteria over what it has seen, combined by `|` and `&`."""
+"""When to stop a search: small criteria on its rates and losses, combined by `|` and `&`."""
 
 import inspect
 import math
@@ -15,18 +15,18 @@ from .suggest import exponential_mean
 
 Criterion = Callable[[Any], Any]
 CRITERION = "a criterion: callable with a SearchState, which is the last loss too"
-_FIRST = 5  # losses that one outlying first loss is seen against
-_OUTLYING = 10  # times the median of these, or a part of it
+_FIRST = 5  # losses whose median replaces an outlying first loss
+_OUTLYING = 10  # a loss this many times above or below that median is an outlier
 _NUMBER = "It stops where the smoothed loss is above that many times its lowest."
 
 
 class SearchState:
-    """What a search has seen so far. Criteria are asked about it.
+    """The rates and losses of a search so far, the argument of a criterion.
 
-    What :meth:`LRFinder.find` gives them is the last loss as well: a float, made anew for each
-    iteration, with these attributes. So a criterion may be a function of a loss, as in MXNet's
-    tutorial, and remember what it was told. It begins anew for each sweep of a search: numbers,
-    lists and the like, which it holds, are then what they were before the search.
+    :meth:`LRFinder.find` passes an object that is also the last loss: a float with these
+    attributes, new for each iteration. So a criterion may be a function of a loss, as in MXNet's
+    tutorial, and may remember losses. It is reset for each sweep of a search: the numbers, lists
+    and other plain values that it holds then have their values from before the search.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class SearchState:
         self._smoothed: Dict[float, List[float]] = {}
 
     def append(self, lr: float, loss: float) -> None:
-        """Take in the rate and the loss of the next iteration."""
+        """Append the rate and the loss of the next iteration."""
         self.lrs.append(float(lr))
         self.losses.append(float(loss))
 
@@ -61,31 +61,31 @@ class SearchState:
 
 
 class SeenLoss(float, SearchState):
-    """The last loss of a search, and what that has seen so far."""
+    """The last loss of a search, with the rates and losses so far."""
 
     def __init__(self, loss: float) -> None:
         super().__init__()
 
     @classmethod
     def of(cls, state: SearchState) -> "SeenLoss":
-        """Return the last loss of `state`, of which it shares the lists."""
+        """Return the last loss of `state`; both share the same lists."""
         seen = cls(state.losses[-1])
         vars(seen).update(vars(state))
         return seen
 
 
 class StoppingCriterion:
-    """Base of the criteria: called with a :class:`SearchState`, says whether to stop.
+    """Base class of criteria: called with a :class:`SearchState`, returns whether to stop.
 
-    `first | second` stops where either does, `first & second` where both do. Any function of
-    the state can stand in for a criterion.
+    `first | second` stops if either does, `first & second` if both do. Any function of the
+    state can be used as a criterion.
 
     >>> Diverged(smoothing=0.5) | MaxIterations(100)
     AnyOf(Diverged(0.5, 20), MaxIterations(100))
     """
 
     def __call__(self, state: Any) -> bool:
-        """Say whether to stop after the state's last iteration."""
+        """Return whether to stop after the last iteration in `state`."""
         raise NotImplementedError(f"{type(self).__name__} must define __call__(state)")
 
     def __or__(self, other: Criterion) -> "StoppingCriterion":
@@ -112,26 +112,26 @@ class StoppingCriterion:
 
 
 class NotFinite(StoppingCriterion):
-    """Stop at a loss that is NaN or infinite. Every search does."""
+    """Stop at a loss that is NaN or infinite. Every search does so by default."""
 
     def __call__(self, state: SearchState) -> bool:
-        """Say whether the last loss is not finite."""
+        """Return whether the last loss is not finite."""
         return not math.isfinite(state.losses[-1])
 
 
 class Diverged(StoppingCriterion):
-    """Stop where the smoothed loss has doubled, beyond the noise of the first losses.
+    """Stop when the smoothed loss has doubled, by more than the noise of the first losses.
 
         e(n) = m(n) - first      m the smoothed loss, as `SearchState.smoothed`
         stop at n >= min_iter    where e > max(rise |first|, 6 s) at n, n - 1 and n - 2,
                                  or e > max(2 rise |first|, 24 s) at n
 
-    first is the first loss, or the median of the first five, where it is more than ten times
-    that or less than a tenth of it. s is the standard deviation of the losses 2 to
-    min(min_iter, 20), without the one farthest from their median where that lies as far off. So
-    a steady loss of 1 stops it above 3, or above 2 three times in a row. A negative loss has as
-    much room above it, and a loss that starts near 0 as much as it scatters: a spike is no
-    divergence.
+    first is the first loss. If that is more than ten times the median of the first five losses,
+    or less than a tenth of it, first is that median. s is the standard deviation of the losses 2
+    to min(min_iter, 20). It excludes the loss farthest from their median, if that is an outlier
+    by the same test. So for a steady loss of 1, the search stops above 3, or above 2 three times
+    in a row. A negative loss may rise by as much. A loss that starts near 0 may rise within its
+    noise, so that a spike does not count as divergence.
 
     Parameters
     ----------
@@ -140,13 +140,13 @@ class Diverged(StoppingCriterion):
     min_iter : int
         Iterations before the first stop, at least 1.
     rise : float
-        How far above the first loss it is to be, as a share of that, above 0. It stops a steady
-        loss of 1 above 1 + 2 rise, or above 1 + rise three times in a row.
+        The rise over the first loss, as a fraction of that loss, above 0. For a steady loss of 1,
+        the search stops above 1 + 2 rise, or above 1 + rise three times in a row.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
     """
 
     def __init__(self, smoothing: float = 0.3, min_iter: int = 20, *, rise: float = 1.0) -> None:
@@ -156,7 +156,7 @@ class Diverged(StoppingCriterion):
         self.rise = _check.real(name, "rise", rise, above=0)
 
     def __call__(self, state: Any) -> bool:
-        """Say whether the loss has diverged."""
+        """Return whether the loss has diverged."""
         if len(state.losses) < self.min_iter:
             return False
         first = _start(state.losses)
@@ -170,13 +170,13 @@ class Diverged(StoppingCriterion):
 
 
 def _start(losses: List[float]) -> float:
-    """Return the first loss, or the median of the first few where it lies far from that."""
+    """Return the first loss, or the median of the first few if it is far from that."""
     usual = statistics.median(losses[:_FIRST])
     return usual if _is_far(losses[0], usual) else losses[0]
 
 
 def _scatter(losses: List[float]) -> float:
-    """Return the standard deviation, without the farthest loss where that lies far off."""
+    """Return the standard deviation, without the farthest loss if that is an outlier."""
     usual = float(np.median(losses))
     *others, farthest = sorted(losses, key=lambda loss: abs(loss - usual))
     return float(np.std(others if others and _is_far(farthest, usual) else losses))
@@ -187,26 +187,26 @@ def _is_far(loss: float, usual: float) -> bool:
 
 
 class AboveBest(StoppingCriterion):
-    """Stop where the loss, smoothed as fastai does, is above `factor` times its lowest so far.
+    """Stop when the loss, smoothed as in fastai, is above `factor` times its lowest so far.
 
-    For losses below 0 that is as far above it: by `factor` - 1 times its size.
+    If the lowest is below 0, the limit is above it by `factor` - 1 times its absolute value.
 
     Parameters
     ----------
     factor : float
-        Above 1; fastai has 4.
+        Above 1; fastai uses 4.
 
     Raises
     ------
     TypeError, ValueError
-        On a factor outside its bounds.
+        If the factor is outside its bounds.
     """
 
     def __init__(self, factor: float = 4) -> None:
         self.factor = _check.real(type(self).__name__, "factor", factor, above=1)
 
     def __call__(self, state: Any) -> bool:
-        """Say whether to stop."""
+        """Return whether to stop."""
         smoothed = exponential_mean(np.asarray(state.losses))
         best = smoothed.min()
         return bool(smoothed[-1] > best + (self.factor - 1) * abs(best))
@@ -219,7 +219,7 @@ class MaxIterations(StoppingCriterion):
         self.count = _check.integer("MaxIterations", "count", count, 1)
 
     def __call__(self, state: SearchState) -> bool:
-        """Say whether that many iterations have been made."""
+        """Return whether that many iterations have been made."""
         return len(state.losses) >= self.count
 
 
@@ -230,12 +230,12 @@ class MaxLR(StoppingCriterion):
         self.lr = _check.real("MaxLR", "lr", lr, above=0)
 
     def __call__(self, state: SearchState) -> bool:
-        """Say whether that rate has been reached."""
+        """Return whether that rate has been reached."""
         return state.lrs[-1] >= self.lr
 
 
 class AnyOf(StoppingCriterion):
-    """Stop where one of the criteria does: `first | second`."""
+    """Stop if one of the criteria does: `first | second`."""
 
     def __init__(self, *criteria: Criterion) -> None:
         for criterion in criteria:
@@ -243,7 +243,7 @@ class AnyOf(StoppingCriterion):
         self.criteria = criteria
 
     def __call__(self, state: SearchState) -> bool:
-        """Say whether one of them stops."""
+        """Return whether one of them stops."""
         return any(criterion(state) for criterion in self.criteria)
 
     def __repr__(self) -> str:
@@ -251,25 +251,26 @@ class AnyOf(StoppingCriterion):
 
 
 class AllOf(AnyOf):
-    """Stop where all of the criteria do: `first & second`."""
+    """Stop if all of the criteria do: `first & second`."""
 
     def __call__(self, state: SearchState) -> bool:
-        """Say whether all of them stop."""
+        """Return whether all of them stop."""
         return all(criterion(state) for criterion in self.criteria)
 
 
 class LRFinderStoppingCriteria(Diverged):
     """:class:`Diverged` with the calls and attributes of MXNet's tutorial.
 
-    Told one loss after the other, an instance remembers them: use a fresh one for each search of
-    your own. :meth:`LRFinder.find` takes one as `stop`, which serves many searches.
+    An instance remembers the losses that it is called with. In a search loop of your own, use a
+    new instance for each search. As `stop` of :meth:`LRFinder.find`, one instance serves many
+    searches.
 
     Attributes
     ----------
     first_loss : float or None
-        The first loss that it was told, or of the search that it was asked about last.
+        The first loss that it was called with; after a call with a whole search, that search's.
     running_mean : float or None
-        The smoothed loss, of these losses.
+        The smoothed loss of the same losses.
     counter : int
         Their number.
 
@@ -288,7 +289,7 @@ class LRFinderStoppingCriteria(Diverged):
         self._told = SearchState()
 
     def __call__(self, loss: Union[float, SearchState]) -> bool:
-        """Take in the loss of the next iteration, or a whole search, and say whether to stop."""
+        """Return whether to stop, from the loss of the next iteration or from a whole search."""
         if isinstance(loss, SearchState):
             seen = loss
         else:
@@ -300,12 +301,12 @@ class LRFinderStoppingCriteria(Diverged):
 
 
 def read(owner: str, stop: Any) -> Criterion:
-    """Return the criterion that the argument `stop` is, or the one that a number means.
+    """Return the criterion `stop`; a number means ``AboveBest(number)``.
 
     Raises
     ------
     TypeError, ValueError
-        On what cannot be called, and on a number that is not above 1.
+        If `stop` cannot be called, or is a number that is not above 1.
     """
     if isinstance(stop, Real) and not isinstance(stop, bool):
         return AboveBest(_check.real(owner, "stop", stop, above=1, remedy=_NUMBER))
@@ -314,16 +315,16 @@ def read(owner: str, stop: Any) -> Criterion:
 
 
 def has_diverged(criterion: Criterion, state: SearchState) -> bool:
-    """Say whether a criterion of ours, or one that it combines, says that the loss diverged."""
+    """Return whether one of our criteria, alone or in a combination, found divergence."""
     if isinstance(criterion, AnyOf):
         return any(has_diverged(one, state) for one in criterion.criteria)
     return type(criterion) in (AboveBest, Diverged, LRFinderStoppingCriteria) and criterion(state)
 
 
 def kept(criterion: Criterion) -> Callable[[], None]:
-    """Take what a criterion remembers; what is returned puts that back, each time it is called.
+    """Save the state of a criterion, and return a function that restores it at each call.
 
-    That is its attributes, the plain values in them, and those of the criteria that it combines.
+    The state is its attributes, the plain values in them, and the criteria that it combines.
     """
     attributes = getattr(criterion, "__dict__", {})
     held = [attributes, *filter(plain.is_array, attributes.values())]

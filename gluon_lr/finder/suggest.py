@@ -1,6 +1,6 @@
-"""Rules from a range test's rates and losses to the rate to train at.
+"""Rules that suggest a learning rate from the rates and losses of a range test.
 
-:func:`suggest` is our own. fastai's four and fastai 1's are here as they are there.
+:func:`suggest` is our own. fastai's four rules and fastai 1's are the same as in fastai.
 """
 
 import math
@@ -11,12 +11,12 @@ import numpy as np
 
 _USUAL = 0.05
 _WIDTH = 4  # standard deviation of the smoothing, in points of the curve
-_EARLY = 10  # points at the start, before the rates matter
-_SHORTEST = 20  # fewer points than this are no curve
-_CLEAR = 4.2  # standard errors
-_NEAR = 3  # points on each side of an outlier
-_OUTLYING = 8  # standard deviations
-_TIMES = 10  # as far below the others is outlying at the start
+_EARLY = 10  # points at the start, before the rates have an effect
+_SHORTEST = 20  # a curve has at least this many points
+_CLEAR = 4.2  # standard errors of a significant fall
+_NEAR = 3  # points on each side in the median that replaces an outlier
+_OUTLYING = 8  # standard deviations of an outlier
+_TIMES = 10  # an early loss below the median divided by this is an outlier
 
 
 class Refusal(Enum):
@@ -34,7 +34,7 @@ class Refusal(Enum):
 
     @property
     def remedy(self) -> str:
-        """What to try then, in a sentence or two."""
+        """What to try next, in a sentence or two."""
         return _REMEDIES[self]
 
     def __str__(self) -> str:
@@ -59,16 +59,16 @@ _REMEDIES = {
 
 
 def why_none(refusal: Optional[Refusal], usual: Optional[float]) -> str:
-    """Say why there is no suggestion, and the optimizer's usual rate where that is known."""
+    """Return why there is no suggestion, and the optimizer's usual rate if that is known."""
     return f"{refusal}" if usual is None else f"{refusal}; the usual rate is {usual:.3g}"
 
 
 # -- fastai's ----------------------------------------------------------------------------------
-# Its four rules are called with `num_it` there, and none goes by it.
+# fastai calls its four rules with `num_it`, and none of them uses it.
 
 
 def exponential_mean(losses: np.ndarray, weight: float = 0.98) -> np.ndarray:
-    """Smooth as fastai does: an exponential mean, divided by the weights it has so far.
+    """Smooth as fastai does: an exponential mean, divided by the sum of its weights so far.
 
     m(i) = weight m(i - 1) + (1 - weight) loss(i),    m(0) = 0
     smoothed(i) = m(i) / (1 - weight^i)               i = 1, 2, ...
@@ -84,7 +84,7 @@ def exponential_mean(losses: np.ndarray, weight: float = 0.98) -> np.ndarray:
 def fastai_window(
     lrs: np.ndarray, smoothed: np.ndarray, num_it: int
 ) -> Tuple[np.ndarray, np.ndarray]:
-    """Return the part that fastai looks at: from num_it // 10 to the fifth last, up to a NaN."""
+    """Return the part that fastai uses: from num_it // 10, without the last 5, up to a NaN."""
     part = slice(num_it // 10, -5)
     return _up_to_a_nan(lrs[part], smoothed[part])
 
@@ -101,7 +101,7 @@ def minimum(lrs: np.ndarray, losses: np.ndarray, num_it: int = 0) -> Optional[fl
 
 
 def steep(lrs: np.ndarray, losses: np.ndarray, num_it: int = 0) -> Optional[float]:
-    """Return the rate from which the loss falls most steeply over the logarithm of the rate."""
+    """Return the rate at which the loss falls most steeply over the logarithm of the rate."""
     if len(losses) < 2:
         return None
     return float(lrs[np.argmin(np.diff(losses) / np.diff(np.log(lrs)))])
@@ -110,8 +110,8 @@ def steep(lrs: np.ndarray, losses: np.ndarray, num_it: int = 0) -> Optional[floa
 def valley(lrs: np.ndarray, losses: np.ndarray, num_it: int = 0) -> Optional[float]:
     """Return a rate in the middle of the longest strictly decreasing subsequence.
 
-    With its length L, first reached at index e, and s = L / 3: the rate at index
-    e - L + int(s) + int(s / 2), or the first where nothing falls.
+    With its length L, first reached at index e, and s = L / 3, it is the rate at index
+    e - L + int(s) + int(s / 2). If the loss never falls, it is the first rate.
     """
     if not len(losses):
         return None
@@ -131,10 +131,10 @@ def slide(
     lr_diff: int = 15,
     thresh: float = 0.005,
 ) -> Optional[float]:
-    """Return the last rate, from the end, at which the slope still differs from that before it.
+    """Return the last rate, going back from the end, at which the slope still changes.
 
     With g the gradient over the index, r = -1 and l = r - lr_diff: both step to the left while
-    `|g[r] - g[l]| > thresh`, and the last l visited is the one.
+    `|g[r] - g[l]| > thresh`. The result is the rate at the last l visited.
     """
     if len(losses) <= lr_diff:
         return None
@@ -167,7 +167,7 @@ FASTAI: Dict[str, Callable[[np.ndarray, np.ndarray], Optional[float]]] = {
 def fastai_suggestions(
     lrs: np.ndarray, losses: np.ndarray, num_it: int
 ) -> Dict[str, Optional[float]]:
-    """Return what fastai's four and fastai 1's rule make of raw losses, None on a short curve.
+    """Return the suggestions of fastai's four rules and fastai 1's; None for a short curve.
 
     Parameters
     ----------
@@ -188,30 +188,29 @@ def fastai_suggestions(
 
 
 def suggest(lrs: np.ndarray, losses: np.ndarray) -> Tuple[Optional[float], Optional[Refusal]]:
-    """Return the rate to train at and None, or None and why the curve shows no rate.
+    """Return the rate to train at and None, or None and why there is no suggestion.
 
         bottom^0.7 * edge^0.2 * 0.05^0.1 / 2
 
-    bottom is the rate at which 98 % of the smoothed loss's fall is done, and edge the one at
-    which three quarters of it are lost again, or the last. 0.05 is a usual rate, which steadies
-    the two readings. The half is for a training longer than the search, which passes the best
-    rate before the loss shows it. The result is kept within the rates of the curve.
+    bottom is the rate at which the smoothed loss has made 98 % of its fall. edge is the rate at
+    which it has risen again by three quarters of that fall, or the last rate. 0.05 is a typical
+    rate, which makes the result more stable. The division by 2 is there because a training is
+    longer than the search, and the search passes the best rate before the loss shows it. The
+    result is kept within the rates of the curve.
 
-    A curve shows a rate where the smoothed loss falls, before its lowest point, by more than
-    4.2 standard errors, which 1 in 400 curves of mere noise does. One loss that lies far from
-    those around it does not count.
+    There is a suggestion if the smoothed loss falls, before its lowest point, by more than 4.2
+    standard errors. Of curves of pure noise, 1 in 400 does. A single outlier is ignored.
 
-    Smith, "Cyclical Learning Rates for Training Neural Networks", 2015,
-    https://arxiv.org/abs/1506.01186, for the range test. The exponents were chosen by
-    measurement.
+    The range test is from Smith, "Cyclical Learning Rates for Training Neural Networks", 2015,
+    https://arxiv.org/abs/1506.01186. The exponents were chosen by measurement.
 
     Parameters
     ----------
     lrs : numpy.ndarray
         Rising rates above 0, of shape (n,).
     losses : numpy.ndarray
-        The loss at each of them, of shape (n,), not smoothed. What follows a loss that is not
-        finite is not used.
+        The loss at each of them, of shape (n,), not smoothed. The first loss that is not finite
+        and all after it are ignored.
 
     >>> lrs = np.logspace(-5, 1, 121)
     >>> losses = 1 / (1 + (lrs / 0.01) ** 2) + (lrs / 1) ** 2
@@ -244,10 +243,10 @@ def suggest(lrs: np.ndarray, losses: np.ndarray) -> Tuple[Optional[float], Optio
 def lowest_held_out(
     lrs: np.ndarray, losses: np.ndarray
 ) -> Tuple[Optional[float], Optional[Refusal]]:
-    """Return 0.7 times the rate of the lowest smoothed loss, or why there is none.
+    """Return 0.7 times the rate of the lowest smoothed loss, or why there is no suggestion.
 
-    It is the rate to train at where a slow search, around a first suggestion, has watched the
-    loss on held-out data. It refuses what :func:`suggest` refuses.
+    This is the rule for a slow search on the held-out loss, around a first suggestion. It has no
+    suggestion if :func:`suggest` has none.
     """
     refusal = suggest(lrs, losses)[1]
     if refusal is not None:
@@ -260,9 +259,9 @@ def lowest_held_out(
 def smooth(losses: np.ndarray) -> np.ndarray:
     """Smooth finite losses without lag: a Gaussian mean centred on each point.
 
-    Losses above the first few, which an exploding end brings, count as the highest of those,
-    so that they do not hide the valley before them. A single outlier counts as the median of
-    what is around it.
+    Losses above all of the first few, as at the end of a search that diverged, are clipped to the
+    highest of those. Otherwise they would hide the valley before them. A single outlier is
+    replaced by the median of its neighbours.
     """
     return _smoothed(_tamed(losses), _WIDTH)[0]
 
@@ -270,8 +269,8 @@ def smooth(losses: np.ndarray) -> np.ndarray:
 def centred_mean(losses: np.ndarray) -> np.ndarray:
     """Smooth the losses of a training without lag: a Gaussian mean centred on each point.
 
-    Its standard deviation is a third of the root of their number, from 1 to 100 updates. A loss
-    that is not finite stays as it is, and is no part of the means.
+    Its standard deviation is a third of the square root of the number of losses, from 1 to 100
+    updates. A loss that is not finite is left as it is, and excluded from the means.
     """
     means = np.array(losses, dtype=np.float64)
     finite = np.isfinite(means)
@@ -288,7 +287,7 @@ def _before_not_finite(lrs: np.ndarray, losses: np.ndarray) -> Tuple[np.ndarray,
 
 
 def _falls(losses: np.ndarray) -> bool:
-    """Say whether losses fall by more than noise: from their mean before the half of the fall."""
+    """Return whether losses fall by more than noise, from their mean before half of the fall."""
     losses = _tamed(losses)
     smoothed, errors = _smoothed(losses, 2 * _WIDTH)
     lowest = int(np.argmin(smoothed))
@@ -302,8 +301,8 @@ def _falls(losses: np.ndarray) -> bool:
 
 
 def _tamed(losses: np.ndarray) -> np.ndarray:
-    """Return losses without outliers, and without what an exploding end has above the first."""
-    # After the end may come any rise: a last loss can be too low, but not too high.
+    """Return losses with outliers replaced, clipped to the highest of the first few."""
+    # Any rise may follow the end, so a last loss can be too low, but not too high.
     after = np.full(_NEAR, np.inf)
     padded = np.concatenate([np.pad(losses, (_NEAR, 0), mode="reflect"), after])
     windows = [padded[i : i + len(losses)] for i in range(2 * _NEAR + 1)]
@@ -316,7 +315,7 @@ def _tamed(losses: np.ndarray) -> np.ndarray:
 
 
 def _smoothed(losses: np.ndarray, width: int) -> Tuple[np.ndarray, np.ndarray]:
-    """Return Gaussian means, and their standard errors where that of a loss is 1."""
+    """Return Gaussian means, and their standard errors if that of a single loss is 1."""
     reach = np.arange(-3 * width, 3 * width + 1)
     kernel = np.exp(-0.5 * (reach / width) ** 2)
     total = _convolve(np.ones(len(losses)), kernel)

@@ -1,4 +1,4 @@
-"""Whether results differ by more than their repeats do."""
+"""A significance test: whether settings differ by more than their repeats do."""
 
 import math
 from functools import lru_cache
@@ -6,21 +6,21 @@ from typing import List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
-# of comparisons of equals in which some would be told apart, if losses were normal numbers; of
-# those of trainings it is one more in a hundred
+# The significance level: the share of comparisons of equal settings that find a difference, if
+# losses are normally distributed. For losses of trainings it is one in a hundred more.
 _SHARE = 0.03
 _DRAWS = 20000
 
 
 class Verdict(NamedTuple):
-    """Which results are above the lowest by more than chance.
+    """Which results are significantly above the lowest.
 
     Attributes
     ----------
     apart : list of bool
-        Of each, whether it is.
+        For each result, whether it is.
     margin : float or None
-        By how much two of those that are left have to differ; None where that is not known.
+        The least significant difference between two of the others; None if unknown.
     """
 
     apart: List[bool]
@@ -30,22 +30,22 @@ class Verdict(NamedTuple):
 def told_apart(
     losses: Sequence[Sequence[float]], unsure: Optional[Sequence[float]] = None
 ) -> Verdict:
-    """Tell which means are above the lowest by more than repeats of one and the same differ.
+    """Return which means are significantly above the lowest, given the spread of repeats.
 
-    It is Tukey's test of honestly significant differences, at 3 %, in a layout of values by
-    repeats: the repeat is a block, as all values have its batches. What is told apart is left out,
-    and the rest is looked at again, so that one that scatters widely hides no other. A mean that
-    is not finite is above all others.
+    This is Tukey's test of honestly significant differences, at 3 %, in a randomized block design.
+    Each repeat is a block, because all values have the same batches in it. Means that differ
+    significantly are removed and the rest is tested again, so that a value with a large spread
+    hides no difference between others. A mean that is not finite is above all others.
 
     Tukey, "The Problem of Multiple Comparisons", 1953.
 
     Parameters
     ----------
     losses : sequence of sequences
-        Of each value the losses of its repeats, as many of each.
+        For each value, the losses of its repeats. All values have the same number.
     unsure : sequence of float, optional
-        Of each value, how much its losses may be off beside chance, by its rate say. Those of the
-        lowest and of the other one are added to the margin.
+        For each value, an error of its losses in addition to random variation, for example from
+        its rate. The errors of the lowest value and of the other value are added to the margin.
 
     >>> apart, margin = told_apart([[1.0, 1.1, 0.9], [1.01, 1.12, 0.9], [2.0, 2.12, 1.89]])
     >>> apart, round(margin, 3)
@@ -73,7 +73,7 @@ def told_apart(
 def _margin(table: np.ndarray) -> Optional[float]:
     values, repeats = table.shape
     freedom = (values - 1) * (repeats - 1)
-    if not freedom or (table == table[:, :1]).all():  # nothing repeated, or always the same
+    if not freedom or (table == table[:, :1]).all():  # no repeats, or all repeats equal
         return None
     expected = table.mean(axis=1, keepdims=True) + table.mean(axis=0) - table.mean()
     deviation = math.sqrt(np.square(table - expected).sum() / freedom)
@@ -82,7 +82,7 @@ def _margin(table: np.ndarray) -> Optional[float]:
 
 @lru_cache(maxsize=None)
 def _studentized_range(values: int, freedom: int) -> float:
-    """Return what the range of so many normal numbers, by a deviation of their own, is below."""
+    """Return the critical value of the studentized range, by simulation."""
     random = np.random.RandomState(0)
     ranges = np.ptp(random.standard_normal((_DRAWS, values)), axis=1)
     deviations = np.sqrt(random.chisquare(freedom, _DRAWS) / freedom)

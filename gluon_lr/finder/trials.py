@@ -1,4 +1,4 @@
-"""Trainings from the same start, each of which is put back, and the best of which may stay."""
+"""Trials: trainings from the same start, undone after each; the best one may be kept."""
 
 import math
 import time
@@ -18,11 +18,11 @@ from .tune_result import Trial
 
 Result = TypeVar("Result")
 
-_LAST = 10  # of a training's losses the last tenth judges it without held-out data
+_LAST = 10  # without held-out data, the last tenth of its losses judges a training
 
 
 class TrialsBar:
-    """A progress bar over updates that tells how many trials there may still be."""
+    """A progress bar over updates that shows the largest number of trials."""
 
     def __init__(
         self,
@@ -50,12 +50,12 @@ class TrialsBar:
         self._tell({})
 
     def show(self, loss: Optional[float]) -> None:
-        """Show an update, and the last loss that is known."""
+        """Show an update and the last known loss."""
         if self._bar.update() and loss is not None:
             self._tell({"loss": f"{loss:.3g}"})
 
     def end(self, updates: int) -> None:
-        """Show that a trial of so many updates is done, however many it made."""
+        """Show that a trial of `updates` updates is done, even if it ended early."""
         self._ended += updates
         self._bar.update(self._ended - self._bar.n)
 
@@ -65,41 +65,42 @@ class TrialsBar:
 
 
 class Trials:
-    """Trainings of a learner from where it is, and what came of them.
+    """Trainings of a learner from its present state, and their results.
 
     Parameters
     ----------
     learner : Learner
-        Or an object of one's own, as :class:`LRFinder` takes it.
+        A Learner or a custom learner, as for :class:`LRFinder`.
     curves : callable
-        From a highest rate to curves.
+        Takes a highest rate and returns curves.
     length : int
-        Updates of the training that is meant: a trial of this length is one that may be kept.
+        Updates of the training that the rate is for. A trial of this length may be kept.
     validation : iterable, optional
-        Held-out batches, which judge a trial; its last training losses do without them.
+        Held-out batches that judge a trial. Without them, its last training losses judge it.
     seed : int, optional
-        What MXNet's generators begin each trial with.
+        Seed of MXNet's generators at the start of each trial.
     keep : bool
-        Whether to keep the best trial of the whole length.
+        Whether to keep the best full-length trial.
     cbs : Callback or list, optional
         Callbacks of the trials, for a learner with fits.
     bar : TrialsBar
-        What shows how far they are.
+        The progress bar.
     file : TrialsFile, optional
-        Where they are kept, and whence those are taken that were made before.
+        The file for the trials. Trials that it already holds are not made again.
 
     Attributes
     ----------
     done : list of Trial
-        In their order.
+        The trials in order.
     updates : int
-        Of all of them, and of those in other orders of the data.
+        The updates of all trials, including those in other orders of the data.
     seconds : float
-        What these took.
+        The time that these took.
     best : object
-        What the learner was after the best trial of the whole length, where one is kept.
+        The learner's state after the best full-length trial, if one is kept.
     place : callable or None
-        What goes to its place in the data then; None where another process was there.
+        Moves the learner to its place in the data after that trial. None if another process made
+        the trial.
     """
 
     def __init__(
@@ -132,7 +133,7 @@ class Trials:
         self.place: Optional[Callable[[], None]] = None
 
     def begin(self, rate: float) -> float:
-        """Return the loss before a training; without held-out data that of one update at `rate`."""
+        """Return the loss before a training; without held-out data, of one update at `rate`."""
 
         def before() -> float:
             if self._validation is not None:
@@ -143,10 +144,10 @@ class Trials:
         return self._began
 
     def measure(self, rate: float, updates: int, order: int = 0) -> float:
-        """Return the loss after a trial, infinite where that diverged.
+        """Return the loss after a trial, infinite if it diverged.
 
-        One in another order of the data than the next, 0, is no trial of its own: it is not in
-        `done`. In order n the data are as if n passes had begun before.
+        Order n of the data is the order after n more passes. A trial in an order other than 0 is
+        not added to `done`.
         """
         self._bar.begin(rate)
         known = None if order else self._known.get((rate, updates))
@@ -171,7 +172,7 @@ class Trials:
         return Trial(rate, updates, loss, seconds, tuple(losses))
 
     def _from_the_start(self, action: Callable[[], Result]) -> Result:
-        """Return what `action` does, after which the learner is again where it was before."""
+        """Return what `action` returns, and then restore the learner."""
 
         def preserved() -> Result:
             with put_back_after(self._learner, self._seed) as again, again:
@@ -185,12 +186,12 @@ class Trials:
             return math.inf, losses
         loss = self._judged(losses)
         if self._keep and updates == self._length and loss < min(self._best_loss, self._began):
-            self.best = None  # so that there are never two beside the start
+            self.best = None  # frees memory before the next state is taken
             self.best, self.place = self._learner.as_data(), self._learner.bookmark()
         return loss, losses
 
     def _fit(self, rate: float, updates: int) -> List[float]:
-        """Train by a fit, which ends where a loss is not finite."""
+        """Train by a fit, which ends at a loss that is not finite."""
 
         def until(recorder: Any) -> bool:
             self._bar.show(recorder.last_loss)
@@ -200,7 +201,7 @@ class Trials:
         return self._learner.recorder.losses.tolist()
 
     def _iterate(self, rate: float, updates: int) -> List[float]:
-        """Train by iterations along the rate's curve, to where a loss is not finite."""
+        """Train by iterations along the rate's curve, up to a loss that is not finite."""
         curve, losses = self._curves(rate)["lr"], []
         rates = [float(curve(position_of(n, updates))) for n in range(1, updates + 1)]
         for loss in losses_at(self._learner, rates):
@@ -215,11 +216,11 @@ class Trials:
             return float(np.mean(losses[-max(len(losses) // _LAST, 1) :]))
         epochs = self._learner.recorder.fit_epochs if self._has_fits else []
         if epochs and self._validation is self._learner.valid_loader:
-            return float(epochs[-1].get("valid_loss", math.nan))  # where a fit has computed it
+            return float(epochs[-1].get("valid_loss", math.nan))  # the fit has computed it
         return self._validated()
 
     def _validated(self) -> float:
-        """Return the mean held-out loss of all workers; what draws from generators goes back."""
+        """Return the mean held-out loss of all workers, and restore the generators."""
         with afterwards(GlobalState.get().put_back):
             values = self._learner.validate(self._validation, ())
         return self._workers.means({"valid_loss": float(values["valid_loss"])})["valid_loss"]

@@ -1,4 +1,4 @@
-"""The trials of a tune in a file, for the next process to go on with."""
+"""The trials of a tune in a file, from which another process can continue."""
 
 import copy
 import os
@@ -29,28 +29,28 @@ _TUNE = schema.Record(
 
 
 class TrialsFile:
-    """A file with the start of a tune, its trials so far, and the best one's end.
+    """A file with the start of a tune, its trials so far, and the state after the best trial.
 
     Parameters
     ----------
     path : str or path
-        Where it is, or is to be.
+        The path of the file, which need not exist yet.
     learner : Learner
-        What is tuned. It is put to where the tune in the file began.
+        The learner to tune. It is set to the state at the start of the tune in the file.
     asked : dict
-        What the trials are of: its `length`, `policy` and `keep`.
+        The arguments of the tune: `length`, `policy` and `keep`.
 
     Attributes
     ----------
     trials : list of Trial
-        Those in the file.
+        The trials in the file.
     best : object
-        What the learner was after the best of the whole length.
+        The learner's state after the best full-length trial.
 
     Raises
     ------
     ValueError
-        Where there is a file that is not whole, or of another tune.
+        If the file exists, but is incomplete or of another tune.
     """
 
     def __init__(self, path: PathLike, learner: Any, asked: Mapping[str, Any]) -> None:
@@ -75,7 +75,7 @@ class TrialsFile:
         self.trials = [Trial(**{**one, "losses": tuple(one["losses"])}) for one in data["trials"]]
 
     def write(self, trials: Sequence[Trial], best: Any) -> None:
-        """Write the trials that there are now, whole or not at all."""
+        """Write the trials so far, atomically."""
         if self._is_first:
             written = [one._asdict() for one in trials]
             data = {**self._asked, "trials": written, "start": self._start, "best": best}

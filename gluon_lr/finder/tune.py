@@ -1,4 +1,4 @@
-"""The rate for a training of a stated length, by trials of it."""
+"""The search for the rate of a training of a given length, by trials."""
 
 import contextlib
 import itertools
@@ -27,23 +27,23 @@ from .tune_result import Trial, TuneResult
 from .usual import DECADES_OF_USUAL, LENGTH, around, passes_of, shift, usual_rate
 
 _OWNER = "LRFinder.tune"
-_BUDGET = 4  # trainings, where no budget is given; with `by_group` as many for each group
+_BUDGET = 4  # trainings in the default budget; with `by_group`, four more for each group
 
 
 class Tuning:
-    """A tune of a learner: its arguments, checked, and the work.
+    """A tune of a learner: it checks the arguments and makes the trials.
 
     Parameters
     ----------
     learner : Learner
-        Or an object of one's own, as :class:`LRFinder` takes it.
+        A Learner or a custom learner, as for :class:`LRFinder`.
     length, budget, validation, policy, keep, progress, seed, checkpoint, cbs, by_group
-        As :meth:`LRFinder.tune` takes them.
+        As in :meth:`LRFinder.tune`.
 
     Raises
     ------
     TypeError, ValueError
-        As that.
+        As :meth:`LRFinder.tune` does.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Tuning:
         climbs = 1 + (len(groups_of(learner)) if by_group else 0)
         own = _BUDGET * self._length * climbs if budget is None else budget
         self._budget = _check.integer(_OWNER, "budget", own, 0)
-        self._share = self._budget // climbs  # of the rate for all, and of each group's
+        self._share = self._budget // climbs  # for the rate for all, and for each group
         self._seed = None if seed is None else _check.integer(_OWNER, "seed", seed, 0)
         self._keep = keep
         self._progress = progress
@@ -90,7 +90,7 @@ class Tuning:
         self._plan = plan(self._length, self._share, keep)
 
     def run(self) -> TuneResult:
-        """Make the trials, and return what they say."""
+        """Make the trials and return the result."""
         usual = usual_rate(self._trainer.optimizer, self._length, self._passes)
         if not self._plan.trials:
             found = None if usual is None else Found(usual, DECADES_OF_USUAL)
@@ -151,7 +151,7 @@ class Tuning:
     def _in_turn(
         self, rate: float, validation: Optional[Iterable[Any]], began: float
     ) -> Tuple[List[float], List[Tuple[Trial, ...]]]:
-        """Climb over the rate of each group, from the last; return the rates, and the trials."""
+        """Tune the rate of each group, from the last to the first; return rates and trials."""
         groups = groups_of(self._learner)
         updates = min(self._length, self._share // TRIALS)
         tried: List[Tuple[Trial, ...]] = [() for _ in groups]
@@ -175,7 +175,7 @@ class Tuning:
         began: float,
         bar: TrialsBar,
     ) -> Tuple[Tuple[Trial, ...], float]:
-        """Return the trials of one group, the others at their rates, and its best rate."""
+        """Return the trials of one group, with the others at their rates, and its best rate."""
 
         def curves(rate: float) -> Dict[str, Any]:
             own = [*rates[:number], rate, *rates[number + 1 :]]
@@ -196,11 +196,11 @@ class Tuning:
 
     @property
     def _no_bars(self) -> ContextManager[None]:
-        """A block in which the trials' own bars are not shown."""
+        """A context manager that hides the progress bars of the trials."""
         return getattr(self._learner, "no_bar", contextlib.nullcontext)()
 
     def _start(self, updates: int) -> float:
-        """Return the rate to begin with in trials of so many updates."""
+        """Return the first rate to try in trials of `updates` updates."""
         usual = usual_rate(self._trainer.optimizer, updates)
         return self._trainer.learning_rate * shift(LENGTH, updates) if usual is None else usual
 

@@ -1,4 +1,4 @@
-"""What a tune found, and the trials it found it by."""
+"""The result of a tune, and its trials."""
 
 import json
 import math
@@ -35,18 +35,18 @@ if TYPE_CHECKING:
 
 
 class Trial(NamedTuple):
-    """A training that was tried.
+    """A trial: one training of a tune.
 
     Attributes
     ----------
     rate : float
         Its highest rate.
     length : int
-        Updates it was to have.
+        Updates that were planned.
     loss : float
-        The loss on held-out data after it; infinite where it diverged.
+        The loss on held-out data after it; infinite if it diverged.
     seconds : float
-        How long it took, with its validation.
+        How long it took, including validation.
     losses : tuple of float
         The training loss of each update that was made.
     """
@@ -59,36 +59,36 @@ class Trial(NamedTuple):
 
 
 class TuneResult:
-    """What :meth:`gluon_lr.LRFinder.tune` found.
+    """The result of :meth:`gluon_lr.LRFinder.tune`.
 
     Attributes
     ----------
     suggestion : float or None
-        The highest rate to train at; None where :attr:`refusal` says why.
+        The highest rate to train at; None if :attr:`refusal` says why.
     interval : (float, float) or None
-        Between which rates the best one lies, for 4 of 5 trainings.
+        The bounds of the best rate in 4 of 5 trainings.
     trials : tuple of Trial
-        What was tried, in its order.
+        The trials, in the order in which they were made.
     cost : int
         Updates that were spent.
     refusal : Refusal or None
-        Why there is no suggestion; None where there is one.
+        Why there is no suggestion; None if there is one.
     usual : float or None
-        The rate that the optimizer usually does best with; None where that is not known.
+        The rate with which the optimizer usually does best; None if unknown.
     length : int
         Updates of the training that the rate is for.
     budget : int
         The most updates to spend.
     policy : str
-        What the trials were trained by.
+        The policy of the trials.
     began : float or None
-        The loss before a training; None where nothing was tried.
+        The loss before a training; None if there were no trials.
     kept : bool
-        Whether the best trial is the training, and the learner is where it led to.
+        Whether the best trial was kept as the training, so that the learner is at its end.
     by_group : list of float or None
-        The highest rate of each parameter group, where that was asked for and there is one.
+        The highest rate of each parameter group, if requested and found.
     groups : tuple of tuples of Trial
-        What was tried of each group then, by its rate; without those it was tried on their own.
+        The trials of each group, with the rates of that group. A group that is frozen has none.
     """
 
     def __init__(
@@ -122,10 +122,10 @@ class TuneResult:
         self.groups = tuple(map(tuple, groups))
 
     def plot(self, ax: "Optional[Axes]" = None, show: bool = False) -> "Axes":
-        """Draw the trials' losses over their rates, with parabola and interval; return the Axes.
+        """Plot the trials' losses over their rates, with parabola and interval; return the Axes.
 
-        Beside it is the training loss of each trial, where no `ax` is given. `show` shows the
-        picture, in a script too.
+        Without `ax`, the training loss of each trial is plotted beside it. `show` shows the
+        figure, also in a script.
         """
         suggested, bands = marks_of(self.suggestion, self.interval)
         trials = {
@@ -151,17 +151,17 @@ class TuneResult:
         return plotting.shown(axes, show)
 
     def to_json(self) -> str:
-        """Return all of it as JSON. Losses that are not finite are the texts nan, inf and -inf."""
+        """Return the result as JSON; losses that are not finite become strings: nan, inf, -inf."""
         return json.dumps(self._as_data())
 
     @classmethod
     def from_json(cls, text: str) -> "TuneResult":
-        """Read what :meth:`to_json` wrote, also before there were groups.
+        """Read what :meth:`to_json` wrote, also in versions without groups.
 
         Raises
         ------
         ValueError
-            On any other text.
+            If the text is anything else.
         """
         with read_json(cls.__name__, "TuneResult", text) as data:
             trials = list(map(_read_trial, data.pop("trials")))
@@ -182,14 +182,14 @@ class TuneResult:
 
     @property
     def _all_trials(self) -> Iterator[Tuple[str, Trial]]:
-        """Each trial, in its order, and the name of its group where it is of one."""
+        """Each trial in order, with the name of its group, or an empty name if it has none."""
         yield from (("", one) for one in self.trials)
         for number, group in reversed(list(enumerate(self.groups))):
             yield from ((f" of group {number}", one) for one in group)
 
     @property
     def _parabola(self) -> Optional[Tuple[np.ndarray, np.ndarray]]:
-        """The parabola that decides: through the best of the longest trials and its neighbours."""
+        """The parabola through the best of the longest trials and its neighbours, which decides."""
         if not self.trials or self.began is None:
             return None
         decisive = sorted(one for one in self.trials if one.length == self._lengths[-1])
@@ -248,7 +248,7 @@ class TuneResult:
 
 
 def points(trials: Iterable[Trial]) -> List[Tuple[float, float]]:
-    """Return rates and losses of the trials that ended, by their rates."""
+    """Return rates and losses of the trials with a finite loss, sorted by rate."""
     return sorted((one.rate, one.loss) for one in trials if math.isfinite(one.loss))
 
 

@@ -1,4 +1,4 @@
-"""What is known before a training is tried: an optimizer's usual rate, and what length does to it.
+"""What is known before any trial: an optimizer's usual rate, and how it changes with the length.
 
 Measured on some 300 small random trainings by 1-cycles, each with the best of a grid of rates.
 """
@@ -8,8 +8,8 @@ from typing import Any, Optional, Tuple
 import numpy as np
 
 LENGTH = 250  # updates of the trainings that were measured
-DECADES_OF_USUAL = 0.95  # within which of its usual rate 4 of 5 best rates lie
-_PASSES = 10  # through the data that a training makes, where that is not known
+DECADES_OF_USUAL = 0.95  # 4 of 5 best rates lie within so many decades of the usual rate
+_PASSES = 10  # passes through the data in a training, if unknown
 
 _USUAL = {
     "sgd": 0.45,
@@ -29,18 +29,18 @@ _USUAL = {
 def usual_rate(
     optimizer: Any, length: int = LENGTH, passes: Optional[float] = None
 ) -> Optional[float]:
-    """Return the highest rate that 1-cycles by this optimizer usually do best with.
+    """Return the highest rate with which 1-cycles of this optimizer usually do best.
 
-    It is good for two trainings of three. None where the optimizer is not known.
+    It is good for two trainings of three. It is None if the optimizer is not known.
 
     Parameters
     ----------
     optimizer : mx.optimizer.Optimizer
-        By its class; SGD also by whether it has a momentum.
+        Its class decides, and for SGD whether it has momentum.
     length : int
         Updates of the training.
     passes : float, optional
-        Passes through the data that it makes.
+        Passes through the data in the training.
 
     >>> import mxnet as mx
     >>> usual_rate(mx.optimizer.create("sgd")), usual_rate(mx.optimizer.create("sgd", momentum=0.9))
@@ -54,45 +54,45 @@ def usual_rate(
 
 
 def shift(measured: int, length: int, passes: Optional[float] = None) -> float:
-    """Return what a rate measured over some updates is to be multiplied by for a longer training.
+    """Return the factor from a rate measured over some updates to that for another length.
 
         (measured / length)^p    p = 0.2 + 0.35 log10(passes / 3), within 0.2 and 0.9
 
-    The best highest rate falls with the length of a training, and faster where that goes through
-    the same data again and again.
+    The best highest rate falls with the length of a training. It falls faster if the training
+    makes more passes through the same data.
 
     Parameters
     ----------
     measured, length : int
         Updates, above 0.
     passes : float, optional
-        Passes through the data in `length` updates; p is 1/3 where they are not known.
+        Passes through the data in `length` updates. If they are not known, p is 1/3.
     """
     return float((measured / length) ** _exponent(passes))
 
 
 def shift_of_sweep(length: int) -> float:
-    """Return what a sweep's suggestion is to be multiplied by for a training of so many updates.
+    """Return the factor of a sweep's suggestion for a training of `length` updates.
 
         (250 / length)^p    p = 0.35 below 250 updates and 0.47 above
 
-    A p by passes, as :func:`shift` has it, does no better here.
+    A p that depends on passes, as in :func:`shift`, is no better here.
     """
     return float((LENGTH / length) ** (0.35 if length < LENGTH else 0.47))
 
 
 def decades_of_sweep(passes: Optional[float]) -> float:
-    """Return within how many decades of a sweep's suggestion 4 of 5 best rates lie."""
+    """Return the decades around a sweep's suggestion within which 4 of 5 best rates lie."""
     return 0.5 + 0.33 * _logarithm(passes)
 
 
 def decades_of_trials(measured: int, length: int, passes: Optional[float]) -> float:
-    """Return the same for what shorter trials suggest."""
+    """Return the same for the suggestion of shorter trials."""
     return 0.3 + 0.4 * float(np.log10(length / measured)) * _logarithm(passes)
 
 
 def around(rate: float, decades: float) -> Tuple[float, float]:
-    """Return the rates so many decades below and above."""
+    """Return the rates `decades` decades below and above."""
     return rate / 10**decades, rate * 10**decades
 
 
@@ -107,7 +107,7 @@ def _logarithm(passes: Optional[float]) -> float:
 
 
 def passes_of(learner: Any, length: int) -> Optional[float]:
-    """Return how often so many updates go through a learner's data; None where it has no length."""
+    """Return how many passes through a learner's data `length` updates make; None if unknown."""
     try:
         return float(length / len(learner.data_loader))
     except (AttributeError, NotImplementedError, TypeError, ZeroDivisionError):
