@@ -29,7 +29,7 @@ def restore_numpy_aliases() -> None:
 
 
 def is_serving() -> bool:
-    """Say whether this process is a server or scheduler of a KVStore."""
+    """Return whether this process is a server or scheduler of a KVStore."""
     return os.environ.get("DMLC_ROLE") in ("server", "scheduler")
 
 

@@ -13,7 +13,7 @@ _TO_ITS_END: Set[CodeType] = set()  # what Ctrl-C waits for, however often it is
 
 
 def can_listen() -> bool:
-    """Say whether Ctrl-C comes to this thread, and the program leaves it to Python."""
+    """Return whether Ctrl-C comes to this thread, and the program leaves it to Python."""
     if _ear.listens or not _in_main_thread():
         return False
     return signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -100,7 +100,7 @@ class _Ear:
 
 
 def _are_of_a_deletion(codes: Set[CodeType]) -> bool:
-    """Say whether Python would drop what is raised."""
+    """Return whether Python would drop what is raised."""
     return any(code.co_name == "__del__" for code in codes)
 
 

@@ -142,7 +142,7 @@ def for_metrics(arrays: list[Any]) -> list[Any]:
 
 
 def is_recorded(array: Any) -> bool:
-    """Say whether autograd has recorded how an array was computed, from what has a gradient."""
+    """Return whether autograd has recorded how an array was computed, from what has a gradient."""
     symbol = mx.base.SymbolHandle()
     if mx.base._LIB.MXAutogradGetSymbol(array.handle, ctypes.byref(symbol)):
         return False
@@ -169,12 +169,12 @@ def momentum_in(state: Any) -> Any:
 
 
 def draws_indices(loader: Any) -> bool:
-    """Say whether a loader is a DataLoader that reads, in Python, what its sampler draws."""
+    """Return whether a loader is a DataLoader that reads, in Python, what its sampler draws."""
     return isinstance(loader, mx.gluon.data.DataLoader) and threads_of(loader) is None
 
 
 def keeps_all_samples(batchify: Any) -> bool:
-    """Say whether what makes batches is MXNet's own, and so leaves no sample out."""
+    """Return whether what makes batches is MXNet's own, and so leaves no sample out."""
     is_own = getattr(batchify, "__module__", "").startswith("mxnet.gluon.data.")
     return is_own and all(map(keeps_all_samples, getattr(batchify, "_fn", ())))
 

@@ -50,12 +50,12 @@ def hand_states_over(trainer: mx.gluon.Trainer) -> None:
 
 
 def is_distributed(trainer: mx.gluon.Trainer) -> bool:
-    """Say whether a trainer has, or is going to make, a KVStore of several processes."""
+    """Return whether a trainer has, or is going to make, a KVStore of several processes."""
     return "dist" in _store_type(trainer)
 
 
 def check_updates_here(owner: str, trainer: mx.gluon.Trainer) -> None:
-    """Raise a ValueError where the servers of a KVStore update the weights.
+    """Raise a ValueError if the servers of a KVStore update the weights.
 
     They do so by a copy of the optimizer, and hear of no change after the first step.
     """
@@ -78,7 +78,7 @@ def check_updates_here(owner: str, trainer: mx.gluon.Trainer) -> None:
 
 
 def check_rates(owner: str, trainer: mx.gluon.Trainer, lr: Optional[float] = None) -> None:
-    """Raise a ValueError where an update at the trainer's rates would leave no finite weights.
+    """Raise a ValueError if an update at the trainer's rates would leave no finite weights.
 
     That is at a rate of 0, with optimizers that divide by it. Nothing has changed then.
 
@@ -109,7 +109,7 @@ def check_rates(owner: str, trainer: mx.gluon.Trainer, lr: Optional[float] = Non
 
 
 def check_is_not_anothers(owner: str, trainer: mx.gluon.Trainer) -> None:
-    """Raise a ValueError where another library than MXNet adds up the gradients of processes.
+    """Raise a ValueError if another library than MXNet adds up the gradients of processes.
 
     Each process would take itself for the only one: they would stop searches at updates of their
     own, and train on with weights that differ.
@@ -127,7 +127,7 @@ def check_is_not_anothers(owner: str, trainer: mx.gluon.Trainer) -> None:
 
 
 def check_no_compression(owner: str, trainer: mx.gluon.Trainer) -> None:
-    """Raise a ValueError where gradients are compressed: so would all else that is sent."""
+    """Raise a ValueError if gradients are compressed: so would all else that is sent."""
     if trainer._compression_params:
         constraint = "one without compression_params on a distributed KVStore"
         value = trainer._compression_params

@@ -239,6 +239,6 @@ def _arguments_of(function: Callable[..., Any]) -> float:
 
 
 def overrides(callback: Callback, event: str) -> bool:
-    """Say whether a callback does something at an event."""
+    """Return whether a callback does something at an event."""
     method = getattr(callback, event)
     return getattr(method, "__func__", method) is not getattr(Callback, event)

@@ -548,7 +548,7 @@ def _cut_in_the_middle(text: str, letters: int) -> str:
 
 
 def _has_room(ax: "Axes") -> bool:
-    """Say whether the layout makes room for what is outside the Axes."""
+    """Return whether the layout makes room for what is outside the Axes."""
     return bool(ax.figure.get_constrained_layout())
 
 

@@ -19,12 +19,12 @@ class AnnealedSchedule(BoundedSchedule):
     curve : callable
         From a position, 0 to 1, to a rate; or a schedule, whose iterations are followed.
     length : float
-        Length of the curve, in iterations, above 0; fractions are taken.
+        Length of the curve, in iterations, above 0; fractions are allowed.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> from gluon_lr.annealing import SchedLin
     >>> schedule = AnnealedSchedule(SchedLin(1, 0), length=4)

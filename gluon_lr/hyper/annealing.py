@@ -93,7 +93,7 @@ class Annealer(_Curve):
     Raises
     ------
     TypeError, ValueError
-        On anything else.
+        If an argument is anything else.
     """
 
     curve: Callable[..., Any]
@@ -196,7 +196,7 @@ class SchedPoly(Annealer):
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> SchedPoly(1, 3, power=2)(0.5)
     1.5
@@ -227,7 +227,7 @@ class CombinedAnnealer(_Curve):
     Raises
     ------
     TypeError, ValueError
-        On anything else.
+        If an argument is anything else.
 
     >>> there_and_back = CombinedAnnealer([0.25, 0.75], [SchedLin(0, 1), SchedLin(1, 0)])
     >>> [there_and_back(pos) for pos in (0, 0.125, 0.25, 1)]
@@ -322,7 +322,7 @@ class ScheduledCurve(_Curve):
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> from gluon_lr import PolyScheduler
     >>> curve = ScheduledCurve(PolyScheduler(5, base_lr=1, pwr=1), length=4)

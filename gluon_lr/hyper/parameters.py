@@ -102,7 +102,7 @@ class HyperParameters:
         return attribute
 
     def has(self, name: str) -> bool:
-        """Say whether the optimizer has a hyper-parameter of this name, fastai's or its own."""
+        """Return whether the optimizer has a hyper-parameter of this name, fastai's or its own."""
         return self._found(name) is not None
 
     def _found(self, name: str) -> Optional[str]:
@@ -162,7 +162,7 @@ class HyperParameters:
         return by_group
 
     def check_no_lr_scheduler(self) -> None:
-        """Raise a ValueError where the trainer has an lr_scheduler, which decides the rate."""
+        """Raise a ValueError if the trainer has an lr_scheduler, which decides the rate."""
         scheduler = self.trainer.optimizer.lr_scheduler
         if scheduler is not None:
             constraint = "one without an lr_scheduler, which decides the rate alone"

@@ -42,7 +42,7 @@ def one_cycle(
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> curves = one_cycle(1.0, pct_start=0.3)
     >>> curves["lr"](0.0), curves["lr"](0.3), curves["mom"](0.3)
@@ -80,7 +80,7 @@ def flat_cos(lr: Any, div_final: float = 1e5, pct_start: float = 0.75) -> Dict[s
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> rate = flat_cos(1.0)["lr"]
     >>> rate(0.0), rate(0.75), round(rate(0.875), 3)
@@ -106,7 +106,7 @@ def sgdr(lr_max: Any, n_cycles: int, cycle_len: int, cycle_mult: int = 2) -> Dic
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> rate = sgdr(1.0, n_cycles=2, cycle_len=1, cycle_mult=3)["lr"]
     >>> rate(0.0), rate(0.125), rate(0.25), rate(1.0)

@@ -137,7 +137,7 @@ class ParamScheduler(Callback):
         self._counter = self._rates = None
 
     def check(self, hypers: HyperParameters) -> None:
-        """Raise a ValueError where a name or the values of a curve do not fit `hypers`."""
+        """Raise a ValueError if a name or the values of a curve do not fit `hypers`."""
         for name, curves in self.scheds.items():
             hypers.attribute(name)
             hypers.by_group(name, _values(over_updates(curves, self.length or _ANY), 0.0))
