@@ -1,4 +1,4 @@
-"""A curve of `gluon_lr.annealing` as a schedule."""
+"""The schedule that follows a curve of `gluon_lr.annealing`."""
 
 import math
 
@@ -17,7 +17,7 @@ class AnnealedSchedule(BoundedSchedule):
     Parameters
     ----------
     curve : callable
-        From a position, 0 to 1, to a rate; or a schedule, whose iterations are followed.
+        Maps a position from 0 to 1 to a rate; or a schedule, called with its iterations.
     length : float
         Length of the curve, in iterations, above 0; fractions are allowed.
 
