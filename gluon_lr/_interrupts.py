@@ -96,7 +96,7 @@ class _Ear:
             self.pressed = False
         elif not again:
             return
-        raise KeyboardInterrupt  # raise_held raises it again: a C callback may drop this one
+        raise KeyboardInterrupt  # if pressed twice, raise_held repeats it: C may drop this one
 
 
 def _are_of_a_deletion(codes: Set[CodeType]) -> bool:

@@ -256,7 +256,7 @@ def loss_scaler_of(trainer: mx.gluon.Trainer) -> Optional[Any]:
 
 
 def scale_of(trainer: mx.gluon.Trainer) -> float:
-    """Return the factor of a trainer for gradients, without the batch size of its step."""
+    """Return the factor of a trainer for gradients, apart from the division by the batch size."""
     return float(trainer._scale)
 
 

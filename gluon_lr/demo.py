@@ -124,7 +124,7 @@ def run(out: Path) -> str:
 
 
 def draw(out: Path, result: LRFinderResult, runs: List[Run]) -> List[Path]:
-    """Draw the search, the rates of the first run and the losses of all; return the files."""
+    """Draw the search, the rates of the first run and the losses of all runs; return the files."""
     length = len(runs[0].recorder)
     schedule = AnnealedSchedule(one_cycle(runs[0].lr)["lr"], length)
     epochs = range(1, EPOCHS + 1)
