@@ -27,8 +27,8 @@ def prepare(trainer: mx.gluon.Trainer) -> None:
         for array in parameter._data or ():
             lay_out_plainly(array)
     trainer._init_params()
-    # Otherwise MXNet may request the first weights after it has sent the first gradients, and the
-    # servers then return gradients instead of weights.
+    # Otherwise MXNet may request the first weights after it has sent the first gradients, which
+    # the servers then hold in place of the weights.
     mx.nd.waitall()
 
 

@@ -375,7 +375,7 @@ def as_curve(curve: Any) -> Any:
 
 
 def over_updates(curves: Any, length: float) -> Any:
-    """Return a curve, or a list of them, with `length` updates where none is set yet."""
+    """Return a curve, or a list of them, with `length` updates if it has no length yet."""
     if isinstance(curves, (list, tuple)):
         return [over_updates(one, length) for one in curves]
     if isinstance(curves, CombinedAnnealer):

@@ -54,7 +54,7 @@ class GroupUpdate:
 
 
 def get_for(optimizer: mx.optimizer.Optimizer, attribute: str, index: int) -> Any:
-    """Return the value of an attribute for the parameter with an index."""
+    """Return the value of an attribute for the parameter with this index."""
     update = vars(optimizer).get(_METHOD)
     if isinstance(update, GroupUpdate) and attribute in update.values:
         return update.values[attribute][update.group_of[index]]

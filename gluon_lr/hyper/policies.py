@@ -66,7 +66,7 @@ def usual_moms(hypers: HyperParameters) -> Sequence[float]:
 
 
 def flat_cos(lr: Any, div_final: float = 1e5, pct_start: float = 0.75) -> Dict[str, Curve]:
-    """Return a curve that stays at `lr` for the share `pct_start`, then falls to lr / div_final.
+    """Return curves that stay at `lr` for the share `pct_start`, then fall to lr / div_final.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def flat_cos(lr: Any, div_final: float = 1e5, pct_start: float = 0.75) -> Dict[s
 
 
 def sgdr(lr_max: Any, n_cycles: int, cycle_len: int, cycle_mult: int = 2) -> Dict[str, Curve]:
-    """Return a curve of cycles; in each cycle the rate falls from `lr_max` to 0.
+    """Return curves of cycles; in each cycle the rate falls from `lr_max` to 0.
 
     Cycle i, from 0, lasts ``cycle_len * cycle_mult**i`` epochs. Loshchilov & Hutter, "SGDR:
     Stochastic Gradient Descent with Warm Restarts", 2016, https://arxiv.org/abs/1608.03983.

@@ -99,9 +99,9 @@ class Schedule(LRScheduler):
 
     The first update of a training is number 1; ``schedule(0)`` is the rate before it. The same
     count always gives the same rate: in any order, after a jump and after a resume.
-    `mx.optimizer.Optimizer` assigns its own `learning_rate` to `base_lr`. If this seems
-    unintended, there is one warning. You can assign any argument later: it is checked as in the
-    constructor, and the curve changes.
+    `mx.optimizer.Optimizer` assigns its own `learning_rate`, if it has one, to `base_lr`. If this
+    seems unintended, there is one warning. You can assign any argument later: it is checked as in
+    the constructor, and the curve changes.
 
     A subclass stores every constructor argument in an attribute of the same name, and defines
     ``_rate(n)`` for ``n >= 0``. The repr, equality, copies and pickles then work. It may also

@@ -25,7 +25,7 @@ __all__ = [
 
 
 class Compound(Schedule):
-    """A schedule made from others. Its repr and config replace MXNet's schedules by equal ours."""
+    """A schedule made from others. In its repr and config, our classes replace MXNet's."""
 
     def _arguments(self) -> Dict[str, Any]:
         return {name: foreign.as_ours(value) for name, value in super()._arguments().items()}
@@ -387,7 +387,7 @@ class Pair(Compound):
 
     @property
     def base_lr(self) -> float:
-        """The current `base_lr` of `first`; the class says where an assignment goes."""
+        """The current `base_lr` of `first`; the class describes what an assignment changes."""
         return foreign.get_base_lr(self.first)
 
     @base_lr.setter
@@ -528,7 +528,7 @@ class ClippedSchedule(Modifier):
 
 
 class EpochSchedule(Modifier):
-    """Use a schedule with lengths in epochs in iterations; ``.in_epochs(...)`` makes one.
+    """Convert a schedule with lengths in epochs to iterations; ``.in_epochs(...)`` makes one.
 
         lr(n) = schedule(n / iterations_per_epoch)
 

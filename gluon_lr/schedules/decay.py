@@ -38,8 +38,8 @@ class DecaySchedule(Schedule):
     Parameters
     ----------
     base_lr : float
-        Rate at the start of the decay, at least 0. A later assignment scales the whole curve, the
-        end of the warm-up too; `mx.optimizer.Optimizer` assigns its `learning_rate` here.
+        Rate at the start of the decay, at least 0. A later assignment changes the whole curve,
+        the end of the warm-up too; `mx.optimizer.Optimizer` assigns its `learning_rate` here.
     warmup_steps : float
         Length of the warm-up, in iterations, at least 0; fractions are allowed.
     warmup_begin_lr : float

@@ -6,7 +6,7 @@ from typing import Any, Callable, Dict, Optional
 
 import numpy as np
 
-_NEAR = 0.032  # where a cosine is 0.0005 from 1 or -1
+_NEAR = 0.032  # at this distance from 0 or pi, a cosine is 0.0005 from 1 or -1
 
 
 class PoweredHalfCosine:

@@ -234,7 +234,7 @@ def known_names() -> List[str]:
 
 
 def class_named(name: Any, fail: Fail = ValueError) -> Type[Schedule]:
-    """Return the schedule class with a name.
+    """Return the schedule class with this name.
 
     Raises
     ------
