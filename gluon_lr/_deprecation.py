@@ -15,7 +15,7 @@ def warn_deprecated(old: str, instead: str, removed_in: str, stacklevel: int = 3
     removed_in : str
         The first version without it.
     stacklevel : int
-        Which line the warning names. By default, it is the line that calls our caller.
+        Which line the warning names. By default, it is the line that calls the deprecated function.
     """
     warnings.warn(
         f"{old} is deprecated, and gluon_lr {removed_in} will not have it. Use {instead}.",

@@ -33,9 +33,9 @@ def transfer(
     millionth of the highest rate, are left out.
 
     Neural nets are not convex. On the benchmark's tasks, the improvement is within 5 % of that of
-    the best rate in 88 % of the cases. It is 96 % for another length (88 % if the rate is kept)
-    and 86 % for another schedule (87 % if it is kept). If the result is higher than `lr`, the
-    training can diverge.
+    the best rate in 88 % of the cases: in 96 % for another length (in 88 % if you keep the rate),
+    and in 86 % for another schedule (in 87 % if you keep the rate). If the result is higher than
+    `lr`, the training can diverge.
 
     Schaipp et al., "The Surprising Agreement Between Convex Optimization Theory and Learning-Rate
     Scheduling for Large Model Training", 2025, https://arxiv.org/abs/2501.18965.
