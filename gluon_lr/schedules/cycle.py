@@ -298,7 +298,7 @@ class OneCycleSchedule(BoundedSchedule):
     start_lr : float
         Rate at both ends of the cycle, at least 0.
     max_lr : float
-        Rate at the peak, at least 0; if it is below `start_lr`, the peak is a valley.
+        Rate in the middle of the cycle, at least 0; if below `start_lr`, the peak is a valley.
     cycle_length : float
         Length of the increase and the decrease together, in iterations, above 0; fractions are
         allowed.
