@@ -6,8 +6,8 @@ import lazy_loader
 
 from . import _before_mxnet, plotting
 
-# MXNet takes seconds to import. So __init__.pyi says which name is where, and lazy_loader imports
-# it when it is first asked for.
+# MXNet takes seconds to import. So __init__.pyi lists which module has which name, and lazy_loader
+# imports the module when the name is first used.
 __getattr__, __dir__, _names = lazy_loader.attach_stub(__name__, __file__)
 __all__ = sorted({*_names} - {module.name for module in pkgutil.iter_modules(__path__)})
 
@@ -15,7 +15,7 @@ _before_mxnet.restore_numpy_aliases()  # for an `import mxnet` that follows
 
 
 def _drawn_above(name):
-    """Find what a user looks for in plotting, which itself imports from no room."""
+    """Return what users look for in `plotting`, which itself must not import these modules."""
     if name == "plot_schedule":
         return __getattr__("plot_schedule")
     if name == "plot_lr_find":
@@ -29,6 +29,6 @@ if _before_mxnet.is_serving():
     from ._mxnet import HAS_GLUON, serve
 
     if HAS_GLUON:
-        for _name in __all__:  # what it serves may be of any class
+        for _name in __all__:  # an optimizer sent to the server may contain any class
             __getattr__(_name)
         serve()

@@ -1,4 +1,4 @@
-"""`python -m gluon_lr` is `gluon-lr`."""
+"""Run the command line: `python -m gluon_lr` is the same as `gluon-lr`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""What MXNet needs before it is imported. Nothing here imports it."""
+"""What MXNet needs before it is imported. This module does not import MXNet."""
 
 import contextlib
 import os
@@ -17,9 +17,9 @@ _REMOVED_ALIASES = {
 
 
 def restore_numpy_aliases() -> None:
-    """Set back the builtin aliases that NumPy 1.24 removed and MXNet 1.9.1 reads.
+    """Restore the aliases of builtins that NumPy 1.24 removed and MXNet 1.9.1 uses.
 
-    NumPy before that still answers to them, and MXNet does not run with NumPy 2.
+    Older versions of NumPy still have them, and MXNet does not run with NumPy 2.
     """
     if not (1, 24) <= tuple(int(part) for part in np.__version__.split(".")[:2]) < (2, 0):
         return
@@ -29,16 +29,16 @@ def restore_numpy_aliases() -> None:
 
 
 def is_serving() -> bool:
-    """Say whether this process is a server or scheduler of a KVStore."""
+    """Return whether this process is a server or scheduler of a KVStore."""
     return os.environ.get("DMLC_ROLE") in ("server", "scheduler")
 
 
 @contextlib.contextmanager
 def serving_put_off() -> Iterator[None]:
-    """Let a server or scheduler of a KVStore import MXNet to its end before it serves.
+    """Let a server or scheduler of a KVStore finish the import of MXNet before it serves.
 
-    It would serve in the middle of that import, and for good: no schedule of this package could
-    be read out of an optimizer that is sent to it, and MXNet would say so on the server alone.
+    Otherwise it starts to serve in the middle of the import and never returns. It could then not
+    unpickle an optimizer with a schedule of this package. Only the server would show that error.
     """
     role = os.environ.get("DMLC_ROLE")
     if is_serving():

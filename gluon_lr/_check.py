@@ -1,7 +1,7 @@
-"""Argument checks: the one grammar of error messages.
+"""Argument checks, all with error messages of the same form.
 
-``Class: `argument` must be <constraint>, got <value>.`` plus the remedy, where there is one.
-Each check returns the value in the type the caller stores.
+``Class: `argument` must be <constraint>, got <value>.`` plus the remedy, if there is one.
+Each check returns the value in the type that the caller stores.
 """
 
 import math
@@ -26,7 +26,7 @@ def message(owner: str, argument: str, constraint: str, value: object, remedy: s
 
 
 def single(value: Any) -> Any:
-    """Return the number in an array of one, NumPy's or MXNet's; anything else as it is."""
+    """Return the number in an array of one element, NumPy's or MXNet's; anything else unchanged."""
     if getattr(value, "size", 0) != 1:
         return value
     if hasattr(value, "asnumpy"):
@@ -60,7 +60,7 @@ def real(
 ) -> float:
     """Check a finite number within bounds; `above` and `below` are exclusive.
 
-    A number of NumPy's or MXNet's, or an array of one, is such a number too.
+    A NumPy number, and an array of one element of NumPy or MXNet, are also accepted.
     """
     constraint = "a finite number"
     if math.isfinite(minimum) and math.isfinite(maximum):
@@ -95,7 +95,7 @@ def rate(owner: str, argument: str, value: Any, remedy: str = "") -> float:
 
 
 def flag(owner: str, argument: str, value: Any, remedy: str = "") -> bool:
-    """Check a boolean, so that what another version has at this place is not taken for it."""
+    """Check a boolean, so that another version's argument at this position is not accepted."""
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
     raise TypeError(message(owner, argument, "True or False", value, remedy))
@@ -104,7 +104,7 @@ def flag(owner: str, argument: str, value: Any, remedy: str = "") -> bool:
 def iterations(
     owner: str, argument: str, value: Any, minimum: int, remedy: str = ""
 ) -> Union[int, float]:
-    """Check a number of iterations, below 2^63: a whole one is kept as int, a fraction as float."""
+    """Check a number of iterations, below 2^63; return an int if it is whole, else a float."""
     number = real(owner, argument, value, minimum=minimum, remedy=remedy)
     if not number.is_integer():
         return number
@@ -115,7 +115,7 @@ def iterations(
 
 
 def length(owner: str, argument: str, value: Any, remedy: str = "") -> Union[int, float]:
-    """Check a number of iterations above 0, below 2^63; below 1 it is a share of a training."""
+    """Check a number of iterations, above 0 and below 2^63; below 1 it is a share of a training."""
     if real(owner, argument, value, above=0, remedy=remedy) < _SHORTEST:
         constraint = f"a number of at least {_SHORTEST:g}"
         raise ValueError(message(owner, argument, constraint, value, remedy))
@@ -130,7 +130,7 @@ def sequence(owner: str, argument: str, value: Any, constraint: str) -> Sequence
 
 
 def rising(owner: str, argument: str, value: Any, minimum: Optional[int] = None) -> List[float]:
-    """Check a list of iterations, each above 0 or at least `minimum`."""
+    """Check a rising list of iterations, each at least `minimum`, or above 0 if that is None."""
     constraint = "a rising, non-empty list of iterations"
     given = sequence(owner, argument, value, constraint)
     if minimum is None:
@@ -151,13 +151,13 @@ def one_of(owner: str, argument: str, value: Any, choices: Sequence[str]) -> str
 
 
 def is_callable(owner: str, argument: str, value: Any, constraint: str) -> None:
-    """Check that `value` can be called; `constraint` says with what, for what."""
+    """Check that `value` can be called; `constraint` names its arguments and its result."""
     if not callable(value):
         raise TypeError(message(owner, argument, constraint, value))
 
 
 def is_function(owner: str, argument: str, value: Any, constraint: str) -> None:
-    """Check that `value` can be called, and is no class of which an instance was meant."""
+    """Check that `value` can be called and is not a class, which a user may pass by mistake."""
     if isinstance(value, type):
         remedy = f"Make one of this class: {value.__name__}(...)."
         raise TypeError(message(owner, argument, constraint, value, remedy))
@@ -165,7 +165,7 @@ def is_function(owner: str, argument: str, value: Any, constraint: str) -> None:
 
 
 def assigning_optimizer() -> Any:
-    """Return the optimizer whose constructor assigns right now; None where anyone else does."""
+    """Return the optimizer whose constructor makes this assignment; None for any other caller."""
     frame = sys._getframe()
     while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] == "gluon_lr":
         frame = frame.f_back
@@ -174,7 +174,7 @@ def assigning_optimizer() -> Any:
 
 
 def warn_caller(text: str) -> None:
-    """Issue a UserWarning at the user's line: the first one outside this package and MXNet."""
+    """Issue a UserWarning at the user's line: the first line outside this package and MXNet."""
     level = 1
     frame = sys._getframe()
     while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] in _INSIDE:

@@ -1,21 +1,21 @@
-"""How a public name goes: it still works, and warns with what to write instead."""
+"""Deprecation of public names: they still work, but warn and name the replacement."""
 
 import warnings
 
 
 def warn_deprecated(old: str, instead: str, removed_in: str, stacklevel: int = 3) -> None:
-    """Warn that a name or an argument will go.
+    """Warn that a name or an argument will be removed.
 
     Parameters
     ----------
     old : str
-        What the caller wrote, ``"LRFinder.find: `smooth`"`` for example.
+        What the caller wrote, for example ``"LRFinder.find: `smooth`"``.
     instead : str
-        What to write.
+        What to write instead.
     removed_in : str
-        The version that will not have it.
+        The first version without it.
     stacklevel : int
-        Whose line the warning names: by default that of the caller of the function that calls this.
+        Which line the warning names. By default, it is the line that calls the deprecated function.
     """
     warnings.warn(
         f"{old} is deprecated, and gluon_lr {removed_in} will not have it. Use {instead}.",

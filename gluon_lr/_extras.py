@@ -1,4 +1,4 @@
-"""Packages that are wanted for one purpose alone."""
+"""Optional packages, each needed for one purpose only."""
 
 import importlib
 import shlex
@@ -19,7 +19,7 @@ def imported(owner: str, package: str) -> ModuleType:
 
 
 def install_command(package: str) -> str:
-    """Return the command that installs a package here and keeps NumPy, whose newest MXNet refuses.
+    """Return the command that installs a package here and keeps NumPy's version, for MXNet.
 
     >>> install_command("optuna")  # doctest: +ELLIPSIS
     '...python... -m pip install optuna numpy==...'

@@ -1,11 +1,11 @@
-"""What a notebook shows of a result: a table in HTML."""
+"""HTML tables that a notebook shows for results."""
 
 import html
 from typing import Iterable, Sequence
 
 
 def table(title: str, rows: Sequence[Iterable[str]]) -> str:
-    """Return a title and a table of texts, whose first row is its head."""
+    """Return a title and a table of texts; the first row is the header."""
     lines = (_line("td" if number else "th", row) for number, row in enumerate(rows))
     return f"<p>{_text(title)}</p><table>{''.join(lines)}</table>"
 

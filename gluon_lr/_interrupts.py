@@ -1,4 +1,4 @@
-"""Ctrl-C, held back while something is done that must not be left half done."""
+"""Ctrl-C handling: delay it while a block of work must not be interrupted."""
 
 import functools
 import signal
@@ -9,35 +9,35 @@ from typing import Any, Callable, Optional, Set, TypeVar, cast
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_TO_ITS_END: Set[CodeType] = set()  # what Ctrl-C waits for, however often it is pressed
+_TO_ITS_END: Set[CodeType] = set()  # Ctrl-C always waits for these, even if pressed twice
 
 
 def can_listen() -> bool:
-    """Say whether Ctrl-C comes to this thread, and the program leaves it to Python."""
+    """Return whether this thread gets Ctrl-C, with Python's default handler for it."""
     if _ear.listens or not _in_main_thread():
         return False
     return signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def listen() -> None:
-    """From now on hold Ctrl-C in what is :func:`to_its_end` or :func:`uninterrupted`."""
+    """Delay Ctrl-C from now on in functions with :func:`to_its_end` or :func:`uninterrupted`."""
     signal.signal(signal.SIGINT, _ear.hear)
     _ear.listens = True
 
 
 def stop_listening() -> None:
-    """Leave Ctrl-C to Python again."""
+    """Restore Python's default handler of Ctrl-C."""
     _ear.listens = False
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def interrupt(number: int, frame: Optional[FrameType]) -> None:
-    """Do what Ctrl-C does that comes in `frame`: interrupt it, or what is not to be held."""
+    """Act as if Ctrl-C came in `frame`: interrupt it, or delay the interrupt if `frame` must."""
     _ear.hear(number, frame)
 
 
 def raise_held(frame: Optional[FrameType]) -> None:
-    """Raise a KeyboardInterrupt where Ctrl-C was held, and `frame` and its callers do not."""
+    """Raise a KeyboardInterrupt if Ctrl-C was delayed, unless `frame` or a caller delays it too."""
     pressed = _ear.pressed and _in_main_thread()
     if pressed and not _codes_of(frame) & {*_TO_ITS_END, _UNINTERRUPTED}:
         _ear.pressed = False
@@ -45,16 +45,16 @@ def raise_held(frame: Optional[FrameType]) -> None:
 
 
 def to_its_end(function: Function) -> Function:
-    """Have Ctrl-C wait for the end of `function`, from its first instruction on.
+    """Make Ctrl-C wait for the end of `function`, from its first instruction on.
 
-    It waits where somebody listens. The function itself has to call :func:`raise_held`.
+    This works only after :func:`listen`. The function itself must call :func:`raise_held`.
     """
     _TO_ITS_END.add(function.__code__)
     return function
 
 
 def uninterrupted(function: Function) -> Function:
-    """Have Ctrl-C wait for the end of `function`; pressed again, it ends it at once."""
+    """Make Ctrl-C wait for the end of `function`; a second Ctrl-C interrupts it at once."""
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -65,7 +65,7 @@ def uninterrupted(function: Function) -> Function:
 
 
 class _Hearing:
-    """A block in which somebody listens."""
+    """A block in which Ctrl-C is handled here."""
 
     @to_its_end
     def __enter__(self) -> None:
@@ -81,13 +81,13 @@ class _Hearing:
 
 
 class _Ear:
-    """Hears Ctrl-C, and remembers it while it is held."""
+    """The handler of Ctrl-C, which remembers a delayed one."""
 
     listens = False
     pressed = False
 
     def hear(self, number: int, frame: Optional[FrameType]) -> None:
-        """Handle the signal, which came in `frame`: hold it, or raise a KeyboardInterrupt."""
+        """Handle the signal, which came in `frame`: delay it, or raise a KeyboardInterrupt."""
         codes = _codes_of(frame)
         again, self.pressed = self.pressed, True
         if codes & _TO_ITS_END or _are_of_a_deletion(codes):
@@ -96,11 +96,11 @@ class _Ear:
             self.pressed = False
         elif not again:
             return
-        raise KeyboardInterrupt  # and once more at the end: a callback from C would drop this one
+        raise KeyboardInterrupt  # if pressed twice, raise_held repeats it: C may drop this one
 
 
 def _are_of_a_deletion(codes: Set[CodeType]) -> bool:
-    """Say whether Python would drop what is raised."""
+    """Return whether Python would ignore an exception here: in a `__del__` method."""
     return any(code.co_name == "__del__" for code in codes)
 
 

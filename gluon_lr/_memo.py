@@ -1,4 +1,4 @@
-"""Memories that keep nothing alive."""
+"""A cache that does not keep its keys alive."""
 
 import functools
 import weakref
@@ -8,10 +8,10 @@ Value = TypeVar("Value")
 
 
 def remembered(function: Callable[[Any], Value]) -> Callable[[Any], Value]:
-    """Remember what `function` returns for a class or a function, as long as that lives.
+    """Cache what `function` returns for a class or a function, as long as that object exists.
 
-    `functools.lru_cache` would keep it alive. With a user's class live all globals of its module,
-    at the end of the process a KVStore among them, whose threads then end the process as a crash.
+    `functools.lru_cache` would keep the object alive. A user's class keeps all globals of its
+    module alive, for example a KVStore. At exit, the KVStore's threads would then crash.
     """
     known: MutableMapping[Any, Value] = weakref.WeakKeyDictionary()
 

@@ -1,6 +1,6 @@
-"""MXNet, and what its versions 1.9 and 2.0 call differently.
+"""MXNet, with the differences between its versions 1.9 and 2.0 hidden.
 
-Every other module takes `mx` from here, and asks for no version.
+All other modules import `mx` from here and do not check the version.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ except Exception as error:
 
 
 MXNET_2 = int(mx.__version__.split(".")[0]) >= 2
-HAS_GLUON = hasattr(mx, "gluon")  # it has not in a server that began with `import mxnet`
+HAS_GLUON = hasattr(mx, "gluon")  # False in a server that started with `import mxnet`
 
 if not HAS_GLUON:
-    from mxnet import lr_scheduler  # noqa: F401 - what the schedules need of it
+    from mxnet import lr_scheduler  # noqa: F401 - the schedules need it
 else:
     if MXNET_2:
         from mxnet import amp
@@ -40,19 +40,19 @@ else:
         from mxnet import metric
         from mxnet.contrib import amp
     estimator = mx.gluon.contrib.estimator
-    nd = mx.np if MXNET_2 else mx.nd  # makes the arrays that Gluon's blocks take
+    nd = mx.np if MXNET_2 else mx.nd  # makes arrays for Gluon's blocks
     Context = type(mx.cpu())
     current_context = mx.current_device if MXNET_2 else mx.current_context
 
 
 def serve() -> None:
-    """Serve, where this process is a server or scheduler of a KVStore, and end it then."""
+    """If this process is a server or scheduler of a KVStore, serve, then exit."""
     if is_serving():
         mx.kvstore.kvstore_server._init_kvstore_server_module()
 
 
 def save_arrays(path: str, arrays: dict[str, Any]) -> None:
-    """Write arrays by their names, as ``net.save_parameters`` does."""
+    """Save arrays with their names, in the format of ``net.save_parameters``."""
     if MXNET_2:
         mx.npx.savez(path, **arrays)
     else:
@@ -60,7 +60,7 @@ def save_arrays(path: str, arrays: dict[str, Any]) -> None:
 
 
 def named_parameters(net: mx.gluon.Block) -> dict[str, mx.gluon.Parameter]:
-    """Return a net's parameters by the names they have in files: by their place in the net."""
+    """Return a net's parameters by their names in files, which depend on their place in the net."""
     if hasattr(net, "_collect_params_with_prefix"):
         return dict(net._collect_params_with_prefix())
     return dict(net.collect_params())
@@ -72,7 +72,7 @@ def contexts_of(owner: Any) -> list[mx.Context]:
     Raises
     ------
     RuntimeError
-        Where the parameter is not initialised.
+        If the parameter is not initialised.
     """
     if isinstance(owner, mx.gluon.Parameter):
         return owner.list_device() if MXNET_2 else owner.list_ctx()
@@ -80,19 +80,19 @@ def contexts_of(owner: Any) -> list[mx.Context]:
 
 
 def number_without_gaps(trainer: mx.gluon.Trainer) -> None:
-    """Have a KVStore that is still to be made number the parameters as the optimizer does.
+    """Make a KVStore that does not exist yet number the parameters as the optimizer does.
 
-    2.0 leaves out numbers there where parameters are shared: rates and states would go to others.
+    MXNet 2.0 skips numbers for shared parameters; rates and states would go to the wrong ones.
     """
     if not trainer._kv_initialized and len(trainer._param2idx) == len(trainer._params):
         trainer._param2idx = {key: number for number, key in enumerate(trainer._param2idx)}
 
 
 def infer_shapes_anew(net: mx.gluon.Block) -> None:
-    """Have a net that was called already infer shapes at its next call, as at its first."""
+    """Make a net infer shapes again at its next call, as at its first."""
 
     def forget(block: mx.gluon.Block) -> None:
-        block._called_infer_shape_already = False  # what 2.0 asks
+        block._called_infer_shape_already = False  # checked by 2.0
         if isinstance(block, mx.gluon.HybridBlock):
             block._clear_cached_op()
 
@@ -100,87 +100,87 @@ def infer_shapes_anew(net: mx.gluon.Block) -> None:
 
 
 def lay_out_plainly(array: Any) -> None:
-    """Turn an array into MXNet's own layout, in place; the numbers stay.
+    """Convert an array to MXNet's own layout, in place; the numbers do not change.
 
-    A forward pass without `record` leaves the weights of convolutions in oneDNN's, which a
-    distributed KVStore cannot read. Asking C for the data turns them back.
+    A forward pass without `record` leaves the weights of convolutions in the layout of oneDNN. A
+    distributed KVStore cannot read that layout. Asking the C API for the data converts them.
     """
     address = ctypes.c_void_p()
     mx.base.check_call(mx.base._LIB.MXNDArrayGetData(array.handle, ctypes.byref(address)))
 
 
 def write(array: Any, values: np.ndarray) -> None:
-    """Write numbers into an array, be it mx.nd's, mx.np's or one that is stored by rows."""
+    """Write numbers into an array of mx.nd or mx.np, also into one with sparse storage."""
     kind = mx.np if isinstance(array, mx.np.ndarray) else mx.nd
     made = kind.array(values, dtype=values.dtype)
     (made if array.stype == "default" else made.tostype(array.stype)).copyto(array)
 
 
 def array_of(values: np.ndarray) -> Any:
-    """Return numbers as an array of the kind that parameters have: `npx.set_np()` decides."""
+    """Return numbers as an array of the same kind as parameters, which `npx.set_np()` decides."""
     kind = mx.np if mx.util.is_np_array() else mx.nd
     return kind.array(values, dtype=values.dtype)
 
 
 def as_mx_nd(array: Any) -> Any:
-    """Return an array as one of mx.nd's kind, as updaters pass the weights on to optimizers."""
+    """Return an array as an mx.nd array, the kind that updaters pass to optimizers."""
     return array.as_nd_ndarray() if isinstance(array, mx.np.ndarray) else array
 
 
 def for_gluon(array: Any) -> Any:
-    """Return an array as Gluon's blocks take it: 2.0's take mx.np's alone, not a DataIter's."""
+    """Return an array for Gluon's blocks: in 2.0 they need mx.np arrays; a DataIter has others."""
     if MXNET_2 and not isinstance(array, mx.np.ndarray) and array.stype == "default":
         return array.as_np_ndarray()
     return array
 
 
 def for_metrics(arrays: list[Any]) -> list[Any]:
-    """Return arrays as MXNet's metrics take them: 1.9's do not know mx.np's."""
+    """Return arrays for MXNet's metrics: those of 1.9 do not accept mx.np arrays."""
     if MXNET_2:
         return arrays
     return [as_mx_nd(one) for one in arrays]
 
 
 def is_recorded(array: Any) -> bool:
-    """Say whether autograd has recorded how an array was computed, from what has a gradient."""
+    """Return whether autograd recorded the computation of an array from arrays with gradients."""
     symbol = mx.base.SymbolHandle()
     if mx.base._LIB.MXAutogradGetSymbol(array.handle, ctypes.byref(symbol)):
         return False
-    # what has a gradient is called var0, var1, ..., and the rest that went in null0, null1, ...
+    # inputs with a gradient are called var0, var1, ..., and other inputs null0, null1, ...
     return any(name.startswith("var") for name in mx.symbol.Symbol(symbol).list_inputs())
 
 
 def untraced() -> ContextManager[Any]:
-    """Compute, in a block, aside from the graph that 2.0 makes of a hybrid net at a call."""
+    """Return a block whose computations 2.0 does not trace into the graph of a hybrid net."""
     return mx._deferred_compute.context(False) if MXNET_2 else contextlib.nullcontext()
 
 
 def threads_of(loader: Any) -> Any:
-    """Return the C++ iterator that reads for a DataLoader, in 2.0 and with workers, or None.
+    """Return the C++ iterator of a DataLoader (in 2.0 and with workers), or None.
 
-    All passes share it: a new one goes on within the old, unless its `reset()` was called.
+    All passes share it: without `reset()`, a new pass continues the old one.
     """
     return getattr(getattr(loader, "_mx_iter", None), "_iter", None)
 
 
 def momentum_in(state: Any) -> Any:
-    """Return the momentum in a state of SGD or NAG, beside which may be a copy of the weights."""
+    """Return the momentum in a state of SGD or NAG; the state may also hold a copy of weights."""
     return state[1 if MXNET_2 else 0] if isinstance(state, tuple) else state
 
 
 def draws_indices(loader: Any) -> bool:
-    """Say whether a loader is a DataLoader that reads, in Python, what its sampler draws."""
+    """Return whether a loader is a DataLoader that reads its sampler's indices in Python."""
     return isinstance(loader, mx.gluon.data.DataLoader) and threads_of(loader) is None
 
 
 def keeps_all_samples(batchify: Any) -> bool:
-    """Say whether what makes batches is MXNet's own, and so leaves no sample out."""
+    """Return whether `batchify` is MXNet's own, so that no sample is left out of a batch."""
     is_own = getattr(batchify, "__module__", "").startswith("mxnet.gluon.data.")
     return is_own and all(map(keeps_all_samples, getattr(batchify, "_fn", ())))
 
 
 def scalar(array: mx.nd.NDArray) -> float:
-    """Read an array of one element; blocks until it is computed."""
+    """Return the number in an array of one element; wait until it is computed."""
     return float(array.asnumpy().item())
 
 

@@ -1,7 +1,6 @@
-"""Where a Trainer keeps what its optimizer remembers."""
+"""Access to the private state of a Trainer: its KVStore, updaters and update counts."""
 
-# Gluon has no public name for a Trainer's updaters and KVStore, nor for the optimizer's counts:
-# the private ones that more than one module needs stand here.
+# Gluon has no public names for these. Private names that more than one module needs are used here.
 
 import copy
 import os
@@ -12,12 +11,12 @@ import numpy as np
 from . import _check
 from ._mxnet import as_mx_nd, lay_out_plainly, mx
 
-# FTML and Ftrl divide by the rate; SGLD draws noise of that variance
+# FTML and Ftrl divide by the rate; SGLD draws noise with the rate as variance
 _NOT_AT_RATE_0 = (mx.optimizer.FTML, mx.optimizer.Ftrl, mx.optimizer.SGLD)
 
 
 def prepare(trainer: mx.gluon.Trainer) -> None:
-    """Make the KVStore, where a trainer has made none yet, and give it the weights."""
+    """Create the trainer's KVStore if there is none yet, and initialise it with the weights."""
     if not trainer._kv_initialized:
         trainer._init_kvstore()
     if not is_distributed(trainer):
@@ -28,13 +27,13 @@ def prepare(trainer: mx.gluon.Trainer) -> None:
         for array in parameter._data or ():
             lay_out_plainly(array)
     trainer._init_params()
-    # Otherwise MXNet may ask the servers for the first weights after it has sent them the first
-    # gradients, which they then hold in their place.
+    # Otherwise MXNet may request the first weights after it has sent the first gradients, which
+    # the servers then hold in place of the weights.
     mx.nd.waitall()
 
 
 def hand_states_over(trainer: mx.gluon.Trainer) -> None:
-    """Give a KVStore that is still to be made the states that the trainer has until then."""
+    """Copy the trainer's optimizer states to its KVStore when that is created."""
     if "_init_kvstore" in vars(trainer) or trainer._kv_initialized:
         return
     make = trainer._init_kvstore
@@ -50,14 +49,14 @@ def hand_states_over(trainer: mx.gluon.Trainer) -> None:
 
 
 def is_distributed(trainer: mx.gluon.Trainer) -> bool:
-    """Say whether a trainer has, or is going to make, a KVStore of several processes."""
+    """Return whether a trainer has, or will create, a KVStore of several processes."""
     return "dist" in _store_type(trainer)
 
 
 def check_updates_here(owner: str, trainer: mx.gluon.Trainer) -> None:
-    """Raise a ValueError where the servers of a KVStore update the weights.
+    """Raise a ValueError if the servers of a KVStore update the weights.
 
-    They do so by a copy of the optimizer, and hear of no change after the first step.
+    They use a copy of the optimizer, which gets no changes after the first step.
     """
     if not is_distributed(trainer):
         return
@@ -78,18 +77,18 @@ def check_updates_here(owner: str, trainer: mx.gluon.Trainer) -> None:
 
 
 def check_rates(owner: str, trainer: mx.gluon.Trainer, lr: Optional[float] = None) -> None:
-    """Raise a ValueError where an update at the trainer's rates would leave no finite weights.
+    """Raise a ValueError if an update at the trainer's rates would make weights not finite.
 
-    That is at a rate of 0, with optimizers that divide by it. Nothing has changed then.
+    This happens at a rate of 0, with optimizers that divide by it. The check changes nothing.
 
     Parameters
     ----------
     owner : str
-        Who makes the update, for the message.
+        Name of the caller for the error message.
     trainer : mx.gluon.Trainer
-        Whose update comes next.
+        The trainer before the update.
     lr : float, optional
-        Its rate; by default the trainer's own, or what its lr_scheduler says.
+        The rate of the update; by default that of the trainer or of its lr_scheduler.
     """
     optimizer = trainer.optimizer
     if not isinstance(optimizer, _NOT_AT_RATE_0):
@@ -109,10 +108,10 @@ def check_rates(owner: str, trainer: mx.gluon.Trainer, lr: Optional[float] = Non
 
 
 def check_is_not_anothers(owner: str, trainer: mx.gluon.Trainer) -> None:
-    """Raise a ValueError where another library than MXNet adds up the gradients of processes.
+    """Raise a ValueError if a library other than MXNet adds up the gradients of processes.
 
-    Each process would take itself for the only one: they would stop searches at updates of their
-    own, and train on with weights that differ.
+    Each process would believe that it is the only one. The processes would stop searches at
+    different updates, and their weights would then differ.
     """
     homes = {kind.__module__.partition(".")[0] for kind in type(trainer).__mro__}
     libraries = sorted({*homes, _store_type(trainer).lower()} & {"horovod", "byteps"})
@@ -127,7 +126,7 @@ def check_is_not_anothers(owner: str, trainer: mx.gluon.Trainer) -> None:
 
 
 def check_no_compression(owner: str, trainer: mx.gluon.Trainer) -> None:
-    """Raise a ValueError where gradients are compressed: so would all else that is sent."""
+    """Raise a ValueError if gradients are compressed: all other data would be compressed too."""
     if trainer._compression_params:
         constraint = "one without compression_params on a distributed KVStore"
         value = trainer._compression_params
@@ -135,7 +134,7 @@ def check_no_compression(owner: str, trainer: mx.gluon.Trainer) -> None:
 
 
 def make_store(trainer: mx.gluon.Trainer) -> Any:
-    """Make the distributed KVStore that a trainer is going to use, and return it."""
+    """Create the distributed KVStore that a trainer will use, and return it."""
     store = trainer._kvstore_params["kvstore"]
     if isinstance(store, str):
         store = trainer._kvstore_params["kvstore"] = mx.kv.create(store)
@@ -148,18 +147,18 @@ def _store_type(trainer: mx.gluon.Trainer) -> str:
 
 
 def store_of(trainer: mx.gluon.Trainer) -> Optional[Any]:
-    """Return the KVStore that updates the weights; None where the trainer does, or none is yet."""
+    """Return the KVStore that updates the weights; None if the trainer does, or if none exists."""
     return trainer._kvstore if trainer._update_on_kvstore else None
 
 
 def updaters_of(trainer: mx.gluon.Trainer) -> List[Any]:
-    """Return what holds the optimizer's states: the KVStore's updater, or one a context."""
+    """Return the updaters with the optimizer's states: the KVStore's, or one per context."""
     store = store_of(trainer)
     return [store._updater] if store else trainer._updaters
 
 
 def forget_updates(trainer: mx.gluon.Trainer) -> None:
-    """Have the optimizer begin anew: without states, and with counts as before the first update."""
+    """Reset the optimizer: delete its states, and set its counts as before the first update."""
     for updater in updaters_of(trainer):
         updater.states.clear()
         updater.states_synced.clear()
@@ -176,10 +175,10 @@ def _begin_to_count(optimizer: mx.optimizer.Optimizer) -> None:
 
 
 def exchange_optimizer(trainer: mx.gluon.Trainer, optimizer: mx.optimizer.Optimizer) -> None:
-    """Have the trainer update by another optimizer, which begins anew, as load_states does."""
+    """Replace the trainer's optimizer, as load_states does; the new one starts without states."""
     optimizer.param_dict = dict(enumerate(trainer._params))
     shares = vars(trainer.optimizer).get("_gluon_lr_shares")
-    if shares:  # of groups, which their parameters have
+    if shares:  # the multipliers of the groups' parameters include them
         optimizer._gluon_lr_shares = shares
     trainer._optimizer = optimizer
     for updater in updaters_of(trainer):
@@ -195,17 +194,17 @@ def begun_anew(optimizer: mx.optimizer.Optimizer) -> mx.optimizer.Optimizer:
     fresh._all_index_update_counts = {0: {}}
     fresh._index_update_count = fresh._all_index_update_counts[0]
     fresh.idx2name, fresh.param_dict, fresh.lr_mult, fresh.wd_mult = {}, {}, {}, {}
-    for own in ("update_multi_precision", "_gluon_lr_shares"):  # of the old groups
+    for own in ("update_multi_precision", "_gluon_lr_shares"):  # they belong to the old groups
         vars(fresh).pop(own, None)
     return fresh
 
 
 def write_to_store(store: Any, weights: Iterable[Tuple[int, mx.nd.NDArray]], updater: Any) -> None:
-    """Write weights into a KVStore by their indices, of which `updater` goes on updating.
+    """Write weights into a KVStore by their indices; `updater` is its updater afterwards.
 
-    A KVStore initialises a key only once. What is pushed to it later goes through its updater,
-    so for that moment the updater is one that stores what is pushed. Python drops what is raised
-    in there, and Ctrl-C is what may be: then KeyboardInterrupt is raised here.
+    A KVStore initialises a key only once. Later pushes go through its updater, so a temporary
+    updater stores what is pushed. Python ignores exceptions in an updater. If Ctrl-C came there,
+    its weight is missing, and KeyboardInterrupt is raised here.
     """
     written = set()
 
@@ -224,7 +223,7 @@ def write_to_store(store: Any, weights: Iterable[Tuple[int, mx.nd.NDArray]], upd
 
 
 def copy_to_states(trainer: mx.gluon.Trainer) -> None:
-    """Write weights in half precision to the copies in full precision that are trained."""
+    """Copy half-precision weights to the full-precision copies that the optimizer updates."""
     optimizer = trainer.optimizer
     for number, updater in enumerate(updaters_of(trainer)):
         for index, state in updater.states.items():
@@ -247,29 +246,29 @@ def _flat(state: Any) -> Iterator[Any]:
 
 
 def parameters_of(trainer: mx.gluon.Trainer) -> List[mx.gluon.Parameter]:
-    """Return the trainer's parameters; a parameter's index is its number to the optimizer."""
+    """Return the trainer's parameters; their order gives the optimizer's indices."""
     return list(trainer._params)
 
 
 def loss_scaler_of(trainer: mx.gluon.Trainer) -> Optional[Any]:
-    """Return what scales the loss in mixed precision, since `amp.init_trainer`, or None."""
+    """Return the loss scaler of mixed precision, which `amp.init_trainer` sets, or None."""
     return getattr(trainer, "_amp_loss_scaler", None)
 
 
 def scale_of(trainer: mx.gluon.Trainer) -> float:
-    """Return what a trainer multiplies gradients with, beside dividing them in its step."""
+    """Return the factor of a trainer for gradients, apart from the division by the batch size."""
     return float(trainer._scale)
 
 
 class UpdateCounter:
-    """Counts the real updates of a trainer: those that AMP skips are none.
+    """Counts the real updates of a trainer, without those that AMP skips.
 
     Parameters
     ----------
     trainer : mx.gluon.Trainer
-        Its optimizer may be exchanged, by ``load_states`` say.
+        Its optimizer may be replaced, for example by ``load_states``.
     start : int
-        What to count from.
+        First value of the count.
     """
 
     def __init__(self, trainer: mx.gluon.Trainer, start: int = 0) -> None:
@@ -279,7 +278,7 @@ class UpdateCounter:
 
     @property
     def count(self) -> int:
-        """The updates so far; it has to be asked for after each, to see it."""
+        """The number of updates so far; read it after each update, or some are missed."""
         counts = self._all()
         self._count += counts != self._seen
         self._seen = counts
@@ -291,7 +290,7 @@ class UpdateCounter:
 
 
 def arrays_in(states: Iterable[Any]) -> Iterator[mx.nd.NDArray]:
-    """Yield the arrays of optimizer states, each of them None, an array, or a tuple of such."""
+    """Yield the arrays in optimizer states; a state is None, an array, or a tuple of states."""
     for state in states:
         if isinstance(state, mx.nd.NDArray):
             yield state

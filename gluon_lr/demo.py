@@ -1,4 +1,4 @@
-"""The demo: find a rate for handwritten digits, and train by it."""
+"""The demo: find a learning rate for handwritten digits, and train with it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, List, NamedTuple
@@ -20,14 +20,14 @@ EPOCHS = 5
 
 
 class Digits(NamedTuple):
-    """The 1,797 images of scikit-learn's `load_digits`, four fifths of them to train on."""
+    """The 1,797 images of scikit-learn's `load_digits`, with four fifths for training."""
 
     train: mx.gluon.data.Dataset
     valid: mx.gluon.data.Dataset
 
 
 class Run(NamedTuple):
-    """A training: its name, its highest rate, and what came of it."""
+    """A training: its name, its highest rate, and its record."""
 
     name: str
     lr: float
@@ -35,7 +35,7 @@ class Run(NamedTuple):
 
     @property
     def row(self) -> str:
-        """Its row of the table."""
+        """The row of this training in the table."""
         last = self.recorder.epochs[-1]
         seconds = sum(epoch["time"] for epoch in self.recorder.epochs)
         return (
@@ -84,7 +84,7 @@ def make_learner(digits: Digits) -> Learner:
 
 
 def run(out: Path) -> str:
-    """Find a rate, train by it and at MXNet's default, draw it all; return what to tell.
+    """Find a rate, train with it and with MXNet's default, draw the results; return the report.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def run(out: Path) -> str:
     Raises
     ------
     RuntimeError
-        Where the search suggests no rate.
+        If the search suggests no rate.
     """
     digits = load_digits()
     result = LRFinder(make_learner(digits)).find()
@@ -124,7 +124,7 @@ def run(out: Path) -> str:
 
 
 def draw(out: Path, result: LRFinderResult, runs: List[Run]) -> List[Path]:
-    """Draw the search, the rates of the first run and the losses of all; return the files."""
+    """Draw the search, the rates of the first run and the losses of all runs; return the files."""
     length = len(runs[0].recorder)
     schedule = AnnealedSchedule(one_cycle(runs[0].lr)["lr"], length)
     epochs = range(1, EPOCHS + 1)

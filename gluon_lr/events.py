@@ -1,4 +1,4 @@
-"""The events of a fit, of a step and of a validation, and how each is called off."""
+"""The events of a fit, a step and a validation, and the exceptions that cancel them."""
 
 import contextlib
 import inspect
@@ -7,7 +7,7 @@ from typing import Any, Callable, ContextManager, Iterable, List, Sequence
 
 from ._memo import remembered
 
-# events that fastai has and a fit of ours has not
+# events of fastai that our fit does not have
 FASTAIS_OWN_EVENTS = (
     "after_create",
     "before_train",
@@ -24,19 +24,19 @@ FASTAIS_OWN_EVENTS = (
 
 
 class CancelBatchException(Exception):  # noqa: N818 - fastai's name
-    """Raised at an event of a batch, it ends the batch: what was left of it is not done."""
+    """Raised in an event of a batch, it cancels the rest of the batch."""
 
 
 class CancelValidateException(Exception):  # noqa: N818 - fastai's name
-    """Raised at an event of a validation, it ends that; what was seen until then counts."""
+    """Raised in an event of a validation, it ends the validation; its batches so far count."""
 
 
 class CancelEpochException(Exception):  # noqa: N818 - fastai's name
-    """Raised by a callback, it ends the epoch, without its validation."""
+    """Raised by a callback, it ends the epoch without a validation."""
 
 
 class CancelFitException(Exception):  # noqa: N818 - fastai's name
-    """Raised by a callback, it ends the fit, which then counts as done."""
+    """Raised by a callback, it ends the fit, which then counts as complete."""
 
 
 _CALLED_OFF = (
@@ -48,16 +48,16 @@ _CALLED_OFF = (
 
 
 def event(method: Callable[[Any, Any], None]) -> Callable[..., None]:
-    """Have type checkers let a subclass write the event with the learner, or without."""
+    """Let type checkers accept an event in a subclass with or without the learner argument."""
     return method
 
 
 class Callback:
     """Methods that a fit calls, each with the learner. Override those you need.
 
-    They may be written as fastai has them, without an argument, and use ``self.learn``.
+    As in fastai, you can also write them without an argument and use ``self.learn``.
 
-    In this order::
+    The order is::
 
         before_fit
             before_epoch
@@ -71,33 +71,33 @@ class Callback:
             after_epoch
         after_fit
 
-    The learner's `recorder` knows the losses and, from ``after_epoch`` on, the epoch's
-    validation; ``learner.validation`` has it at ``after_validate``. A fit that is resumed begins
-    with ``before_fit`` again. ``after_loss``, ``before_step`` and ``after_step``, and those of a
-    validation, are called in a search too, and by ``learner.iteration`` and ``validate``, for
-    the callbacks of the Learner itself.
+    The learner's `recorder` has the losses and, from ``after_epoch`` on, the validation of the
+    epoch. At ``after_validate`` it is in ``learner.validation``. A resumed fit begins with
+    ``before_fit`` again. A search, ``learner.iteration`` and ``validate`` also call
+    ``after_loss``, ``before_step``, ``after_step`` and the events of a validation, but only of
+    the Learner's own callbacks.
 
-    A fit at 'tune' tries several trainings, all with these events and ``learner.in_trial`` true,
-    and tells of the one that it keeps by ``after_tune``.
+    A fit at 'tune' tries several trainings. All have these events, with ``learner.in_trial``
+    true. For the training that it keeps, the fit then calls ``after_tune``.
 
-    What is left of a batch, an epoch, a validation or a fit is not done where an event in it
-    raises :class:`CancelBatchException`, :class:`CancelEpochException`,
-    :class:`CancelValidateException` or :class:`CancelFitException`. The event that ends it,
-    ``after_batch`` for instance, comes all the same.
+    An event can cancel the rest of a batch, an epoch, a validation or a fit: it raises
+    :class:`CancelBatchException`, :class:`CancelEpochException`,
+    :class:`CancelValidateException` or :class:`CancelFitException`. The event at the end, for
+    example ``after_batch``, is still called.
 
-    Callbacks are called by their `order`, the lowest first; of one order, the Learner's own come
-    before those of the fit, as they were given. All are told of what is over, ``after_epoch``
-    say, even where one of them raises there.
+    Callbacks with a lower `order` are called first. With the same `order`, the Learner's own
+    callbacks come before those of the fit, each in the order you passed them. An ``after_...``
+    event is called for all callbacks, even if one of them raises.
 
     Attributes
     ----------
     learn : Learner or None
-        During an event, the learner.
+        The learner during an event, else None.
     order : int
-        Its place among the callbacks; 0 where a class says nothing else.
+        Its place among the callbacks; 0 by default.
     scales : sequence of str
-        The hyper-parameters that it changes at ``before_step``, which a fit therefore gives the
-        trainer anew for each update, the trainer's own where it has no curve.
+        The hyper-parameters that it changes at ``before_step``. So a fit sets them again before
+        each update, to the trainer's own value if they have no curve.
 
     >>> class StopWhenGood(Callback):
     ...     def after_epoch(self, learner):
@@ -110,27 +110,27 @@ class Callback:
     scales: Sequence[str] = ()
 
     def during_fit(self, learner: Any) -> ContextManager[Any]:
-        """Return a block to be in from before ``before_fit`` on, until the fit ends or breaks."""
+        """Return a context manager, open from before ``before_fit`` until the fit ends or fails."""
         return contextlib.nullcontext()
 
     def during_validation(self, learner: Any) -> ContextManager[Any]:
-        """Return a block to be in during a validation, its two events included."""
+        """Return a context manager that is open during a validation and its two events."""
         return contextlib.nullcontext()
 
     def as_data(self) -> Any:
-        """Return what it has to know to go on, for the learner's files; None where it is nothing.
+        """Return the state to save in the learner's files, or None if there is none.
 
-        Numbers, texts, lists, dicts and NumPy arrays.
+        It consists of numbers, strings, lists, dicts and NumPy arrays.
         """
 
     def take_data(self, data: Any) -> None:
-        """Go on from what :meth:`as_data` returned; or begin, where that is None, as each fit does.
+        """Restore the state that :meth:`as_data` returned, or start fresh if `data` is None.
 
-        A fit calls it before ``before_fit``.
+        A fit calls it before ``before_fit``; a new fit passes None.
         """
 
     def check_fit(self, learner: Any) -> None:
-        """Raise where it does not go with a fit of this learner, which is then not begun."""
+        """Raise an error if it does not work with a fit of this learner; the fit does not start."""
 
     @event
     def before_fit(self, learner: Any) -> None:
@@ -146,15 +146,15 @@ class Callback:
 
     @event
     def before_loss(self, learner: Any) -> None:
-        """Do something when a batch is read: ``learner.batch``."""
+        """Do something after a batch is read: ``learner.batch``."""
 
     @event
     def after_loss(self, learner: Any) -> None:
-        """Do something when a batch's loss is computed: ``learner.iteration_loss`` reads it."""
+        """Do something after the loss is computed: ``learner.iteration_loss`` reads it."""
 
     @event
     def before_step(self, learner: Any) -> None:
-        """Do something when the gradients have come, and the update is next."""
+        """Do something after the gradients are computed, before the update."""
 
     @event
     def after_step(self, learner: Any) -> None:
@@ -162,7 +162,7 @@ class Callback:
 
     @event
     def after_batch(self, learner: Any) -> None:
-        """Do something after a batch, whether it made an update or not."""
+        """Do something after a batch, with or without an update."""
 
     @event
     def after_train(self, learner: Any) -> None:
@@ -186,14 +186,14 @@ class Callback:
 
     @event
     def after_tune(self, learner: Any) -> None:
-        """Do something with the training that a fit at 'tune' has kept."""
+        """Do something with the training that a fit at 'tune' keeps."""
 
 
 def tell_all(callbacks: Iterable[Callback], event: str, learner: Any) -> None:
     """Call an event of several callbacks.
 
-    Where one of them raises before something is done, those after it are not told. What is over
-    already all are told of, and then the first error is raised, or what calls it off.
+    If a callback raises in a ``before_...`` event, the callbacks after it are not called. In other
+    events all are called. Then the first error is raised, or a Cancel exception if no error came.
     """
     if event.startswith("before_"):
         for callback in callbacks:
@@ -207,17 +207,17 @@ def _tell_of_what_is_over(callbacks: Iterable[Callback], event: str, learner: An
     for callback in callbacks:
         try:
             tell(callback, event, learner)
-        except BaseException as error:  # noqa: BLE001 - which is raised when all are told
+        except BaseException as error:  # noqa: BLE001 - it is raised after all are called
             raised.append(error)
     try:
         if raised:
             raise min(raised, key=lambda error: isinstance(error, _CALLED_OFF))
     finally:
-        raised.clear()  # so that no error holds itself
+        raised.clear()  # avoids a reference cycle
 
 
 def tell(callback: Callback, event: str, learner: Any) -> None:
-    """Call an event of a callback: with the learner, or as fastai does, without an argument."""
+    """Call an event of a callback, with the learner or, as in fastai, without an argument."""
     method = getattr(callback, event)
     bound = 1 if inspect.ismethod(method) else 0
     takes_learner = _arguments_of(getattr(method, "__func__", method)) > bound
@@ -230,7 +230,7 @@ def tell(callback: Callback, event: str, learner: Any) -> None:
 
 @remembered
 def _arguments_of(function: Callable[..., Any]) -> float:
-    """Return how many arguments a function takes by their places."""
+    """Return how many positional arguments a function takes."""
     kinds = [one.kind for one in inspect.signature(function).parameters.values()]
     if inspect.Parameter.VAR_POSITIONAL in kinds:
         return math.inf
@@ -239,6 +239,6 @@ def _arguments_of(function: Callable[..., Any]) -> float:
 
 
 def overrides(callback: Callback, event: str) -> bool:
-    """Say whether a callback does something at an event."""
+    """Return whether a callback overrides an event."""
     method = getattr(callback, event)
     return getattr(method, "__func__", method) is not getattr(Callback, event)

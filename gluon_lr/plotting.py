@@ -1,7 +1,7 @@
-"""Arrays and texts to matplotlib Axes.
+"""Plots of arrays on matplotlib Axes.
 
-Nothing is saved, and only `shown` shows. matplotlib is imported when used. Legends stand outside
-the Axes where the figure has a constrained layout, as a new one has, which makes room for them.
+Nothing is saved, and only `shown` shows a picture. matplotlib is imported when it is used. In a
+figure with a constrained layout, which every new figure here has, legends are outside the Axes.
 """
 
 import textwrap
@@ -30,21 +30,21 @@ if TYPE_CHECKING:
 
 Drawn = TypeVar("Drawn")  # Axes, or a list of them
 
-SIZE = (7.5, 4.5)  # inches, of the pictures that are saved
-DPI = 150  # of them
+SIZE = (7.5, 4.5)  # inches, of saved pictures
+DPI = 150  # of saved pictures
 
-_FEW = 20  # points of a line that are marked
-_LINES = ("-", "--", "-.", ":")  # one after the other has all the colours
-_LETTERS = 14  # of a title, to the inch
-_BESIDE = 80  # letters of a legend, side by side
+_FEW = 20  # a line with fewer points has markers
+_LINES = ("-", "--", "-.", ":")  # the next style starts when all colours are used
+_LETTERS = 14  # letters of a title per inch
+_BESIDE = 80  # letters of a legend per row
 
-# They draw what rooms above know: those give them to users here, in gluon_lr/__init__.py.
+# These functions live in modules that import this one; gluon_lr/__init__.py adds them here.
 plot_schedule: "Callable[..., Axes]"
 plot_lr_find: "Callable[..., Axes]"
 
 
 def picture(height: float = SIZE[1]) -> "Figure":
-    """Return an empty figure to save, as wide and as fine as all of them, of a height in inches."""
+    """Return an empty figure to save, with the common width and resolution; `height` in inches."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(SIZE[0], height), dpi=DPI, layout="constrained")
@@ -55,16 +55,16 @@ def plot_rates(
     rates: Sequence[Tuple[str, np.ndarray]],
     ax: "Optional[Axes]" = None,
 ) -> "Axes":
-    """Draw rates over iterations, and return the Axes.
+    """Plot rates over iterations, and return the Axes.
 
     Parameters
     ----------
     iterations : numpy.ndarray
-        Of shape (n,).
+        Iterations, of shape (n,).
     rates : sequence of (str, numpy.ndarray)
-        Names, which go to the legend where they are not empty, and rates, of shape (n,).
+        Names and rates, of shape (n,). A name goes to the legend if it is not empty.
     ax : matplotlib Axes, optional
-        Where to draw; a new figure's by default.
+        Where to draw; by default, in a new figure.
     """
     names = [textwrap.fill(name, _BESIDE) for name, _ in rates]
     lines = [line for name in names for line in name.splitlines()]
@@ -86,25 +86,25 @@ def plot_search(
     bands: Mapping[str, Tuple[float, float]],
     ax: "Optional[Axes]" = None,
 ) -> "Axes":
-    """Draw the losses of searches over their rates, smoothed too, and return the Axes.
+    """Plot the losses of searches over their rates, raw and smoothed, and return the Axes.
 
-    The smoothed curves are shown as a whole. Losses beyond, of an explosion at the end say, and
-    those that are not finite are triangles at the border. Evenly spaced rates have a linear axis,
-    others a logarithmic one.
+    The limits of the y axis fit the smoothed curves. Higher losses, for example from an explosion
+    at the end, and losses that are not finite are triangles at the border. The x axis is linear
+    for evenly spaced rates, otherwise logarithmic.
 
     Parameters
     ----------
     searches : dict
-        By name: rates, losses and smoothed losses, NaN where a loss is not finite, each of
-        shape (n,).
+        Maps names to rates, losses and smoothed losses, each of shape (n,). A smoothed loss is
+        NaN if the loss is not finite.
     title : str
-        Above the picture.
+        Title of the picture.
     suggested : dict
-        By the text above it: a rate to mark by a line.
+        Maps a text to a rate, which a line with the text above it marks.
     lines, bands : dict
-        By label: rates to mark by a line, and pairs of rates to mark by a band between them.
+        Map labels to rates to mark with a line, and to pairs of rates to mark with a band.
     ax : matplotlib Axes, optional
-        Where to draw; a new figure's by default.
+        Where to draw; by default, in a new figure.
     """
     ax = ax or _new_axes()
     ax.set_xscale(_scale_of(*(lrs for lrs, _, _ in searches.values())))
@@ -136,25 +136,25 @@ def plot_trials(
     curves: Sequence[Tuple[str, float, np.ndarray]],
     ax: "Optional[Axes]" = None,
 ) -> "Axes":
-    """Draw the losses of trials over their rates, and return the Axes.
+    """Plot the losses of trials over their rates, and return the Axes.
 
     Parameters
     ----------
     trials : dict
-        By label: (rate, loss). Losses well above `began` are triangles at the border.
+        Maps labels to pairs (rate, loss). Losses well above `began` are triangles at the border.
     parabola : (numpy.ndarray, numpy.ndarray), optional
-        Rates, and what a parabola makes of them.
+        Rates, and the values of the fitted parabola at them.
     began : float, optional
-        The loss before them.
+        The loss before the trials.
     title : str
-        Above the picture.
+        Title of the picture.
     suggested, lines, bands : dict
-        As :func:`plot_search` takes them.
+        As in :func:`plot_search`.
     curves : sequence of (str, float, numpy.ndarray)
-        The name of a trial, its rate, and the losses of each of its updates, of shape (n,), drawn
-        beside it.
+        The name of a trial, its rate, and the losses of its updates, of shape (n,). They are
+        drawn to the right.
     ax : matplotlib Axes, optional
-        Where to draw the losses alone; by default there is a new figure.
+        Where to draw the losses, without `curves`; by default, in a new figure.
     """
     ax = ax or _beside_curves(curves)
     ax.set_xscale("log")
@@ -188,20 +188,20 @@ def plot_comparison(
     ylabel: str,
     ax: "Optional[Axes]" = None,
 ) -> "Axes":
-    """Draw curves over rates in one scale of colours, named at their sides; return the Axes.
+    """Plot curves over rates, with one colour map and names at the right; return the Axes.
 
     Parameters
     ----------
     curves : dict
-        By name: rates, and the losses at them, all finite.
+        Maps names to rates and the losses at them, all finite.
     dots : dict
-        By name: a rate and a loss to mark on its curve.
+        Maps names to a rate and a loss, which are marked on the curve of that name.
     dotted : sequence of str
-        Which curves to draw dotted.
+        Names of the curves to draw as dotted lines.
     title, xlabel, ylabel : str
-        Above the picture, and at its axes.
+        Title of the picture, and labels of its axes.
     ax : matplotlib Axes, optional
-        Where to draw; a new figure's by default.
+        Where to draw; by default, in a new figure.
     """
     import matplotlib.pyplot as plt
 
@@ -236,9 +236,9 @@ def plot_smoothed_search(
     dots: Mapping[str, Tuple[float, float]],
     ax: "Optional[Axes]" = None,
 ) -> "Axes":
-    """Draw a search as fastai does: its smoothed losses, and red dots, (rate, loss) by label.
+    """Plot a search as in fastai: the smoothed losses, and `dots` (rate, loss) in red by label.
 
-    What the losses rise to after their lowest is shown as far as they were before, and a little.
+    The limits of the y axis fit the losses up to the lowest one; a later rise may be cut off.
     """
     ax = ax or _new_axes()
     ax.set_xscale(_scale_of(lrs))
@@ -260,22 +260,22 @@ def plot_losses(
     smoothed: Optional[np.ndarray] = None,
     title: str = "",
 ) -> "Axes":
-    """Draw the loss of each iteration, smoothed too, and return the Axes.
+    """Plot the loss of each iteration, raw and smoothed, and return the Axes.
 
     Parameters
     ----------
     losses : numpy.ndarray
-        Of shape (n,), from iteration 1 on.
+        The losses from iteration 1 on, of shape (n,).
     validation : sequence of (int, float)
         Iterations, and the validation losses after them.
     skip_start : int
-        Iterations to leave out at the start, where there are more.
+        Number of iterations to skip at the start; ignored if there are not more than that.
     ax : matplotlib Axes, optional
-        Where to draw; a new figure's by default.
+        Where to draw; by default, in a new figure.
     smoothed : numpy.ndarray, optional
-        The losses smoothed, of shape (n,).
+        The smoothed losses, of shape (n,).
     title : str
-        Above the picture.
+        Title of the picture.
     """
     ax = ax or _new_axes()
     part = slice(skip_start if skip_start < len(losses) else 0, None)
@@ -296,21 +296,21 @@ def plot_hyper_parameters(
     keys: Union[str, Sequence[str], None] = None,
     figsize: Optional[Tuple[float, float]] = None,
 ) -> "List[Axes]":
-    """Draw hyper-parameters over iterations, two in a row, and return their Axes.
+    """Plot hyper-parameters over iterations, two plots per row, and return their Axes.
 
     Parameters
     ----------
     values : dict
-        By name, of shape (n,), or (n, groups) with a line for each group.
+        Maps names to values of shape (n,), or (n, groups) for one line per group.
     keys : str or sequence of str, optional
-        Which of them; all by default.
+        The names to draw; all by default.
     figsize : tuple, optional
-        Of the figure, in inches.
+        Size of the figure, in inches.
 
     Raises
     ------
     ValueError
-        When there is none of that name.
+        If `values` does not have a name in `keys`.
     """
     import matplotlib.pyplot as plt
 
@@ -341,7 +341,7 @@ def plot_curves(
     ylabel: str,
     ax: "Optional[Axes]" = None,
 ) -> "Axes":
-    """Draw named (x, y) curves over a count, for comparison, and return the Axes."""
+    """Plot named (x, y) curves over a count, for comparison, and return the Axes."""
     ax = ax or _new_axes()
     for name, (x, y) in curves.items():
         ax.plot(x, y, marker=".", label=name)
@@ -350,14 +350,14 @@ def plot_curves(
 
 
 def close(figure: Any) -> None:
-    """Forget a figure that somebody else shows."""
+    """Close a figure in pyplot, if the caller shows it in another way."""
     import matplotlib.pyplot as plt
 
     plt.close(figure)
 
 
 def shown(axes: Drawn, show: bool) -> Drawn:
-    """Show the pictures drawn so far where `show` is true, in a script too; return `axes`."""
+    """Show the pictures drawn so far if `show` is true, even in a script; return `axes`."""
     if show:
         import matplotlib.pyplot as plt
 
@@ -369,7 +369,7 @@ def shown(axes: Drawn, show: bool) -> Drawn:
 
 
 def _new_axes(more: float = 0.0) -> "Axes":
-    """Return those of a new figure, so many inches higher than it would be."""
+    """Return the Axes of a new figure, `more` inches higher than the default."""
     import matplotlib.pyplot as plt
 
     figure, ax = plt.subplots(layout="constrained")
@@ -379,7 +379,7 @@ def _new_axes(more: float = 0.0) -> "Axes":
 
 
 def _beside_curves(curves: Sequence[Tuple[str, float, np.ndarray]]) -> "Axes":
-    """Draw curves over updates at the right of a new figure, and return the Axes at its left."""
+    """Plot curves over updates at the right of a new figure, and return the Axes at the left."""
     import matplotlib.pyplot as plt
 
     if not curves:
@@ -402,14 +402,14 @@ def _beside_curves(curves: Sequence[Tuple[str, float, np.ndarray]]) -> "Axes":
 
 
 def _scale_of(*rates: np.ndarray) -> str:
-    """Return the scale for rates: linear for those of a search that are evenly spaced."""
+    """Return the scale for rates: linear if they are evenly spaced, else logarithmic."""
     steps = [np.diff(of_one) for of_one in rates if len(of_one) > 2]
     even = [np.ptp(of_one) <= 1e-6 * np.max(np.abs(of_one)) for of_one in steps]
     return "linear" if even and all(even) else "log"
 
 
 def _limit(ax: "Axes", losses: Sequence[float]) -> None:
-    """Show what is between losses, and a margin; nothing below 0 where none of them is."""
+    """Set the y limits to the range of the losses plus a margin; not below 0 if no loss is."""
     if not len(losses):
         return
     low, high = min(losses), max(losses)
@@ -419,7 +419,7 @@ def _limit(ax: "Axes", losses: Sequence[float]) -> None:
 
 
 def _show_zero_where_constant(ax: "Axes", lines: Iterable[np.ndarray]) -> None:
-    """Show 0 too where all values are one and the same."""
+    """Include 0 in the y limits if all values are equal."""
     values = np.concatenate(list(lines))
     if len(values) and values[0] >= 0 and np.ptp(values) == 0:
         top = 2 * values[0] or 1.0
@@ -427,7 +427,7 @@ def _show_zero_where_constant(ax: "Axes", lines: Iterable[np.ndarray]) -> None:
 
 
 def _counted(ax: "Axes") -> None:
-    """Tick whole numbers of what is counted along the x axis."""
+    """Use only whole numbers as ticks of the x axis."""
     from matplotlib.ticker import MaxNLocator
 
     steps = [1, 2, 2.5, 5, 10]
@@ -438,7 +438,7 @@ def _counted(ax: "Axes") -> None:
 
 
 def _tick_narrow(ax: "Axes") -> None:
-    """Give a logarithmic axis of fewer than two decades more numbers, written out."""
+    """Add plain numbers to a logarithmic x axis of fewer than two decades."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     left, right = ax.get_xlim()
@@ -463,13 +463,13 @@ def _marker(line: np.ndarray) -> str:
 
 
 def _dots(ax: "Axes", x: np.ndarray, y: np.ndarray, color: str, label: Optional[str]) -> None:
-    """Draw points, the fainter the more there are."""
+    """Draw points; the more there are, the more transparent they are."""
     alpha = min(max(100 / max(len(x), 1), 0.06), 0.4)
     ax.plot(x, y, ".", color=color, alpha=alpha, markeredgewidth=0, markersize=8, label=label)
 
 
 def _mark_beyond(ax: "Axes", rates: np.ndarray, losses: np.ndarray, color: str) -> None:
-    """Mark losses above the limits, or not finite, by triangles at the upper border."""
+    """Mark losses above the limits, or not finite, with triangles at the upper border."""
     above = ~(losses <= ax.get_ylim()[1])
     if above.any():
         ax.plot(
@@ -491,7 +491,7 @@ def _mark(
     lines: Mapping[str, float],
     bands: Mapping[str, Tuple[float, float]],
 ) -> None:
-    """Mark rates by lines, and pairs of rates by bands between them, within the limits."""
+    """Mark rates with lines, and pairs of rates with bands, without changing the limits."""
     for number, (label, lr) in enumerate(lines.items(), start=1):
         ax.axvline(lr, color=f"C{number}", linestyle=":", label=label)
     for lr in suggested.values():
@@ -516,21 +516,21 @@ def _mark(
 
 
 def _name_at_the_side(ax: "Axes", ends: Sequence[Tuple[str, float, Any]]) -> None:
-    """Write names at the right of the Axes, as near to their heights as they have room.
+    """Write names at the right of the Axes, as close to their heights as there is room.
 
     Parameters
     ----------
     ends : sequence of (str, float, color)
-        Names, of one line or several, the heights they belong to, and their colours.
+        Names, of one or more lines, their heights, and their colours.
     """
     bottom, top = ax.get_ylim()
     ends = sorted(ends, key=lambda end: end[1])
     points = 72 * ax.get_window_extent().height / ax.figure.dpi
     lines = [1 + name.count("\n") for name, _, _ in ends]
     size = min(10.0, points / (1.45 * max(sum(lines), 1)))
-    rooms = [1.45 * size * count / points for count in lines]  # in heights of the Axes
-    above = float(sum(rooms))  # what those from here on take
-    edge = 0.0  # of the last
+    rooms = [1.45 * size * count / points for count in lines]  # as shares of the height of the Axes
+    above = float(sum(rooms))  # room for the names that are not placed yet
+    edge = 0.0  # upper edge of the last name
     for (name, height, color), room in zip(ends, rooms):
         wanted = (height - bottom) / (top - bottom) - room / 2
         edge = min(max(wanted, edge), 1 - above)
@@ -548,14 +548,14 @@ def _cut_in_the_middle(text: str, letters: int) -> str:
 
 
 def _has_room(ax: "Axes") -> bool:
-    """Say whether the layout makes room for what is outside the Axes."""
+    """Return whether the layout makes room for a legend or title outside the Axes."""
     return bool(ax.figure.get_constrained_layout())
 
 
 def _titled(ax: "Axes", title: str, beneath: Any = ()) -> None:
-    """Write a title as wide as the Axes; two lines of its first where there is no room for more.
+    """Write a title as wide as the Axes; at most two lines of text if there is no room for more.
 
-    Where there is something `beneath`, it is above that.
+    If there is a text `beneath` the title, the title is moved up.
     """
     letters = max(int(_LETTERS * ax.get_window_extent().width / ax.figure.dpi), 20)
     lines = [textwrap.fill(line, letters) for line in title.splitlines()]
@@ -567,7 +567,7 @@ def _titled(ax: "Axes", title: str, beneath: Any = ()) -> None:
 
 
 def _named(ax: "Axes", xlabel: str, ylabel: str, legend: Optional[str], columns: int = 3) -> "Axes":
-    """Name both axes, draw a grid, and a legend: above or below in columns, or the best place."""
+    """Label both axes, draw a grid and a legend: above or below in columns, or where it fits."""
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
     ax.grid(alpha=0.3)

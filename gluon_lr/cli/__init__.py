@@ -1,7 +1,7 @@
 # PYTHON_ARGCOMPLETE_OK
 """The command line: `gluon-lr demo | find | compare | plot | table | schedules | launch`.
 
-Each command imports what it needs when it runs: `--version`, `--help` and completion are quick.
+Commands import what they need only when they run: `--version`, `--help` and completion are fast.
 """
 
 import argparse
@@ -27,8 +27,9 @@ completion in bash and zsh: pip install argcomplete; eval "$(register-python-arg
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     """Run the command line and return its exit status.
 
-    It is 0, also where a search shows no rate. It is 1 after an exception in the user's code,
-    2 after a request that cannot be met, and 130 after Ctrl-C. That of `launch` is its command's.
+    The status is 0 on success, even if a search finds no rate. It is 1 after an exception in the
+    user's code, 2 for an invalid request, and 130 after Ctrl-C. `launch` returns the status of
+    its command.
     """
     parser = _parser()
     _complete(parser)
@@ -39,7 +40,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         sys.stderr.write(f"gluon-lr {options.command}: {reason}\n")
         return 2
     except KeyboardInterrupt:
-        sys.last_type = KeyboardInterrupt  # as Python does: a worker then waits for no other
+        sys.last_type = KeyboardInterrupt  # as Python does: a worker then does not wait for others
         return 130
     except Exception as error:
         if options.debug:
@@ -69,13 +70,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for module in (demo, find, compare, schedules, launch):
         module.add_to(commands)
-    for command in commands.choices.values():  # which leaves one before the command as it is
+    for command in commands.choices.values():  # SUPPRESS keeps a --debug before the command
         command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=_DEBUG)
     return parser
 
 
 def _complete(parser: argparse.ArgumentParser) -> None:
-    """Answer the shell, where it asks for completions, and end."""
+    """If the shell asks for completions, print them and exit."""
     if "_ARGCOMPLETE" in os.environ:
         with contextlib.suppress(ImportError):
             import argcomplete

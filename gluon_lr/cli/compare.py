@@ -48,7 +48,7 @@ def add_to(commands: Any) -> None:
 
 
 def run(options: Any) -> Union[str, int]:
-    """Compare, and return what to print."""
+    """Run the comparison, and return what to print."""
     values = _read_settings(options.settings)
     if options.tune and options.length is None:
         raise RequestError("--length must be given with --tune: the updates of your training")
@@ -72,7 +72,7 @@ def run(options: Any) -> Union[str, int]:
 
 
 def _read_settings(texts: Sequence[str]) -> Dict[str, List[Any]]:
-    """Read `wd=0,1e-4` and the like."""
+    """Read settings such as `wd=0,1e-4`."""
     settings: Dict[str, List[Any]] = {}
     for text in texts:
         name, _, values = text.partition("=")

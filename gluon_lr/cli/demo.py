@@ -1,4 +1,4 @@
-"""`gluon-lr demo`: find a rate for handwritten digits and train by it."""
+"""`gluon-lr demo`: find a learning rate for handwritten digits and train with it."""
 
 import importlib.util
 import tempfile

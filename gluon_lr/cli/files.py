@@ -1,4 +1,4 @@
-"""The files that a command writes: they are checked before the work, and never overwritten."""
+"""The files that a command writes: checked before the work, and overwritten only with --force."""
 
 import os
 from pathlib import Path
@@ -15,12 +15,12 @@ def add_force(command: Any) -> None:
 
 
 def check_file(option: str, path: Optional[Path], force: bool) -> None:
-    """Check that a file can be written, and that nothing is lost by it.
+    """Check that a file can be written without losing an existing one.
 
     Raises
     ------
     RequestError
-        Where there is no such directory, and where the file exists and `force` is not given.
+        If the file cannot be written, or if it exists and `force` is not given.
     """
     if path is None:
         return
@@ -34,12 +34,12 @@ def check_file(option: str, path: Optional[Path], force: bool) -> None:
 
 
 def picture(path: Path, force: bool) -> Path:
-    """Check a file for a picture, and return its name with an ending: .png where it has none.
+    """Check the file of a picture, and return its path; add .png if it has no extension.
 
     Raises
     ------
     RequestError
-        As :func:`check_file` does, and where the ending is of no known format.
+        In the cases of :func:`check_file`, and if the extension is of no known format.
     """
     from matplotlib.backend_bases import FigureCanvasBase
 

@@ -44,7 +44,7 @@ def add_to(commands: Any) -> None:
 
 
 def run(options: Any) -> Union[str, int]:
-    """Search, and return what to print."""
+    """Run the search, and return what to print."""
     bounds = {"lr_start": options.lr_start, "lr_end": options.lr_end}
     given = {name: value for name, value in bounds.items() if value is not None}
     return run_search(
@@ -69,7 +69,7 @@ def _answer(result: "LRFinderResult") -> str:
 
 
 def _told(result: "LRFinderResult") -> str:
-    """Return the answer, what to do where it is no, and how the search ended."""
+    """Return the answer, what to do if there is no rate, and how the search ended."""
     lines = [_answer(result)]
     if result.refusal is not None:
         lines.append(result.refusal.remedy)

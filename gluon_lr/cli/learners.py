@@ -1,4 +1,4 @@
-"""What `find` and `compare` share: a learner of the user's, a search with it, and its output."""
+"""What `find` and `compare` share: the user's learner, the search with it, and the output."""
 
 import contextlib
 import importlib
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from ..finder import Comparison, LRFinder, LRFinderResult
 
 _STDOUT = Path("-")
-# How the messages of arguments begin that a user has given on the command line.
+# Error messages about command-line arguments begin with one of these.
 _OF_ARGUMENTS = ("LRFinder.find: ", "LRFinder.compare: ", "HyperParameters: ")
 
 
 def add_arguments(command: Any) -> None:
-    """Add what both commands take."""
+    """Add the arguments of both commands."""
     command.add_argument(
         "factory",
         metavar="MODULE:FUNCTION",
@@ -49,15 +49,15 @@ def run_search(
     search: "Callable[[LRFinder], Union[LRFinderResult, Comparison]]",
     told: Callable[[Any], str],
 ) -> Union[str, int]:
-    """Search with what the factory returns; write what was found, and return what to print.
+    """Search with the factory's learner, write the result, and return what to print.
 
     Raises
     ------
     RequestError
-        Before the search, where the request cannot be met.
+        If the request is invalid; as far as possible, before the search.
     """
     out = None if options.out is None else picture(options.out, options.force)
-    is_bare = options.quiet or options.json == _STDOUT  # then the user's own prints are elsewhere
+    is_bare = options.quiet or options.json == _STDOUT  # user's prints: to stderr
     if options.json != _STDOUT:
         check_file("--json", options.json, options.force)
     if options.length is not None and options.length < 1:
@@ -80,10 +80,10 @@ def run_search(
 
 
 def _found(options: Any, search: "Callable[[LRFinder], Any]") -> Any:
-    """Search, and return what was found; None in a worker that is not the first."""
+    """Run the search, and return its result; None in a worker that is not the first."""
     module, name = _names(options.factory)
     from ..distributed import Workers
-    from ..finder import LRFinder  # first, as without MXNet this says what to install
+    from ..finder import LRFinder  # first: without MXNet, it says what to install
 
     learner = _function(module, name)()
     try:
@@ -103,7 +103,7 @@ def _found(options: Any, search: "Callable[[LRFinder], Any]") -> Any:
 
 
 def _names(text: str) -> Tuple[str, str]:
-    """Return the two names of `package.module:function`."""
+    """Return the two names in `package.module:function`."""
     module_name, colon, name = text.partition(":")
     if not (module_name and colon and name):
         raise RequestError(f"the factory must be MODULE:FUNCTION, got {text!r}")
@@ -113,7 +113,7 @@ def _names(text: str) -> Tuple[str, str]:
 
 
 def _function(module_name: str, name: str) -> Callable[[], Any]:
-    """Import a function, from the working directory too."""
+    """Import a function, also from the working directory."""
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     text = f"{module_name}:{name}"

@@ -1,4 +1,4 @@
-"""`gluon-lr plot`, `table` and `schedules`: schedules as a picture, as numbers and as a list."""
+"""`gluon-lr plot`, `table` and `schedules`: schedules as plots, as numbers and as a list."""
 
 import inspect
 import re
@@ -69,7 +69,7 @@ def add_to(commands: Any) -> None:
 
 
 def run_plot(options: Any) -> str:
-    """Draw schedules to a window or to a file, and say to which."""
+    """Draw schedules in a window or to a file, and return what to print."""
     schedules = _read_schedules(options)
     from matplotlib import pyplot
 
@@ -109,7 +109,7 @@ def run_table(options: Any) -> str:
 
 
 def run_schedules(options: Any) -> str:
-    """Return a list of all schedules that a text may name."""
+    """Return a list of all schedules that a text may use."""
     from ..schedules.text import class_named, known_names
 
     entries = []
@@ -122,7 +122,7 @@ def run_schedules(options: Any) -> str:
 
 
 def _entry(cls: "Type[Schedule]") -> str:
-    """Return how a class is called, and under it the first sentence of its docstring."""
+    """Return the signature of a class and, below it, the first sentence of its docstring."""
     plain = [
         one.replace(annotation=inspect.Parameter.empty)
         for one in inspect.signature(cls).parameters.values()

@@ -1,4 +1,4 @@
-"""What MOVES: curves, hyper-parameters by group, and the policies that move them."""
+"""Changing hyper-parameters during training: curves, parameter groups and training policies."""
 
 from .._mxnet import HAS_GLUON
 from .annealed import AnnealedSchedule

@@ -1,4 +1,4 @@
-"""A curve of `gluon_lr.annealing` as a schedule."""
+"""The schedule that follows a curve of `gluon_lr.annealing`."""
 
 import math
 
@@ -17,14 +17,14 @@ class AnnealedSchedule(BoundedSchedule):
     Parameters
     ----------
     curve : callable
-        From a position, 0 to 1, to a rate; or a schedule, whose iterations are followed.
+        Maps a position from 0 to 1 to a rate; or a schedule, called with its iterations.
     length : float
-        Length of the curve, in iterations, above 0; fractions are taken.
+        Length of the curve, in iterations, above 0; fractions are allowed.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> from gluon_lr.annealing import SchedLin
     >>> schedule = AnnealedSchedule(SchedLin(1, 0), length=4)

@@ -1,7 +1,7 @@
-"""Curves over a position from 0 to 1, for any hyper-parameter, as fastai names them.
+"""Curves over a position from 0 to 1, for any hyper-parameter, with fastai's names.
 
 Start, end and position are numbers or arrays, which broadcast. The curves are exact at 0 and at
-1, and go on beyond. A schedule is such a curve too, once there is a length: `ScheduledCurve`.
+1, and continue outside. With a length, a schedule is such a curve too: `ScheduledCurve`.
 """
 
 import math
@@ -17,8 +17,8 @@ from ..schedules.compose import stretched
 
 Curve = Callable[[Any], Any]
 
-_ROUNDING = 1e-12  # of positions and of sums of shares
-_NEAR_WHOLE = 1e-6  # how far rounding may bring an update from its number
+_ROUNDING = 1e-12  # rounding error of positions and of sums of shares
+_NEAR_WHOLE = 1e-6  # largest rounding error of an update number
 
 __all__ = [
     "Annealer",
@@ -55,7 +55,7 @@ def sched_cos(start: Any, end: Any, pos: Any) -> Any:
 
 
 def sched_no(start: Any, end: Any, pos: Any) -> Any:
-    """Return `start`, wherever `pos` is."""
+    """Return `start`, whatever `pos` is."""
     return start + 0 * pos
 
 
@@ -70,7 +70,7 @@ def sched_poly(start: Any, end: Any, pos: Any, power: float) -> Any:
 
 
 class _Curve(HasValues):
-    """A value at each position. Curves of one class, with the same arguments, are equal."""
+    """A value at each position. Curves of the same class with the same arguments are equal."""
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
@@ -83,17 +83,17 @@ class _Curve(HasValues):
 class Annealer(_Curve):
     """A curve from `start` at position 0 to `end` at position 1.
 
-    A subclass has the function (start, end, pos) as its `curve`.
+    A subclass defines the function (start, end, pos) as its attribute `curve`.
 
     Parameters
     ----------
     start, end : float or array
-        Finite; a sequence becomes an array, for one curve a parameter group, say.
+        Finite; a sequence becomes an array, for example with one curve per parameter group.
 
     Raises
     ------
     TypeError, ValueError
-        On anything else.
+        If an argument is anything else.
     """
 
     curve: Callable[..., Any]
@@ -119,7 +119,7 @@ class Annealer(_Curve):
 
 
 def annealer(f: Callable[[Any, Any, Any], Any]) -> Type[Annealer]:
-    """Make a function (start, end, pos) one of (start, end) that returns an :class:`Annealer`.
+    """Turn a function of (start, end, pos) into an :class:`Annealer` class of (start, end).
 
     >>> @annealer
     ... def SchedSquare(start, end, pos):
@@ -158,7 +158,7 @@ class SchedCos(Annealer):
 
 
 class SchedNo(Annealer):
-    """No change: `start` throughout.
+    """A constant: `start` at every position.
 
     >>> SchedNo(1, 3)(0.5)
     1.0
@@ -168,7 +168,7 @@ class SchedNo(Annealer):
 
 
 class SchedExp(Annealer):
-    """A geometric way: :func:`sched_exp` from `start` to `end`, both above 0.
+    """A geometric curve: :func:`sched_exp` from `start` to `end`, both above 0.
 
     >>> round(SchedExp(0.01, 1)(0.5), 12)
     0.1
@@ -191,12 +191,12 @@ class SchedPoly(Annealer):
     start, end : float or array
         Finite.
     power : float
-        Above 0.
+        Power of the position, above 0.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> SchedPoly(1, 3, power=2)(0.5)
     1.5
@@ -212,22 +212,22 @@ class SchedPoly(Annealer):
 
 
 class CombinedAnnealer(_Curve):
-    """Curves one after another, each over its share of the way.
+    """Curves one after another, each over its share of the positions.
 
-    A boundary belongs to the later curve. One of which the share is 0 is passed over, but for
-    position 1, where the last curve is at its end.
+    A boundary belongs to the later curve. A curve with share 0 is skipped, except at position 1:
+    there the last curve always gives its end.
 
     Parameters
     ----------
     pcts : sequence of float
         The shares, at least 0; their sum is 1.
     scheds : sequence of callable
-        From a position to a value, or schedules; as many as shares.
+        Functions that map a position to a value, or schedules; as many as `pcts`.
 
     Raises
     ------
     TypeError, ValueError
-        On anything else.
+        If an argument is anything else.
 
     >>> there_and_back = CombinedAnnealer([0.25, 0.75], [SchedLin(0, 1), SchedLin(1, 0)])
     >>> [there_and_back(pos) for pos in (0, 0.125, 0.25, 1)]
@@ -251,7 +251,7 @@ class CombinedAnnealer(_Curve):
         ]
 
     def updates(self, length: float) -> List[float]:
-        """Return how many of so many updates each curve has; 1 where its share is 0."""
+        """Return how many of `length` updates each curve has; 1 if its share is 0."""
         return [pct * length or 1 for pct in self.pcts]
 
     def __call__(self, pos: Any) -> Any:
@@ -284,19 +284,19 @@ class CombinedAnnealer(_Curve):
 
 
 def combine_scheds(pcts: Sequence[float], scheds: Sequence[Curve]) -> CombinedAnnealer:
-    """Return curves one after another, as fastai calls it: see :class:`CombinedAnnealer`."""
+    """Return curves one after another (fastai's name for it): see :class:`CombinedAnnealer`."""
     return CombinedAnnealer(pcts, scheds)
 
 
 def combined_cos(pct: float, start: Any, middle: Any, end: Any) -> CombinedAnnealer:
-    """Go from `start` to `middle` in the share `pct` of the way, and to `end` in the rest.
+    """Move from `start` to `middle` over the share `pct` of the positions, then to `end`.
 
-    Both along half a cosine; numbers or arrays.
+    Both parts are half a cosine. The values are numbers or arrays.
 
     Raises
     ------
     TypeError, ValueError
-        When `pct` is not from 0 to 1, or one of the others is not finite.
+        If `pct` is not from 0 to 1, or if another argument is not finite.
 
     >>> cycle = combined_cos(0.25, 0.1, 1.0, 0.0)
     >>> [cycle(pos) for pos in (0, 0.25, 0.625, 1)]
@@ -307,22 +307,22 @@ def combined_cos(pct: float, start: Any, middle: Any, end: Any) -> CombinedAnnea
 
 
 class ScheduledCurve(_Curve):
-    """A schedule as a curve, for any hyper-parameter: :class:`AnnealedSchedule` is the way back.
+    """A schedule as a curve, for any hyper-parameter. The inverse is :class:`AnnealedSchedule`.
 
         curve(pos) = schedule(1 + pos * length)
 
     Parameters
     ----------
     schedule : callable
-        From an iteration to a value: any schedule of this package or of MXNet. One in shares of
-        a training is stretched to `length`.
+        Maps an iteration to a value: any schedule of this package or of MXNet. A schedule in
+        shares of a training is stretched to `length`.
     length : float, optional
-        Iterations from position 0 to 1, above 0. A ParamScheduler or a fit gives its own.
+        Iterations from position 0 to 1, above 0. A ParamScheduler or a fit sets its own.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> from gluon_lr import PolyScheduler
     >>> curve = ScheduledCurve(PolyScheduler(5, base_lr=1, pwr=1), length=4)
@@ -343,12 +343,12 @@ class ScheduledCurve(_Curve):
 
     @property
     def needs_length(self) -> bool:
-        """Whether it has values only in a training of a known length."""
+        """Whether its values depend on the length of the training."""
         return foreign.is_in_shares(self.schedule)
 
     @property
     def counts_updates(self) -> bool:
-        """Whether it has the values of its schedule's iterations, in a training of any length."""
+        """Whether it gives the values of its schedule's iterations, whatever the length is."""
         return self.length is None and not self.needs_length
 
     def __call__(self, pos: Any) -> Any:
@@ -370,12 +370,12 @@ class ScheduledCurve(_Curve):
 
 
 def as_curve(curve: Any) -> Any:
-    """Return a schedule, ours or MXNet's, as a :class:`ScheduledCurve`; any other as it is."""
+    """Return a schedule, ours or MXNet's, as a :class:`ScheduledCurve`; anything else unchanged."""
     return ScheduledCurve(curve) if isinstance(curve, mx.lr_scheduler.LRScheduler) else curve
 
 
 def over_updates(curves: Any, length: float) -> Any:
-    """Return a curve, or each of a list, over so many updates, where it has no length yet."""
+    """Return a curve, or a list of them, with `length` updates if it has no length yet."""
     if isinstance(curves, (list, tuple)):
         return [over_updates(one, length) for one in curves]
     if isinstance(curves, CombinedAnnealer):
@@ -387,7 +387,7 @@ def over_updates(curves: Any, length: float) -> Any:
 
 
 def position_of(n: float, length: float) -> float:
-    """Return where update `n`, from 1, of `length` is on its curves: ``(n - 1) / length``."""
+    """Return the position of update `n`, from 1, of `length` updates: ``(n - 1) / length``."""
     return min(max(n - 1, 0) / length, 1.0)
 
 
@@ -397,7 +397,7 @@ def to_config(curve: Curve) -> Dict[str, Any]:
     Raises
     ------
     ValueError
-        When it, or a part of it, is a function or a class of another module.
+        If it, or a part of it, is a function or a class of another module.
 
     >>> to_config(SchedLin(1, 3))
     {'class': 'SchedLin', 'arguments': {'start': 1.0, 'end': 3.0}}
@@ -417,12 +417,12 @@ def to_config(curve: Curve) -> Dict[str, Any]:
 
 
 def from_config(config: Dict[str, Any]) -> Curve:
-    """Return the curve of which `config` is the :func:`to_config`.
+    """Return the curve that `config`, a result of :func:`to_config`, describes.
 
     Raises
     ------
     TypeError, ValueError
-        When `config` is anything else.
+        If `config` is anything else.
     """
     try:
         make, arguments = _CLASSES[config["class"]], dict(config["arguments"])
@@ -451,7 +451,7 @@ _CLASSES: Dict[str, Any] = {
 
 
 def _exact_at_one(pos: Any, end: Any, value: Any) -> Any:
-    """Return `value`, but for the rounding that keeps it from `end` at position 1."""
+    """Return `value`, but exactly `end` at position 1, without a rounding error."""
     if isinstance(pos, np.ndarray) or isinstance(value, np.ndarray):
         return np.where(np.equal(pos, 1), end, value)
     return end if pos == 1 else value

@@ -1,4 +1,4 @@
-"""A rate, and a weight decay, for each parameter group of an optimizer that has one for all."""
+"""A learning rate and a weight decay per parameter group; MXNet's optimizers have one for all."""
 
 from typing import Any, Dict, NamedTuple, Sequence, Union
 
@@ -11,12 +11,12 @@ from .._trainer import parameters_of
 Rate = Union[float, slice, Sequence[float]]
 
 _MULTIPLIERS = {"lr": "lr_mult", "wd": "wd_mult"}
-# where the optimizer keeps each parameter's share, by name and index
+# the optimizer's attribute with each parameter's share, by name and index
 _SHARES = "_gluon_lr_shares"
 
 
 def group_rates(owner: str, argument: str, lr: Rate, groups: int) -> Any:
-    """Return a rate for all parameter groups, or an array of one a group, of what fastai takes.
+    """Return one rate for all groups, or an array with one per group, from fastai's notation.
 
         slice(b)       b / 10 for all groups but the last, which has b
         slice(a, b)    geometric, from a for the first group to b for the last
@@ -24,16 +24,16 @@ def group_rates(owner: str, argument: str, lr: Rate, groups: int) -> Any:
     Parameters
     ----------
     owner, argument : str
-        Whose argument it is, for the messages.
+        Function and argument name for the error messages.
     lr : float, slice or sequence
-        A number, a slice, or one number a group.
+        A number, a slice, or one number per group.
     groups : int
         The number of groups.
 
     Raises
     ------
     TypeError, ValueError
-        On a rate below 0 or not finite, in a slice not above 0, or another number of them.
+        If a rate is not finite or below 0 (in a slice: not above 0), or if their number is wrong.
     """
     _refuse_what_has_a_rate(owner, argument, lr)
     if isinstance(lr, slice):
@@ -54,7 +54,7 @@ def group_rates(owner: str, argument: str, lr: Rate, groups: int) -> Any:
 
 
 def _refuse_what_has_a_rate(owner: str, argument: str, lr: Any) -> None:
-    """Raise a TypeError on a schedule, or on the result of a search, and say where they belong."""
+    """Raise a TypeError for a schedule or a search result; the message says how to use it."""
     constraint = "a number, a slice, or a number for each group"
     if hasattr(lr, "best"):
         remedy = f"Write {argument}=comparison.best.suggestion, where there is a winner."
@@ -73,16 +73,16 @@ def _refuse_what_has_a_rate(owner: str, argument: str, lr: Any) -> None:
 
 
 class GroupShares:
-    """Gives groups their rates and decays by `lr_mult` and `wd_mult`, on top of what those are.
+    """Sets rates and weight decays of groups: multiplies `lr_mult` and `wd_mult` by a share.
 
-    Each group has a share of the optimizer's own rate, which is the highest.
+    The optimizer's own rate is the highest; each group has a share of it.
 
     Parameters
     ----------
     trainer : mx.gluon.Trainer
-        Its optimizer may be exchanged, by ``load_states`` say.
+        Its optimizer may be replaced, for example by ``load_states``.
     group_of : dict
-        From a parameter's index to its group.
+        Maps a parameter's index to its group.
     """
 
     names = tuple(_MULTIPLIERS)
@@ -90,7 +90,7 @@ class GroupShares:
     def __init__(self, trainer: mx.gluon.Trainer, group_of: Dict[int, int]) -> None:
         self._trainer = trainer
         self._group_of = group_of
-        self._before: Dict[str, Dict[int, _Share]] = {}  # the first of this object's
+        self._before: Dict[str, Dict[int, _Share]] = {}  # before our first change
 
     def of(self, name: str, index: int) -> float:
         """Return a parameter's share of the rate ('lr') or of the weight decay ('wd')."""
@@ -98,11 +98,11 @@ class GroupShares:
         return 1.0 if share is None else share.share
 
     def keep(self, name: str) -> None:
-        """Note the shares that there are now, for :meth:`put_back`."""
+        """Remember the current shares for :meth:`put_back`."""
         self._before.setdefault(name, self._shares.get(name, {}))
 
     def give(self, name: str, shares: Sequence[float]) -> None:
-        """Give each group its share, in place of what it has by now."""
+        """Set the share of each group; it replaces the current one."""
         self.keep(name)
         before = self._shares.get(name, {})
         parameters = parameters_of(self._trainer)
@@ -113,7 +113,7 @@ class GroupShares:
         self._write(name, given)
 
     def put_back(self) -> None:
-        """Make the multipliers as they were before the first share of this object's."""
+        """Restore the multipliers from before this object's first change."""
         for name, before in self._before.items():
             given = self._shares.get(name, {})
             self._write(name, {index: _Share(1.0, one.own) for index, one in given.items()})
@@ -122,7 +122,7 @@ class GroupShares:
 
     @property
     def _shares(self) -> Dict[str, Dict[int, "_Share"]]:
-        """The shares that the optimizer's parameters have, by name and index."""
+        """The shares of the optimizer's parameters, by name and index."""
         shares: Dict[str, Dict[int, _Share]] = vars(self._trainer.optimizer).get(_SHARES, {})
         return shares
 
@@ -139,7 +139,7 @@ class GroupShares:
 
 
 class _Share(NamedTuple):
-    """A parameter's share of the highest rate or decay, and its multiplier without that."""
+    """A parameter's share of the highest rate or decay, and its multiplier without the share."""
 
     share: float
     own: float

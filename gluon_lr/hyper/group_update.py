@@ -1,4 +1,4 @@
-"""An optimizer's update with attributes that differ between parameter groups."""
+"""Optimizer updates with a different value of an attribute for each parameter group."""
 
 from typing import Any, Dict, List
 
@@ -8,17 +8,17 @@ _METHOD = "update_multi_precision"
 
 
 class GroupUpdate:
-    """Stands in for an optimizer's `update_multi_precision`: each group by its own attributes.
+    """Replaces an optimizer's `update_multi_precision`: each group has its own attributes.
 
     An MXNet optimizer has one momentum, one beta and so on for all parameters, and updates
-    several at a time. This one updates them group by group.
+    several parameters at a time. This replacement updates them group by group.
 
     Parameters
     ----------
     optimizer : mx.optimizer.Optimizer
-        Whose update it is.
+        The optimizer whose method it replaces.
     group_of : dict
-        From a parameter's index to its group.
+        Maps a parameter's index to its group.
     """
 
     def __init__(self, optimizer: mx.optimizer.Optimizer, group_of: Dict[int, int]) -> None:
@@ -39,7 +39,7 @@ class GroupUpdate:
             self._update(group, *parts)
 
     def __deepcopy__(self, memo: Dict[int, Any]) -> "GroupUpdate":
-        return self  # it belongs to its optimizer, whose fields a snapshot copies
+        return self  # it belongs to its optimizer, and a snapshot copies the optimizer's fields
 
     def _update(self, group: int, *arguments: Any) -> None:
         optimizer = self._optimizer
@@ -54,7 +54,7 @@ class GroupUpdate:
 
 
 def get_for(optimizer: mx.optimizer.Optimizer, attribute: str, index: int) -> Any:
-    """Return the value of an attribute that the parameter of an index is updated with."""
+    """Return the value of an attribute for the parameter with this index."""
     update = vars(optimizer).get(_METHOD)
     if isinstance(update, GroupUpdate) and attribute in update.values:
         return update.values[attribute][update.group_of[index]]
@@ -67,7 +67,7 @@ def set_by_group(
     values: List[float],
     group_of: Dict[int, int],
 ) -> None:
-    """Give each group its own value of an attribute; the optimizer itself shows the highest."""
+    """Set an attribute's value for each group; the optimizer's own attribute is the highest."""
     if len(set(values)) > 1:
         if not isinstance(vars(optimizer).get(_METHOD), GroupUpdate):
             setattr(optimizer, _METHOD, GroupUpdate(optimizer, group_of))
@@ -78,7 +78,7 @@ def set_by_group(
 
 
 def share(optimizer: mx.optimizer.Optimizer, attribute: str) -> None:
-    """Let all groups have the optimizer's own value of an attribute again."""
+    """Use the optimizer's own value of an attribute for all groups again."""
     update = vars(optimizer).get(_METHOD)
     if isinstance(update, GroupUpdate):
         update.values.pop(attribute, None)

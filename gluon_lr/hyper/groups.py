@@ -1,4 +1,4 @@
-"""Parameter groups: parts of a net that are trained at rates of their own, or not at all."""
+"""Parameter groups: parts of a net with their own learning rates, or that are frozen."""
 
 import re
 from collections import Counter
@@ -18,25 +18,25 @@ def parameter_groups(
     groups: Optional[Sequence[Any]],
     net: Optional[mx.gluon.Block] = None,
 ) -> List[Group]:
-    """Sort parameters into groups; into one where `groups` is None.
+    """Sort parameters into groups; return one group if `groups` is None.
 
     Parameters
     ----------
     owner : str
-        Who asks, for the messages.
+        Name of the caller for the error messages.
     parameters : list of mx.gluon.Parameter
-        Those that a trainer trains; others are left out.
+        The parameters of a trainer; all others are left out of the groups.
     groups : sequence, optional
-        Each an mx.gluon.Block, a regular expression that names of parameters begin with, as
-        ``net.collect_params(select)`` takes it, or a list of parameters and Blocks.
+        Each an mx.gluon.Block, a list of parameters and Blocks, or a regular expression that
+        matches the start of parameter names, as in ``net.collect_params(select)``.
     net : mx.gluon.Block, optional
-        Whose names to match; without, it is those that the parameters know, which MXNet 2.0 has
-        made short: weight, bias.
+        Its parameter names are matched too. Without it, only the names stored in the parameters
+        are matched, which are short in MXNet 2.0: weight, bias.
 
     Raises
     ------
     TypeError, ValueError
-        Where a parameter is in no group, or in two, and where a group is empty.
+        If a parameter is in no group or in two groups, or if a group is empty.
     """
     if groups is None:
         return [parameters]
@@ -76,21 +76,21 @@ def _members(
     elif isinstance(group, (list, tuple)):
         for part in group:
             yield from _members(owner, part, named)
-    elif hasattr(group, "values"):  # of collect_params(): in 2.0 a shared one has several names
+    elif hasattr(group, "values"):  # collect_params(): in 2.0 a shared one has several names
         yield from dict.fromkeys(group.values())
     else:
         raise TypeError(_check.message(owner, "groups", f"a list, each {_KINDS}", group))
 
 
 class Freezer:
-    """Takes parameters out of training, and puts them back as they were.
+    """Freezes and unfreezes parameter groups.
 
-    What is frozen has no gradient, and MXNet does none of the work for it.
+    A frozen parameter has no gradient, and MXNet does not compute one.
 
     Parameters
     ----------
     groups : list of list of mx.gluon.Parameter
-        From the first layers to the last.
+        In order from the first layers to the last.
     """
 
     def __init__(self, groups: List[Group]) -> None:
@@ -109,7 +109,7 @@ class Freezer:
                     self._unfreeze(parameter)
 
     def write(self, parameters: Iterable[mx.gluon.Parameter]) -> None:
-        """Have those that are frozen write their gradients afterwards, and add them up no more."""
+        """Make frozen parameters overwrite gradients once unfrozen, instead of adding them up."""
         for parameter in parameters:
             if self._grad_reqs.get(id(parameter)) == "add":
                 self._grad_reqs[id(parameter)] = "write"

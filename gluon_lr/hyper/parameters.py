@@ -1,4 +1,4 @@
-"""The hyper-parameters of a Trainer, by fastai's names and for each parameter group."""
+"""The hyper-parameters of a Trainer, with fastai's names and per parameter group."""
 
 import math
 from numbers import Real
@@ -20,15 +20,15 @@ _ATTRIBUTES = {
     "eps": ("epsilon", "eps", "float_stable_eps"),
 }
 FASTAI_NAMES = tuple(_ATTRIBUTES)
-# what MXNet counts, or sets at each step
+# counters of MXNet, and what it sets at each step
 _MXNETS = ("num_update", "begin_num_update", "aggregate_num", "rescale_grad")
 RATE_IN_MOMENTUM = (mx.optimizer.SGD, mx.optimizer.NAG)
 
 
 class HyperParameters:
-    """The hyper-parameters of a trainer's optimizer: for each name, a value a parameter group.
+    """The hyper-parameters of a trainer's optimizer: for each name, one value per parameter group.
 
-    The names are fastai's, where the optimizer has such a thing, and its own::
+    The names are fastai's, as far as the optimizer has them, and those of its own attributes::
 
         lr, wd     each optimizer's
         mom        momentum (SGD, NAG, Signum, ...), beta1 (Adam, ...), gamma2 (centered RMSProp;
@@ -36,24 +36,24 @@ class HyperParameters:
         sqr_mom    beta2 (Adam, ...), gamma1 (RMSProp; MXNet 2.0: rho), rho (AdaDelta)
         eps        epsilon, eps, float_stable_eps
 
-    What is assigned, a number or one a group, holds from the trainer's next step, until
-    :meth:`put_back`. Groups get their rates and weight decays by the parameters' `lr_mult` and
-    `wd_mult`, on top of what those are already; the optimizer itself shows the highest.
+    Assign a number, or one number per group. It holds from the trainer's next step until
+    :meth:`put_back`. Rates and weight decays of groups multiply the parameters' `lr_mult` and
+    `wd_mult`; the optimizer's own value is the highest.
 
     Parameters
     ----------
     trainer : mx.gluon.Trainer
-        Initialised.
+        A trainer with initialised parameters.
     groups : sequence, optional
-        Its parameter groups, each an mx.gluon.Block, a pattern of parameter names, or a list of
+        The parameter groups, each an mx.gluon.Block, a pattern of parameter names, or a list of
         parameters; one group by default.
 
     Raises
     ------
     TypeError, ValueError
-        Where a parameter of the trainer is in no group, or in two; where one is assigned and
-        servers update the weights (`update_on_kvstore`); for a name that the optimizer does not
-        have; on values that are not finite, or rates or weight decays below 0.
+        If a parameter of the trainer is in no group or in two groups; if you assign a value while
+        servers update the weights (`update_on_kvstore`); if the optimizer does not have a name;
+        if a value is not finite; if a rate or weight decay is below 0.
 
     >>> import mxnet as mx
     >>> net = mx.gluon.nn.Dense(1, in_units=1)
@@ -93,7 +93,7 @@ class HyperParameters:
         return [name for name, attribute in mapped.items() if attribute is not None] + others
 
     def attribute(self, name: str) -> str:
-        """Return what the optimizer itself calls a hyper-parameter: beta1 for mom, say."""
+        """Return the optimizer's own name of a hyper-parameter, for example beta1 for mom."""
         attribute = self._found(name)
         if attribute is None:
             owner = type(self.trainer.optimizer).__name__
@@ -102,7 +102,7 @@ class HyperParameters:
         return attribute
 
     def has(self, name: str) -> bool:
-        """Say whether the optimizer has a hyper-parameter of this name, fastai's or its own."""
+        """Return whether the optimizer has a hyper-parameter of this name, fastai's or its own."""
         return self._found(name) is not None
 
     def _found(self, name: str) -> Optional[str]:
@@ -125,7 +125,7 @@ class HyperParameters:
         self.assign(name, self.by_group(name, values))
 
     def assign(self, name: str, by_group: List[float]) -> None:
-        """Set what :meth:`by_group` returned."""
+        """Assign values that :meth:`by_group` returned."""
         attribute = self.attribute(name)
         optimizer = self.trainer.optimizer
         if name == "lr":
@@ -142,14 +142,14 @@ class HyperParameters:
             self._shares.give(name, [value / highest for value in by_group])
 
     def keep(self, name: str) -> None:
-        """Note what a hyper-parameter is now, for :meth:`put_back`, where that is not noted yet."""
+        """Remember the value of a hyper-parameter for :meth:`put_back`, the first time only."""
         attribute = self.attribute(name)
         self._own.setdefault(attribute, getattr(self.trainer.optimizer, attribute))
         if name in GroupShares.names:
             self._shares.keep(name)
 
     def by_group(self, name: str, values: Any) -> List[float]:
-        """Return a number, or one a group, as a checked list by group."""
+        """Check a number, or one number per group, and return a list with one per group."""
         several = isinstance(values, (list, tuple, np.ndarray)) and np.ndim(values) > 0
         by_group = [float(one) for one in values] if several else [float(values)] * len(self.groups)
         if len(by_group) != len(self.groups):
@@ -162,7 +162,7 @@ class HyperParameters:
         return by_group
 
     def check_no_lr_scheduler(self) -> None:
-        """Raise a ValueError where the trainer has an lr_scheduler, which decides the rate."""
+        """Raise a ValueError if the trainer has an lr_scheduler, which would set the rate."""
         scheduler = self.trainer.optimizer.lr_scheduler
         if scheduler is not None:
             constraint = "one without an lr_scheduler, which decides the rate alone"
@@ -172,7 +172,7 @@ class HyperParameters:
             )
 
     def put_back(self) -> None:
-        """Make all as it was before the first assignment."""
+        """Restore all values from before the first assignment."""
         for attribute, value in self._own.items():
             share(self.trainer.optimizer, attribute)
             setattr(self.trainer.optimizer, attribute, value)
@@ -180,12 +180,12 @@ class HyperParameters:
         self._own.clear()
 
     def scale_momentum(self, factors: Sequence[float]) -> None:
-        """Multiply the momentum that the optimizer keeps of each parameter, by group.
+        """Multiply the momentum state of each parameter by the factor of its group.
 
         Raises
         ------
         TypeError
-            For optimizers other than SGD and NAG, which alone keep it multiplied by the rate.
+            If the optimizer is not SGD or NAG: only these store momentum multiplied by the rate.
         """
         if not isinstance(self.trainer.optimizer, RATE_IN_MOMENTUM):
             constraint = "False for an optimizer that keeps its momentum without the rate"
@@ -200,7 +200,7 @@ class HyperParameters:
                     momentum *= factors[self._group_of[index]]
 
     def _forget_states_without_momentum(self) -> None:
-        """Have states made anew, with the momentum they were made without."""
+        """Delete states without momentum, so that the optimizer creates them again with it."""
         for updater in _trainer.updaters_of(self.trainer):
             for index, state in list(updater.states.items()):
                 parts = state if isinstance(state, tuple) else (state,)
@@ -209,9 +209,9 @@ class HyperParameters:
 
 
 def _attribute(optimizer: mx.optimizer.Optimizer, name: str) -> Optional[str]:
-    """Return the first attribute of the optimizer that goes by one of fastai's names."""
+    """Return the first attribute of the optimizer that corresponds to one of fastai's names."""
     found = [one for one in _ATTRIBUTES.get(name, ()) if one in vars(optimizer)]
-    if name == "mom" and not getattr(optimizer, "centered", True):  # RMSProp uses none then
+    if name == "mom" and not getattr(optimizer, "centered", True):  # RMSProp has no momentum then
         return None
     return found[0] if found else None
 

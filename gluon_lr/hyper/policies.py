@@ -26,23 +26,23 @@ def one_cycle(
         mom    cosines from moms[0] to moms[1], likewise, to moms[2]
 
     Smith & Topin, "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning
-    Rates", 2017, https://arxiv.org/abs/1708.07120, as fastai has it.
+    Rates", 2017, https://arxiv.org/abs/1708.07120, as in fastai.
 
     Parameters
     ----------
     lr_max : float or array
-        The highest rate; an array has one a parameter group.
+        The highest rate; an array has one per parameter group.
     div, div_final : float
-        What it is divided by at the start and at the end, above 0.
+        Divisors of `lr_max` for the rate at the start and at the end, above 0.
     pct_start : float
-        Share of the updates in which the rate climbs, from 0 to 1.
+        Share of the updates in which the rate increases, from 0 to 1.
     moms : sequence of three floats
-        Momentum at the start, at the highest rate and at the end; empty to leave it alone.
+        Momentum at the start, at the highest rate and at the end; empty for no change.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> curves = one_cycle(1.0, pct_start=0.3)
     >>> curves["lr"](0.0), curves["lr"](0.3), curves["mom"](0.3)
@@ -61,7 +61,7 @@ def one_cycle(
 
 
 def usual_moms(hypers: HyperParameters) -> Sequence[float]:
-    """Return fastai's momentum for a 1-cycle; nothing where the optimizer has none, or 0."""
+    """Return fastai's momentum for a 1-cycle; empty if the optimizer has no momentum, or 0."""
     return MOMS if "mom" in hypers.names and any(hypers["mom"]) else ()
 
 
@@ -71,16 +71,16 @@ def flat_cos(lr: Any, div_final: float = 1e5, pct_start: float = 0.75) -> Dict[s
     Parameters
     ----------
     lr : float or array
-        The rate; an array has one a parameter group.
+        The rate; an array has one per parameter group.
     div_final : float
-        What it is divided by at the end, above 0.
+        Divisor of `lr` for the rate at the end, above 0.
     pct_start : float
-        Share of the updates in which it stays, from 0 to 1.
+        Share of the updates in which the rate stays at `lr`, from 0 to 1.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> rate = flat_cos(1.0)["lr"]
     >>> rate(0.0), rate(0.75), round(rate(0.875), 3)
@@ -91,7 +91,7 @@ def flat_cos(lr: Any, div_final: float = 1e5, pct_start: float = 0.75) -> Dict[s
 
 
 def sgdr(lr_max: Any, n_cycles: int, cycle_len: int, cycle_mult: int = 2) -> Dict[str, Curve]:
-    """Return curves of cycles, in each of which the rate falls from `lr_max` to 0.
+    """Return curves of cycles; in each cycle the rate falls from `lr_max` to 0.
 
     Cycle i, from 0, lasts ``cycle_len * cycle_mult**i`` epochs. Loshchilov & Hutter, "SGDR:
     Stochastic Gradient Descent with Warm Restarts", 2016, https://arxiv.org/abs/1608.03983.
@@ -99,14 +99,14 @@ def sgdr(lr_max: Any, n_cycles: int, cycle_len: int, cycle_mult: int = 2) -> Dic
     Parameters
     ----------
     lr_max : float or array
-        The highest rate; an array has one a parameter group.
+        The highest rate; an array has one per parameter group.
     n_cycles, cycle_len, cycle_mult : int
-        Cycles, epochs of the first, and the factor from each to the next; at least 1.
+        Number of cycles, epochs of the first, and the factor from each to the next; at least 1.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> rate = sgdr(1.0, n_cycles=2, cycle_len=1, cycle_mult=3)["lr"]
     >>> rate(0.0), rate(0.125), rate(0.25), rate(1.0)
@@ -118,7 +118,7 @@ def sgdr(lr_max: Any, n_cycles: int, cycle_len: int, cycle_mult: int = 2) -> Dic
 
 
 def cycle_lengths(n_cycles: int, cycle_len: int, cycle_mult: int) -> Sequence[int]:
-    """Return the epochs of each of SGDR's cycles."""
+    """Return the number of epochs of each SGDR cycle."""
     n_cycles = _check.integer("sgdr", "n_cycles", n_cycles, 1)
     cycle_len = _check.integer("sgdr", "cycle_len", cycle_len, 1)
     cycle_mult = _check.integer("sgdr", "cycle_mult", cycle_mult, 1)

@@ -1,4 +1,4 @@
-"""Curves for the hyper-parameters of a Trainer, update by update."""
+"""The scheduler that moves a Trainer's hyper-parameters along curves, update by update."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, Union
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Curves = Union[Curve, Sequence[Curve]]
 
-_ANY = 1000  # updates, where a value is looked at before a length is known
+_ANY = 1000  # length in updates to check a value before the real length is known
 
 
 class ParamScheduler(Callback):
@@ -27,44 +27,44 @@ class ParamScheduler(Callback):
         value(n) = curve((n - 1) / length)    1 <= n <= length
         value(n) = curve(1)                   n > length
 
-    The first of `length` updates is exactly at the start, as with fastai. Call :meth:`step`
-    before each step of the trainer, or give it to a fit of the Learner as one of `cbs`. A fit
-    remembers the curves, in its checkpoints too. A class that overrides something of this one
-    moves what it moves by its events instead, and is to be given to ``resume`` again.
+    The first of `length` updates is exactly at the start, as in fastai. Call :meth:`step` before
+    each step of the trainer, or pass the scheduler to a fit of the Learner as one of `cbs`. A fit
+    also saves the curves in its checkpoints. But a fit only calls the events of a subclass that
+    overrides something here, so pass it to ``resume`` again.
 
     Parameters
     ----------
     scheds : dict
-        From the name of a hyper-parameter (:class:`HyperParameters`: lr, mom, wd, sqr_mom, eps,
-        or an attribute of the optimizer) to a curve of :mod:`gluon_lr.annealing`, or any function
-        of a position. It returns a number, or one a parameter group; or there is a list of
-        curves, one a group. A schedule, this package's or MXNet's, gives the values of its
-        iterations; in a fit whose end is moved it is moved with it.
+        Maps the name of a hyper-parameter (:class:`HyperParameters`: lr, mom, wd, sqr_mom, eps,
+        or an attribute of the optimizer) to a curve of :mod:`gluon_lr.annealing`, or to any
+        function of a position. The curve returns one number, or one per parameter group. You can
+        also pass a list of curves, one per group. A schedule, of this package or of MXNet, gives
+        the values of its iterations. If a fit moves its end, the schedule moves with it.
     trainer : mx.gluon.Trainer, optional
-        Without an lr_scheduler, where the rate is moved. A Learner gives its own.
+        To move the rate, it must have no lr_scheduler. A Learner passes its own.
     length : int, optional
-        Length of the curves, in updates, at least 1. A fit gives its own, and schedules in
-        iterations need none.
+        Length of the curves, in updates, at least 1. A fit sets its own. Schedules in iterations
+        need none.
     groups : sequence, optional
-        Parameter groups, as :class:`HyperParameters` takes them.
+        Parameter groups, as in :class:`HyperParameters`.
     momentum_correction : bool
-        MXNet's SGD and NAG keep their momentum multiplied by the rate, so after a jump of the
-        rate the weights still move by the old one. This multiplies it by ``lr(n) / lr(n - 1)``
-        before each update, after which they train as PyTorch's and fastai's do. A rate of 0
-        clears the momentum. (Goyal et al., "Accurate, Large Minibatch SGD", 2017,
+        MXNet's SGD and NAG store their momentum multiplied by the rate, so after a jump of the
+        rate the weights still move with the old rate. If True, the momentum is multiplied by
+        ``lr(n) / lr(n - 1)`` before each update, so they train like PyTorch's and fastai's. A
+        rate of 0 clears the momentum. (Goyal et al., "Accurate, Large Minibatch SGD", 2017,
         https://arxiv.org/abs/1706.02677, section 2.1.)
 
     Attributes
     ----------
     hps : dict
-        For each hyper-parameter its values in the last group, batch by batch, where a fit goes by
-        the events, of which :meth:`after_batch` notes them. The learner's recorder has all.
+        For each hyper-parameter, its values in the last group, one per batch. The event
+        :meth:`after_batch` adds them, if a fit calls it. The learner's recorder has all values.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds, or a name that the optimizer does not have; the
-        message lists those it has.
+        If an argument is outside its bounds, or if the optimizer does not have a name; the
+        message lists the names that it has.
 
     >>> import mxnet as mx
     >>> from gluon_lr.annealing import SchedLin, combined_cos
@@ -99,7 +99,7 @@ class ParamScheduler(Callback):
                     )
                     raise TypeError(_check.message(name, "scheds", constraint, scheds))
         self.scheds = _each_of(scheds, as_curve)
-        self._of_length: Optional[Mapping[str, Curves]] = None  # those of the fit
+        self._of_length: Optional[Mapping[str, Curves]] = None  # for the length of the fit
         self.length = None if length is None else _check.integer(name, "length", length, 1)
         self.groups = groups
         self.momentum_correction = momentum_correction
@@ -116,12 +116,12 @@ class ParamScheduler(Callback):
             self.bind(trainer)
 
     def bind(self, trainer: mx.gluon.Trainer) -> None:
-        """Take `trainer` for the one to give values to.
+        """Use `trainer`: later steps set its hyper-parameters.
 
         Raises
         ------
         TypeError, ValueError
-            As when it is given at construction.
+            In the same cases as the constructor.
         """
         hypers = HyperParameters(trainer, self.groups)
         self.check(hypers)
@@ -137,14 +137,14 @@ class ParamScheduler(Callback):
         self._counter = self._rates = None
 
     def check(self, hypers: HyperParameters) -> None:
-        """Raise a ValueError where a name or the values of a curve do not fit `hypers`."""
+        """Raise a ValueError if a name or a value of a curve does not fit `hypers`."""
         for name, curves in self.scheds.items():
             hypers.attribute(name)
             hypers.by_group(name, _values(over_updates(curves, self.length or _ANY), 0.0))
 
     @event
     def before_fit(self, learner: Any = None) -> None:
-        """Take the fit's trainer and groups, and begin a record of the values."""
+        """Use the fit's trainer and groups, and start to record the values."""
         learner = learner or self.learn
         self.hps = {name: [] for name in self.scheds}
         self.groups = learner.groups
@@ -156,7 +156,7 @@ class ParamScheduler(Callback):
 
     @event
     def before_batch(self, learner: Any = None) -> None:
-        """Give the trainer the values of its next update."""
+        """Set the trainer's values for its next update."""
         n, self.length = (learner or self.learn).place_in_fit
         if self._of_length is None or n == 1:
             self._of_length = _each_of(self.scheds, partial(over_updates, length=self.length))
@@ -164,26 +164,27 @@ class ParamScheduler(Callback):
 
     @event
     def after_batch(self, learner: Any = None) -> None:
-        """Note the values that the trainer has."""
+        """Record the current values of the trainer."""
         for name, values in self.hps.items():
             values.append(self._of_trainer[name][-1])
 
     @event
     def after_fit(self, learner: Any = None) -> None:
-        """Do nothing: the learner's recorder has the values of each update by then."""
+        """Do nothing: the learner's recorder already has the values of each update."""
 
     def follow(self, positions_of: Callable[[int], Sequence[Sequence[float]]]) -> None:
-        """Be, at an update, where a fit is on its curves.
+        """Take the positions on the curves from a fit.
 
         Parameters
         ----------
         positions_of : callable
-            From the update's number to positions with weights, whose values are mixed by them.
+            Maps an update number to pairs of a position and a weight. The value of the update is
+            the weighted sum of the values at these positions.
         """
         self._of_fit = positions_of
 
     def leave_fit(self) -> None:
-        """Give the trainer its own values again, and belong to no fit any more."""
+        """Restore the trainer's own values, and forget the fit."""
         self.put_back()
         self._hypers = self._rates = self.length = self.groups = None
         self._of_fit = self._of_length = None
@@ -191,7 +192,7 @@ class ParamScheduler(Callback):
 
     @property
     def acts_by_events(self) -> bool:
-        """Whether a class of it overrides something, so that a fit goes by its events alone."""
+        """Whether a subclass overrides something, so that a fit only calls its events."""
         others = [one for one in type(self).__mro__ if one not in ParamScheduler.__mro__]
         names = {name for one in others for name in vars(one) if not name.startswith("__")}
         names |= {name for name, value in vars(self).items() if callable(value)} - {"learn"}
@@ -199,22 +200,22 @@ class ParamScheduler(Callback):
 
     @property
     def is_of_curves_alone(self) -> bool:
-        """Whether all else was left for a fit to decide."""
+        """Whether only curves were passed, and a fit decides everything else."""
         given = (self.length, self.groups, self._hypers)
         return not self.momentum_correction and all(one is None for one in given)
 
     @property
     def position(self) -> int:
-        """The trainer's updates since the first step; those that AMP skipped do not count."""
+        """The number of updates since the first step, without those that AMP skipped."""
         return 0 if self._counter is None else self._counter.count
 
     def at(self, n: int) -> Dict[str, Any]:
-        """Return the values of update `n`, from 1, by name; nothing is changed.
+        """Return the values of update `n`, from 1, by name, without changing anything.
 
         Raises
         ------
         RuntimeError
-            Where there is no `length`, but for schedules in iterations alone.
+            If there is no `length`, unless all curves are schedules in iterations.
         """
         if self._of_fit is None:
             return self._at(n, self.length)
@@ -225,21 +226,21 @@ class ParamScheduler(Callback):
         return _each_of(self.scheds, partial(_at_update, n=n, length=length))
 
     def step(self, n: Optional[int] = None) -> None:
-        """Give the trainer the values of its next update.
+        """Set the trainer's values for its next update.
 
         Parameters
         ----------
         n : int, optional
-            Which update it is, from 1. By default the one after those that were made since the
-            first call.
+            Number of the update, from 1. By default, one more than the number of updates since
+            the first call.
 
         Raises
         ------
         RuntimeError
-            Where there is no `trainer` or no `length`.
+            If there is no `trainer` or no `length`.
         TypeError, ValueError
-            When `n` is not an integer of at least 1, where a value is not finite, and where an
-            optimizer divides by a rate that is 0.
+            If `n` is not an integer of at least 1, if a value is not finite, or if an optimizer
+            would divide by a rate of 0.
         """
         n = self.position + 1 if n is None else _check.integer("ParamScheduler.step", "n", n, 1)
         self.assign(n)
@@ -248,7 +249,7 @@ class ParamScheduler(Callback):
         self.correct_momentum(n)
 
     def assign(self, n: int) -> None:
-        """Give the trainer the values of update `n`, and leave its momentum as it is."""
+        """Set the trainer's values for update `n`, without correcting its momentum."""
         hypers = self._of_trainer
         values = {name: hypers.by_group(name, value) for name, value in self.at(n).items()}
         for name, by_group in values.items():
@@ -256,7 +257,7 @@ class ParamScheduler(Callback):
         self._counter = _trainer.UpdateCounter(hypers.trainer, start=n - 1)
 
     def correct_momentum(self, n: int) -> None:
-        """Scale the momentum to the rate of update `n`, which is made now, where that is asked."""
+        """Scale the momentum to the rate of update `n`, the next one, if correction is on."""
         hypers = self._hypers
         if hypers is None or not self._corrects:
             return
@@ -269,24 +270,24 @@ class ParamScheduler(Callback):
             hypers.scale_momentum([new / old if old else 1.0 for new, old in pairs])
 
     def go_on_from(self, values: Mapping[str, List[float]]) -> None:
-        """Give the trainer the values that its last update was made with, by name and group."""
+        """Set the trainer's values to those of its last update, by name and group."""
         if self._hypers is not None:
             for name in self.scheds:
                 self._hypers.assign(name, values[name])
             self._rates = values.get("lr")
 
     def put_back(self) -> None:
-        """Give the trainer the values it had before the first step."""
+        """Restore the trainer's values from before the first step."""
         if self._hypers is not None:
             self._hypers.put_back()
 
     def as_lr_scheduler(self) -> AnnealedSchedule:
-        """Return the rate's curve as a schedule, for `Optimizer(lr_scheduler=...)`.
+        """Return the curve of the rate as a schedule, for `Optimizer(lr_scheduler=...)`.
 
         Raises
         ------
         ValueError
-            Where it moves more than the rate, or has a curve a group, or no length.
+            If it moves more than the rate, has one curve per group, or has no length.
         """
         curve = over_updates(self.scheds.get("lr"), self.length or _ANY)
         if list(self.scheds) != ["lr"] or not callable(curve) or np.ndim(curve(0.0)):
@@ -303,7 +304,7 @@ class ParamScheduler(Callback):
         figsize: Any = None,
         show: bool = False,
     ) -> "List[Axes]":
-        """Draw the values of all updates, or those of `keys`; return the matplotlib Axes."""
+        """Draw the values of all updates, only of `keys` if given; return the matplotlib Axes."""
         length = self.length or self._natural_length
         at = self.at if self._of_fit else partial(self._at, length=length)
         each = [at(n) for n in range(1, length + 1)]
@@ -312,7 +313,7 @@ class ParamScheduler(Callback):
 
     @property
     def _natural_length(self) -> int:
-        """How many updates show what schedules in iterations do; 1 where there are other curves."""
+        """How many updates to draw of schedules in iterations; 1 if there are other curves."""
         several = [one if isinstance(one, (list, tuple)) else [one] for one in self.scheds.values()]
         curves = [curve for one in several for curve in one]
         schedules = [one.schedule for one in curves if isinstance(one, ScheduledCurve)]
@@ -351,7 +352,7 @@ def _at_update(curve: Curve, n: int, length: Optional[int]) -> Any:
 
 
 def _mixed(curves: Curves, positions: Sequence[Sequence[float]]) -> Any:
-    """Return the values at several positions, mixed by the weights that stand beside them."""
+    """Return the weighted sum of the values at several positions."""
     if len(positions) == 1:
         return _values(curves, positions[0][0])
     mixed = sum(weight * np.asarray(_values(curves, position)) for position, weight in positions)

@@ -1,4 +1,4 @@
-"""WHAT rate at update n: pure curves on `mx.lr_scheduler.LRScheduler`."""
+"""Schedules: the learning rate of update n, as pure functions on `mx.lr_scheduler.LRScheduler`."""
 
 from .algebra import MaximumSchedule, MinimumSchedule, ProductSchedule, SumSchedule
 from .base import Schedule

@@ -1,4 +1,4 @@
-"""Two schedules, each asked at every iteration: their product, sum, higher and lower rate."""
+"""Combinations of two schedules: the product, the sum, the higher and the lower of their rates."""
 
 from numbers import Real
 from typing import List, Union
@@ -22,9 +22,9 @@ __all__ = [
 
 
 class Combination(Pair):
-    """A schedule whose rate is made from those of two, at the same iteration.
+    """A schedule whose rate is computed from the rates of two schedules at the same iteration.
 
-    It ends where both have ended.
+    It ends when both have ended.
     """
 
     def __init__(self, first: LRCallable, second: Union[LRCallable, float]) -> None:
@@ -50,7 +50,7 @@ class Combination(Pair):
 
 
 class _Vanishing(Combination):
-    """One that is 0 for good once one of the two is, whatever the other does."""
+    """A combination that stays 0 after one of the two schedules has ended at 0."""
 
     def _extent(self) -> Extent:
         whole = super()._extent()
@@ -68,20 +68,21 @@ class ProductSchedule(_Vanishing):
 
         lr(n) = first(n) * second(n)
 
-    One of them is a rate, and the other a factor: a decay over restarts, say, or a warm-up. Its
-    `base_lr` is that of `first`, read and assigned, before the multiplication.
+    One of them is a rate and the other is a factor, for example a decay over restarts or a
+    warm-up. Its `base_lr` is the `base_lr` of `first`, before the multiplication: for reading
+    and for assigning.
 
     Parameters
     ----------
     first : callable
-        From an iteration to a rate: any schedule of this package or of MXNet, or a function.
+        Maps an iteration to a rate: any schedule of this package or of MXNet, or a function.
     second : callable or float
-        From an iteration to a factor, likewise; or one for all.
+        Maps an iteration to a factor, like `first`; or one factor for all iterations.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> from gluon_lr import CosineAnnealingSchedule, CyclicalSchedule, PolyScheduler
     >>> restarts = CyclicalSchedule(CosineAnnealingSchedule, 250, min_lr=0, max_lr=2)
@@ -105,19 +106,19 @@ class SumSchedule(Combination):
 
         lr(n) = first(n) + second(n)
 
-    Its `base_lr` reads as the first's, and an assignment reaches those that take one.
+    Its `base_lr` reads as that of `first`. An assignment goes to each schedule that accepts one.
 
     Parameters
     ----------
     first : callable
-        From an iteration to a rate: any schedule of this package or of MXNet, or a function.
+        Maps an iteration to a rate: any schedule of this package or of MXNet, or a function.
     second : callable or float
-        Likewise; or a rate.
+        The same as `first`; or a constant rate.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> from gluon_lr import CosineScheduler
     >>> schedule = CosineScheduler(max_update=1000, base_lr=1) + 0.5
@@ -137,19 +138,19 @@ class MaximumSchedule(Combination):
 
         lr(n) = max(first(n), second(n))
 
-    Its `base_lr` reads as the first's, and an assignment reaches those that take one.
+    Its `base_lr` reads as that of `first`. An assignment goes to each schedule that accepts one.
 
     Parameters
     ----------
     first : callable
-        From an iteration to a rate: any schedule of this package or of MXNet, or a function.
+        Maps an iteration to a rate: any schedule of this package or of MXNet, or a function.
     second : callable or float
-        Likewise; or a rate.
+        The same as `first`; or a constant rate.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> from gluon_lr import CosineScheduler, InverseSqrtScheduler
     >>> schedule = CosineScheduler(1000, base_lr=1).maximum(InverseSqrtScheduler(40, base_lr=1))
@@ -170,19 +171,19 @@ class MinimumSchedule(_Vanishing):
 
         lr(n) = min(first(n), second(n))
 
-    Its `base_lr` reads as the first's, and an assignment reaches those that take one.
+    Its `base_lr` reads as that of `first`. An assignment goes to each schedule that accepts one.
 
     Parameters
     ----------
     first : callable
-        From an iteration to a rate: any schedule of this package or of MXNet, or a function.
+        Maps an iteration to a rate: any schedule of this package or of MXNet, or a function.
     second : callable or float
-        Likewise; or a rate.
+        The same as `first`; or a constant rate.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> from gluon_lr import CosineScheduler, InverseSqrtScheduler
     >>> schedule = CosineScheduler(1000, base_lr=1).minimum(InverseSqrtScheduler(5, base_lr=1))

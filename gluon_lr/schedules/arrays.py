@@ -1,4 +1,4 @@
-"""Many iterations at once. A schedule's ``_rates(n)`` gets them rising, so its parts are slices."""
+"""Rates of many iterations at once. ``_rates(n)`` gets `n` sorted, so parts of it are slices."""
 
 from typing import Any, Callable
 
@@ -8,8 +8,8 @@ from .. import _check
 
 Rates = Callable[[np.ndarray], np.ndarray]
 
-_PART = 2**16  # numbers in one go: half a megabyte
-_SHORT = 60  # numbers in a stretch below which repeating costs less than filling
+_PART = 2**16  # numbers per call: half a megabyte
+_SHORT = 60  # stretches with fewer numbers than this are faster with np.repeat than with a loop
 
 
 def evaluate(owner: str, rates: Rates, iterations: Any) -> np.ndarray:
@@ -32,7 +32,7 @@ def evaluate(owner: str, rates: Rates, iterations: Any) -> np.ndarray:
 
 
 def _counts(given: np.ndarray) -> np.ndarray:
-    """Return whole numbers as int64, others as float64, and -1 where one is not below 2^63."""
+    """Return whole numbers as int64 and others as float64; only -1 if one is not below 2^63."""
     if given.dtype.kind == "f":
         if not np.all(given < 2.0**63):
             return np.array([-1])
@@ -42,7 +42,7 @@ def _counts(given: np.ndarray) -> np.ndarray:
 
 
 def _by_parts(rates: Rates, n: np.ndarray) -> np.ndarray:
-    """Apply `rates` to parts of `n` that a processor's cache holds: faster than all at once."""
+    """Apply `rates` to parts of `n` that fit into the CPU cache: this is faster."""
     lrs = np.empty(n.shape)
     for start in range(0, n.size, _PART):
         part = slice(start, start + _PART)
@@ -51,7 +51,7 @@ def _by_parts(rates: Rates, n: np.ndarray) -> np.ndarray:
 
 
 def each_once(function: Rates, n: np.ndarray) -> np.ndarray:
-    """Apply `function` to the distinct numbers of `n` in rising order, and hand out its answers."""
+    """Apply `function` once to each distinct number of `n`; return the results in `n`'s order."""
     low, high = n.min(), n.max()
     if n.dtype.kind == "i" and high - low < n.size:
         return _by_parts(function, np.arange(low, high + 1))[n - low]
@@ -60,9 +60,9 @@ def each_once(function: Rates, n: np.ndarray) -> np.ndarray:
 
 
 def join(n: np.ndarray, bound: float, side: Any, first: Rates, second: Rates) -> np.ndarray:
-    """Apply `first` to the rising numbers `n` up to `bound`, and `second` to the others.
+    """Apply `first` to the sorted numbers `n` up to `bound`, and `second` to the others.
 
-    `side` is as in `numpy.searchsorted`: with 'right', `bound` itself is one of the first.
+    `side` is as in `numpy.searchsorted`: with 'right', `bound` itself belongs to `first`.
     """
     place = int(n.searchsorted(bound, side=side))
     if place == 0:
@@ -73,17 +73,17 @@ def join(n: np.ndarray, bound: float, side: Any, first: Rates, second: Rates) ->
 
 
 def flat(lr: float) -> Rates:
-    """Return the rates of what stays at `lr`."""
+    """Return a function that gives `lr` for every number."""
     return lambda n: np.full(n.shape, lr)
 
 
 def one_by_one(rate: Callable[[float], float], n: np.ndarray) -> np.ndarray:
-    """Ask `rate` for each number: the way of a schedule that cannot be asked for an array."""
+    """Call `rate` for each number, for a schedule that cannot be called with an array."""
     return np.array([rate(one) for one in n.tolist()], dtype=np.float64)
 
 
 def stretches(lrs: np.ndarray, ends: np.ndarray, size: int) -> np.ndarray:
-    """Return an array of `size` that holds each of `lrs` up to its end, and the last to the end."""
+    """Return an array of `size` that repeats each of `lrs` up to its index in `ends`."""
     if size < _SHORT * lrs.size:
         return np.repeat(lrs, np.diff(ends, prepend=0, append=size))
     filled = np.empty(size)

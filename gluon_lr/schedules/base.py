@@ -29,10 +29,10 @@ from .lengths import Extent
 
 
 class HasValues:
-    """What gives a value: a curve at a position, and to mypy a schedule too, at an iteration."""
+    """A callable that returns values: a curve (of positions) or, for mypy, also a schedule."""
 
     def __call__(self, place: Any) -> Any:
-        """Return the value at a place."""
+        """Return the value at a position or an iteration."""
         raise NotImplementedError(f"{type(self).__name__} must define __call__")
 
 
@@ -44,12 +44,12 @@ if TYPE_CHECKING:
     from .counts import ContinuedSchedule, ShiftedSchedule
 
     class LRScheduler(HasValues):
-        """What MXNet, which has no types, has for schedules."""
+        """The types of MXNet's schedule class, which has none."""
 
         base_lr: float
 
         def __call__(self, num_update: float) -> float:
-            """Return the rate of an update."""
+            """Return the learning rate of an update."""
 
 else:
     LRScheduler = mx.lr_scheduler.LRScheduler
@@ -58,24 +58,24 @@ else:
 Self = TypeVar("Self", bound="Schedule")
 
 _DEFAULT = 0.01  # of base_lr, as in MXNet
-_warned: "weakref.WeakSet[Any]" = weakref.WeakSet()  # optimizers
+_warned: "weakref.WeakSet[Any]" = weakref.WeakSet()  # optimizers that had a warning
 
 
 def _constructor_of(cls: type) -> Tuple[Callable[..., None], Tuple[str, ...]]:
-    """Return the constructor that a schedule's class has from this package, and its arguments."""
+    """Return the constructor that a class inherits from this package, and its argument names."""
     ours = (one for one in cls.__mro__ if one.__module__.split(".")[0] == "gluon_lr")
     constructor = next(vars(one)["__init__"] for one in ours if "__init__" in vars(one))
     return constructor, _arguments_of(constructor)
 
 
-@functools.lru_cache(maxsize=None)  # of our own alone: it keeps them for good
+@functools.lru_cache(maxsize=None)  # only this package's constructors: the cache keeps them alive
 def _arguments_of(constructor: Callable[..., None]) -> Tuple[str, ...]:
     _, *parameters = inspect.signature(constructor).parameters.values()
     return tuple(one.name for one in parameters if one.kind is not one.VAR_KEYWORD)
 
 
 def _default_rate(optimizer: Any) -> Any:
-    """Return the learning_rate that an optimizer has where none is given."""
+    """Return the default `learning_rate` of an optimizer's constructor."""
     for cls in type(optimizer).__mro__:
         parameters = inspect.signature(cls.__init__).parameters  # type: ignore[misc]
         if "learning_rate" in parameters:
@@ -84,29 +84,29 @@ def _default_rate(optimizer: Any) -> Any:
 
 
 def _warn_once(optimizer: Any, text: str) -> None:
-    """Warn at the user's line, once for an optimizer, which may reach several schedules in one."""
+    """Warn at the user's line, once per optimizer, even if a compound has several schedules."""
     if optimizer not in _warned:
         _warned.add(optimizer)
         _check.warn_caller(text)
 
 
 class _User:
-    """Who assigns a `base_lr` that no optimizer does."""
+    """Marks a `base_lr` that the user assigned, not an optimizer."""
 
 
 class Schedule(LRScheduler):
     """A learning rate as a pure function of the update count.
 
-    Training's first update is number 1; ``schedule(0)`` is the rate before it. The same count
-    gives the same rate in any order, after a jump and after a resume. The one mutable field is
-    `base_lr`, which `mx.optimizer.Optimizer` assigns when it has a `learning_rate` of its own;
-    there is one warning where that was not the schedule's user's wish, it seems. An argument that
-    is assigned later is checked as in the constructor, and moves the curve.
+    The first update of a training is number 1; ``schedule(0)`` is the rate before it. The same
+    count always gives the same rate: in any order, after a jump and after a resume.
+    `mx.optimizer.Optimizer` assigns its own `learning_rate`, if it has one, to `base_lr`. If this
+    seems unintended, there is one warning. You can assign any argument later: it is checked as in
+    the constructor, and the curve changes.
 
-    A subclass keeps every constructor argument under the argument's own name and defines
-    ``_rate(n)`` for ``n >= 0``; the repr, equality, copies and pickles follow from that. It may
-    define ``_rates(n)`` too, for a rising array of counts. `n` is a whole number in training, but
-    under :meth:`in_epochs`.
+    A subclass stores every constructor argument in an attribute of the same name, and defines
+    ``_rate(n)`` for ``n >= 0``. The repr, equality, copies and pickles then work. It may also
+    define ``_rates(n)``, for an array of counts in rising order. `n` is a whole number in
+    training, except inside :meth:`in_epochs`.
 
     Raises
     ------
@@ -114,17 +114,17 @@ class Schedule(LRScheduler):
         When called with a count that is not a finite number, or is negative.
     """
 
-    __array_ufunc__ = None  # so that NumPy's numbers leave `number * schedule` to __rmul__
+    __array_ufunc__ = None  # so that `number * schedule` calls __rmul__ for NumPy's numbers too
     _derived: Tuple[str, ...] = ()
-    _lengths: Optional[Tuple[str, ...]] = None  # the arguments that are lengths, where it is known
-    _parts: Tuple[str, ...] = ()  # those that are schedules
-    _periods: float = 8  # how many of its lengths show what one does that never ends
-    _is_in_iterations: bool  # whether that has been made sure of
+    _lengths: Optional[Tuple[str, ...]] = None  # the arguments that are lengths; None if unknown
+    _parts: Tuple[str, ...] = ()  # the arguments that are schedules
+    _periods: float = 8  # how many lengths to plot of a schedule that never ends
+    _is_in_iterations: bool  # whether a check has shown that no length is a share of a training
     _declined = False
-    _assigned_by: Any = None  # a weak reference to an optimizer, _User, or None for nobody yet
+    _assigned_by: Any = None  # a weak reference to an optimizer, or _User; None if not assigned
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Have a class of the user's that says its rate anew asked by that alone."""
+        """Restore the plain `__call__` and `_rates` in a user's class that overrides `_rate`."""
         super().__init_subclass__(**kwargs)
         if "_rate" in vars(cls) and cls.__module__.split(".")[0] != "gluon_lr":
             for name in ("__call__", "_rates"):
@@ -137,7 +137,7 @@ class Schedule(LRScheduler):
     def __call__(self, num_update: float) -> float:
         """Return the learning rate of update `num_update` (iterations, from 1).
 
-        At a fraction it is the formula's rate there.
+        A fraction is put into the formula as it is.
         """
         if type(num_update) is not int or num_update < 0 or not self._is_in_iterations:
             self.check_in_iterations()
@@ -149,7 +149,7 @@ class Schedule(LRScheduler):
     def values(self, iterations: Any) -> np.ndarray:
         """Return the rates of many iterations at once: float64, in the shape of `iterations`.
 
-        They are those of single calls, for numbers of at least 0 in any order.
+        They are the same as those of single calls. The numbers are at least 0, in any order.
 
         Raises
         ------
@@ -173,15 +173,15 @@ class Schedule(LRScheduler):
     ) -> "Axes":
         """Draw the rates of iterations 1 to `iterations`, and return the matplotlib Axes.
 
-        By default as many as the schedule lasts, or as show what it does for ever. With `show`
-        the picture is shown, in a script too.
+        By default the whole schedule is drawn, or a typical part of one that never ends. With
+        `show` the picture is also shown, even in a script.
         """
         from .plot import plot_schedule
 
         return plot_schedule(self, iterations, ax, show)
 
     def then(self, schedule: Callable[[int], float], after: float) -> "SequentialSchedule":
-        """Follow this schedule to iteration `after`, then `schedule` from its own 1."""
+        """Follow this schedule up to iteration `after`, then `schedule` from its iteration 1."""
         from .compose import SequentialSchedule
 
         return SequentialSchedule(self, schedule, after)
@@ -195,7 +195,7 @@ class Schedule(LRScheduler):
     def __mul__(
         self, other: Union[float, Callable[[int], float]]
     ) -> "Union[ScaledSchedule, ProductSchedule]":
-        """Return this schedule with all rates multiplied by a factor, or by another's rates."""
+        """Return this schedule with all rates multiplied by a factor, or by another schedule's."""
         from .algebra import ProductSchedule
         from .compose import ScaledSchedule
 
@@ -222,7 +222,7 @@ class Schedule(LRScheduler):
         return ScaledSchedule(self, 1 / divisor)
 
     def __add__(self, other: Union[float, Callable[[int], float]]) -> "SumSchedule":
-        """Return this schedule with a rate, or another's rates, added."""
+        """Return this schedule plus a constant rate, or plus the rates of another schedule."""
         from .algebra import SumSchedule
 
         return SumSchedule(self, other)
@@ -233,38 +233,38 @@ class Schedule(LRScheduler):
         return SumSchedule(other, self) if callable(other) else self + other
 
     def maximum(self, other: Union[float, Callable[[int], float]]) -> "MaximumSchedule":
-        """Return the schedule that has the higher of this one's rate and another's."""
+        """Return a schedule with the higher rate of this schedule and another one."""
         from .algebra import MaximumSchedule
 
         return MaximumSchedule(self, other)
 
     def minimum(self, other: Union[float, Callable[[int], float]]) -> "MinimumSchedule":
-        """Return the schedule that has the lower of this one's rate and another's."""
+        """Return a schedule with the lower rate of this schedule and another one."""
         from .algebra import MinimumSchedule
 
         return MinimumSchedule(self, other)
 
     def clip(self, low: float = 0, high: Optional[float] = None) -> "ClippedSchedule":
-        """Return this schedule with all rates kept from `low` to `high`."""
+        """Return this schedule with all rates limited to the range from `low` to `high`."""
         from .compose import ClippedSchedule
 
         return ClippedSchedule(self, low, high)
 
     def in_epochs(self, iterations_per_epoch: float) -> "EpochSchedule":
-        """Take this schedule's numbers as epochs, and return it as a schedule of iterations."""
+        """Return a schedule of iterations, with the lengths of this schedule taken as epochs."""
         from .compose import EpochSchedule
 
         return EpochSchedule(self, iterations_per_epoch)
 
     def shifted(self, by: float) -> "ShiftedSchedule":
-        """Begin this schedule `by` iterations later in it."""
+        """Return this schedule without its first `by` iterations."""
         from .counts import ShiftedSchedule
 
         return ShiftedSchedule(self, by)
 
     @property
     def natural_length(self) -> float:
-        """Iterations until the schedule has ended; infinite where it goes on, or never changes.
+        """Iterations until the schedule ends; infinite if it never ends or never changes.
 
         >>> from gluon_lr import CosineScheduler, FactorScheduler, LinearWarmUp
         >>> LinearWarmUp(CosineScheduler(900), start_lr=0, length=100).natural_length
@@ -278,15 +278,15 @@ class Schedule(LRScheduler):
     def scaled_to(self, iterations: float) -> "Schedule":
         """Return this schedule with all its lengths stretched to a training of `iterations`.
 
-        Either they are shares of the training, 1 for all of it and none above; such a schedule
-        has no rates before it is stretched. Or the schedule ends, and its end comes to
-        `iterations`.
+        If the lengths are shares of the training (at most 1, which is all of it), they become
+        iterations. Such a schedule has no rates before it is stretched. Otherwise the schedule
+        must have an end, which moves to `iterations`.
 
         Raises
         ------
         TypeError, ValueError
-            When `iterations` is not a finite number above 0, and where the schedule has neither
-            an end nor lengths in shares.
+            If `iterations` is not a finite number above 0, or if the schedule has neither an end
+            nor lengths that are shares.
 
         >>> from gluon_lr import CosineScheduler, LinearWarmUp
         >>> LinearWarmUp(CosineScheduler(0.9), start_lr=0, length=0.1).scaled_to(2000)
@@ -301,14 +301,14 @@ class Schedule(LRScheduler):
         return stretched(self, lengths.factor_to(iterations, all_lengths, extent, self))
 
     def continued(self, at: float, to: float) -> "ContinuedSchedule":
-        """Follow this schedule to iteration `at`, and let it end at `to`, without a jump.
+        """Follow this schedule up to iteration `at`, then move its end to `to`, without a jump.
 
         See :class:`ContinuedSchedule`.
 
         Raises
         ------
         TypeError, ValueError
-            On an argument outside its bounds, and where the schedule has no end to be moved.
+            If an argument is outside its bounds, or if the schedule has no end to move.
 
         >>> from gluon_lr import CosineScheduler
         >>> schedule = CosineScheduler(max_update=1000, base_lr=1).continued(at=500, to=750)
@@ -333,7 +333,7 @@ class Schedule(LRScheduler):
         Raises
         ------
         ValueError
-            When a part of it is not a schedule of this package or of MXNet: a function, say.
+            If a part of it is not a schedule of this package or of MXNet, for example a function.
 
         >>> from gluon_lr import PolyScheduler
         >>> PolyScheduler(max_update=100, base_lr=0.1).to_config()
@@ -345,12 +345,12 @@ class Schedule(LRScheduler):
 
     @classmethod
     def from_config(cls: Type[Self], config: Union[str, Mapping[str, Any]]) -> Self:
-        """Return the schedule of which `config` is the :meth:`to_config`, or its JSON text.
+        """Return the schedule that a result of :meth:`to_config`, or its JSON text, describes.
 
         Raises
         ------
         TypeError, ValueError
-            When `config` is anything else; the message names the place.
+            If `config` is anything else; the message names the place of the error.
         """
         from .text import from_config
 
@@ -376,7 +376,7 @@ class Schedule(LRScheduler):
             self._set_other(name, value)
 
     def _set_other(self, name: str, value: Any) -> None:
-        """Assign an attribute that is no argument, unless it follows from those."""
+        """Assign an attribute that is not an argument; refuse one that arguments determine."""
         of_class = getattr(type(self), name, None)
         if isinstance(of_class, property) and of_class.fset is None:
             arguments = ", ".join(self._names())
@@ -396,7 +396,7 @@ class Schedule(LRScheduler):
         return {name: getattr(self, name) for name in self._names()}
 
     def _become(self, arguments: Dict[str, Any]) -> None:
-        """Take over what this package's constructor, which checks them, makes of `arguments`."""
+        """Run this package's constructor with `arguments`, which checks them; copy its fields."""
         cls: Any = type(self)
         constructor, _ = _constructor_of(cls)
         anew = cls.__new__(cls)
@@ -404,7 +404,7 @@ class Schedule(LRScheduler):
         self.__dict__.update(vars(anew))
 
     def _note_assignment(self, before: float) -> None:
-        """Keep in mind who assigned `base_lr`, and warn where nobody may have meant that."""
+        """Remember who assigned `base_lr`, and warn if the assignment seems unintended."""
         earlier, optimizer = self._assigned_by, _check.assigning_optimizer()
         self._assigned_by = _User if optimizer is None else weakref.ref(optimizer)
         if optimizer is None or self.base_lr == before:
@@ -440,14 +440,14 @@ class Schedule(LRScheduler):
         return lengths.flattened(getattr(self, name) for name in self._lengths)
 
     def _all_lengths(self) -> List[float]:
-        """Return the lengths in this schedule, and in those that it is made of."""
+        """Return the lengths in this schedule and in its parts."""
         from .foreign import lengths_in
 
         parts = [lengths_in(getattr(self, name)) for name in self._parts]
         return sum(parts, self._own_lengths())
 
     def _extent(self) -> Extent:
-        """Return how far it goes."""
+        """Return the extent of this schedule."""
         known = [length for length in self._own_lengths() if length != lengths.UNKNOWN]
         return Extent(self._periods * max(known, default=0), ends=False)
 
@@ -463,14 +463,14 @@ class Schedule(LRScheduler):
         return type(self)(**given)
 
     def check_in_iterations(self) -> None:
-        """Raise a ValueError where lengths are shares of a training that is not known."""
+        """Raise a ValueError if lengths are shares of a training of unknown length."""
         if not self._is_in_iterations:
             if lengths.are_shares(self._all_lengths()) or self._has_shares():
                 raise ValueError(lengths.must_be_scaled(self))
             self._is_in_iterations = True
 
     def _has_shares(self) -> bool:
-        """Say whether a length is below 1 that is of no use so in iterations."""
+        """Return whether a length is below 1 and makes no sense as a number of iterations."""
         from .foreign import has_shares
 
         names = [name for name in self._lengths or () if name not in lengths.MAY_BE_LESS]
@@ -478,10 +478,10 @@ class Schedule(LRScheduler):
         return min(own, default=1) < 1 or any(has_shares(getattr(self, n)) for n in self._parts)
 
     def _derive(self) -> None:
-        """Set the attributes named in `_derived`, which follow from the arguments."""
+        """Set the attributes named in `_derived`, which are computed from the arguments."""
 
     def _decline_base_lr(self, value: float) -> None:
-        """Say once, where another rate is assigned, that the schedule keeps its own."""
+        """Warn once when another rate is assigned: this schedule keeps its own."""
         if value == self.base_lr or self._declined:
             return
         self._declined = True
@@ -528,14 +528,14 @@ class Schedule(LRScheduler):
 
 
 class BoundedSchedule(Schedule):
-    """A schedule that states its own bounds: `base_lr` reads as its peak, and stays there."""
+    """A schedule that sets its own bounds: `base_lr` reads as its peak and cannot be changed."""
 
     def __init__(self) -> None:
-        """Leave `base_lr` to the bounds the subclass keeps."""
+        """Set no `base_lr`: it follows from the bounds of the subclass."""
 
     @property
     def base_lr(self) -> float:
-        """The highest rate of the schedule; assigning another one changes nothing and warns."""
+        """The highest rate of the schedule; assigning another rate only warns."""
         return self._peak()
 
     @base_lr.setter

@@ -1,4 +1,4 @@
-"""Modifiers: a schedule made from others, whoever wrote those."""
+"""Modifiers: schedules made from other schedules, also from those of other libraries."""
 
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -25,18 +25,18 @@ __all__ = [
 
 
 class Compound(Schedule):
-    """A schedule made from others. As data, MXNet's own among them are the equal ones of ours."""
+    """A schedule made from others. In its repr and config, our classes replace MXNet's."""
 
     def _arguments(self) -> Dict[str, Any]:
         return {name: foreign.as_ours(value) for name, value in super()._arguments().items()}
 
 
 class Modifier(Compound):
-    """A schedule over an inner one, whose `base_lr` is its own: read and assigned through.
+    """A schedule around an inner one. Its `base_lr` is the inner one's, to read and to assign.
 
-    The inner schedule is any callable from an iteration to a rate. It is asked without being
-    changed, whatever it remembers between calls. One that has no `base_lr` states its own
-    bounds: its rate at 0 is read instead, and an assignment warns once.
+    The inner schedule is any callable from an iteration to a rate. Calls do not change it, even
+    if it keeps state between calls. If it has no `base_lr`, it sets its own bounds: `base_lr`
+    reads as its rate at 0, and an assignment warns once.
     """
 
     _derived: Tuple[str, ...] = ("_inner",)
@@ -52,7 +52,7 @@ class Modifier(Compound):
 
     @property
     def base_lr(self) -> float:
-        """The inner schedule's `base_lr`, now."""
+        """The current `base_lr` of the inner schedule."""
         return foreign.get_base_lr(self.schedule)
 
     @base_lr.setter
@@ -68,7 +68,7 @@ class Modifier(Compound):
 
 
 class WarmUp(Modifier):
-    """A way up from `start_lr` to the inner schedule's rate at 0, which is then followed from 1.
+    """Move from `start_lr` to the inner schedule's rate at 0, then follow it from its iteration 1.
 
     lr(n) = start_lr + (schedule(0) - start_lr) * climbed(n / length)    0 <= n <= length
     lr(n) = schedule(n - length)                                         n > length
@@ -83,7 +83,7 @@ class WarmUp(Modifier):
 
     @property
     def finish_lr(self) -> float:
-        """Rate at the end of the warm-up, the inner schedule's at 0, now."""
+        """Rate at the end of the warm-up, the inner schedule's current rate at 0."""
         return self._inner(0)
 
     def _rate(self, n: float) -> float:
@@ -116,7 +116,7 @@ class WarmUp(Modifier):
 
 
 class LinearWarmUp(WarmUp):
-    """Climb evenly from `start_lr` to the inner schedule's rate at 0, then follow it from its 1.
+    """Warm up linearly from `start_lr` to the inner schedule's rate at 0, then follow it.
 
         lr(n) = start_lr + (schedule(0) - start_lr) * n / length    0 <= n <= length
         lr(n) = schedule(n - length)                                n > length
@@ -127,16 +127,16 @@ class LinearWarmUp(WarmUp):
     Parameters
     ----------
     schedule : callable
-        From an iteration to a rate: any schedule of this package or of MXNet, or a function.
+        Maps an iteration to a rate: any schedule of this package or of MXNet, or a function.
     start_lr : float
         Rate before the first iteration, at least 0.
     length : float
-        Length of the warm-up, in iterations, at least 0; 0 for none, and fractions are taken.
+        Length of the warm-up, in iterations, at least 0; 0 for none; fractions are allowed.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> from gluon_lr import MultiFactorScheduler
     >>> steps = MultiFactorScheduler([250, 750], factor=0.5, base_lr=1)
@@ -150,7 +150,7 @@ class LinearWarmUp(WarmUp):
 
 
 class ConstantWarmUp(WarmUp):
-    """Stay at `start_lr` for `length` iterations, then follow the inner schedule from its 1.
+    """Stay at `start_lr` for `length` iterations, then follow the inner schedule from the start.
 
         lr(n) = start_lr                 0 <= n <= length
         lr(n) = schedule(n - length)     n > length
@@ -161,16 +161,16 @@ class ConstantWarmUp(WarmUp):
     Parameters
     ----------
     schedule : callable
-        From an iteration to a rate: any schedule of this package or of MXNet, or a function.
+        Maps an iteration to a rate: any schedule of this package or of MXNet, or a function.
     start_lr : float
         Rate before the first iteration, at least 0.
     length : float
-        Length of the warm-up, in iterations, at least 0; 0 for none, and fractions are taken.
+        Length of the warm-up, in iterations, at least 0; 0 for none; fractions are allowed.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> from gluon_lr import CosineScheduler
     >>> cosine = CosineScheduler(max_update=1000, base_lr=1)
@@ -184,26 +184,26 @@ class ConstantWarmUp(WarmUp):
 
 
 class CosineWarmUp(HalfCosine, WarmUp):
-    """Climb along half a cosine to the inner schedule's rate at 0, then follow it from its 1.
+    """Warm up along half a cosine to the inner schedule's rate at 0, then follow it.
 
         lr(n) = start_lr + (schedule(0) - start_lr) * (1 - cos(pi * n / length)) / 2
         lr(n) = schedule(n - length)                                    n > length
 
-    the first for 0 <= n <= length.
+    The first line is for 0 <= n <= length.
 
     Parameters
     ----------
     schedule : callable
-        From an iteration to a rate: any schedule of this package or of MXNet, or a function.
+        Maps an iteration to a rate: any schedule of this package or of MXNet, or a function.
     start_lr : float
         Rate before the first iteration, at least 0.
     length : float
-        Length of the warm-up, in iterations, at least 0; 0 for none, and fractions are taken.
+        Length of the warm-up, in iterations, at least 0; 0 for none; fractions are allowed.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> from gluon_lr import CosineScheduler
     >>> cosine = CosineScheduler(max_update=1000, base_lr=1)
@@ -220,7 +220,7 @@ class CosineWarmUp(HalfCosine, WarmUp):
 
 
 class _CoolDown(Modifier):
-    """The inner schedule up to `start_idx`, then a way down to `finish_lr`, which stays."""
+    """Follow the inner schedule up to `start_idx`, then move to `finish_lr` and stay."""
 
     _fall: Fall
     _derived = ("_inner", "_fall")
@@ -237,7 +237,7 @@ class _CoolDown(Modifier):
 
     @property
     def start_lr(self) -> float:
-        """Rate at which the cool-down begins, the inner schedule's at `start_idx`, now."""
+        """Rate at the start of the cool-down, the inner schedule's current rate at `start_idx`."""
         return self._inner(self.start_idx)
 
     @property
@@ -273,7 +273,7 @@ class _CoolDown(Modifier):
 
 
 class LinearCoolDown(_CoolDown):
-    """Follow the inner schedule up to `start_idx`, then move evenly to `finish_lr` and stay.
+    """Follow the inner schedule up to `start_idx`, then move linearly to `finish_lr` and stay.
 
         lr(n) = schedule(n)                                             n <= start_idx
         lr(n) = start + (finish_lr - start) * (n - start_idx) / length  up to start_idx + length
@@ -284,19 +284,19 @@ class LinearCoolDown(_CoolDown):
     Parameters
     ----------
     schedule : callable
-        From an iteration to a rate: any schedule of this package or of MXNet, or a function.
+        Maps an iteration to a rate: any schedule of this package or of MXNet, or a function.
     finish_lr : float
         Rate at the end, at least 0.
     start_idx : float
-        Last iteration before the cool-down, at least 0; fractions are taken.
+        Last iteration before the cool-down, at least 0; fractions are allowed.
     length : float
         Length of the cool-down, in iterations, at least 0; with 0 the rate jumps to `finish_lr`.
-        Fractions are taken.
+        Fractions are allowed.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> from gluon_lr import FactorScheduler
     >>> schedule = LinearCoolDown(FactorScheduler(step=10, base_lr=1), 0, start_idx=100, length=50)
@@ -316,7 +316,7 @@ class CoolDown(_CoolDown):
         lr(n) = finish_lr + (start - finish_lr) * fall(t)               up to start_idx + length
         lr(n) = finish_lr                                               n >= start_idx + length
 
-    with ``start = schedule(start_idx)``, ``t = (n - start_idx) / length``, and for fall(t)
+    with ``start = schedule(start_idx)``, ``t = (n - start_idx) / length``, and this fall(t):
 
         linear         1 - t
         cosine         (1 + cos(pi * t)) / 2
@@ -325,26 +325,26 @@ class CoolDown(_CoolDown):
         exponential    2^(1 - t) - 1
 
     Haegele et al., "Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations",
-    2024, https://arxiv.org/abs/2405.18392, find 1-sqrt best. The exponential one is Megatron-LM's.
+    2024, https://arxiv.org/abs/2405.18392, find 1-sqrt best. 'exponential' is Megatron-LM's.
 
     Parameters
     ----------
     schedule : callable
-        From an iteration to a rate: any schedule of this package or of MXNet, or a function.
+        Maps an iteration to a rate: any schedule of this package or of MXNet, or a function.
     finish_lr : float
         Rate at the end, at least 0.
     start_idx : float
-        Last iteration before the cool-down, at least 0; fractions are taken.
+        Last iteration before the cool-down, at least 0; fractions are allowed.
     length : float
         Length of the cool-down, in iterations, at least 0; with 0 the rate jumps to `finish_lr`.
-        Fractions are taken.
+        Fractions are allowed.
     shape : {'linear', 'cosine', '1-sqrt', 'square', 'exponential'}
-        Of the way down.
+        Shape of the decrease.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> from gluon_lr import ConstantSchedule
     >>> schedule = CoolDown(ConstantSchedule(1), 0, start_idx=900, length=100, shape="1-sqrt")
@@ -369,7 +369,7 @@ class CoolDown(_CoolDown):
 
 
 class Pair(Compound):
-    """A schedule made from two. Its `base_lr` reads as the first's."""
+    """A schedule made from two. Its `base_lr` reads as that of the first."""
 
     _derived = ("_rate_of_first", "_rate_of_second")
     _lengths: Tuple[str, ...] = ()
@@ -387,7 +387,7 @@ class Pair(Compound):
 
     @property
     def base_lr(self) -> float:
-        """The first schedule's `base_lr`, now; the class says which an assignment reaches."""
+        """The current `base_lr` of `first`; the class describes what an assignment changes."""
         return foreign.get_base_lr(self.first)
 
     @base_lr.setter
@@ -397,30 +397,30 @@ class Pair(Compound):
             self._decline_base_lr(value)
 
     def _assigned(self) -> List[LRCallable]:
-        """Return those that an assigned `base_lr` is for."""
+        """Return the schedules that an assigned `base_lr` goes to."""
         return [self.first, self.second]
 
 
 class SequentialSchedule(Pair):
-    """Follow `first` up to iteration `after`, then `second` from its own 1.
+    """Follow `first` up to iteration `after`, then `second` from its iteration 1.
 
         lr(n) = first(n)             n <= after
         lr(n) = second(n - after)    n > after
 
-    ``first.then(second, after)`` makes one. Its `base_lr` reads as the first's, and an
-    assignment reaches both.
+    ``first.then(second, after)`` makes one. Its `base_lr` reads as that of `first`. An
+    assignment goes to both.
 
     Parameters
     ----------
     first, second : callable
-        From an iteration to a rate: any schedule of this package or of MXNet, or a function.
+        Maps an iteration to a rate: any schedule of this package or of MXNet, or a function.
     after : float
-        Last iteration of `first`, at least 0; fractions are taken.
+        Last iteration of `first`, at least 0; fractions are allowed.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> from gluon_lr import ConstantSchedule, CosineScheduler
     >>> schedule = ConstantSchedule(lr=1).then(CosineScheduler(100, base_lr=1), after=500)
@@ -462,14 +462,14 @@ class ScaledSchedule(Modifier):
     Parameters
     ----------
     schedule : callable
-        From an iteration to a rate: any schedule of this package or of MXNet, or a function.
+        Maps an iteration to a rate: any schedule of this package or of MXNet, or a function.
     factor : float
         At least 0.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> from gluon_lr import CosineScheduler
     >>> schedule = 0.5 * CosineScheduler(max_update=1000, base_lr=1)
@@ -489,14 +489,14 @@ class ScaledSchedule(Modifier):
 
 
 class ClippedSchedule(Modifier):
-    """Keep the rates of a schedule from `low` to `high`; ``schedule.clip(low, high)`` makes one.
+    """Limit rates to the range `low` to `high`; ``schedule.clip(low, high)`` makes one.
 
         lr(n) = min(max(schedule(n), low), high)
 
     Parameters
     ----------
     schedule : callable
-        From an iteration to a rate: any schedule of this package or of MXNet, or a function.
+        Maps an iteration to a rate: any schedule of this package or of MXNet, or a function.
     low : float
         No rate is below this, at least 0.
     high : float, optional
@@ -505,7 +505,7 @@ class ClippedSchedule(Modifier):
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> from gluon_lr import CosineScheduler
     >>> schedule = CosineScheduler(max_update=1000, base_lr=1).clip(0.1, 0.8)
@@ -528,24 +528,24 @@ class ClippedSchedule(Modifier):
 
 
 class EpochSchedule(Modifier):
-    """A schedule whose numbers are epochs, asked by iterations; ``.in_epochs(...)`` makes one.
+    """Convert a schedule with lengths in epochs to iterations; ``.in_epochs(...)`` makes one.
 
         lr(n) = schedule(n / iterations_per_epoch)
 
-    The inner schedule is asked at fractions of an epoch, so a cosine over 10 epochs moves at
-    each iteration, and a step after epoch 3 comes right after the third epoch's last one.
+    The inner schedule is called with fractions of an epoch. So a cosine over 10 epochs changes at
+    each iteration, and a step after epoch 3 comes right after that epoch's last iteration.
 
     Parameters
     ----------
     schedule : callable
-        From a number of epochs to a rate: any schedule of this package or of MXNet, or a function.
+        Maps a number of epochs to a rate: any schedule of this package or of MXNet, or a function.
     iterations_per_epoch : float
-        Above 0; the length of your DataLoader. Fractions are taken.
+        The length of your DataLoader, above 0. Fractions are allowed.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> from gluon_lr import MultiFactorScheduler
     >>> schedule = MultiFactorScheduler([2, 3], 0.5, base_lr=1).in_epochs(iterations_per_epoch=100)
@@ -554,7 +554,7 @@ class EpochSchedule(Modifier):
     """
 
     _lengths = ("iterations_per_epoch",)
-    _parts = ()  # whose lengths are in epochs
+    _parts = ()  # not the inner schedule: its lengths are in epochs
 
     def __init__(self, schedule: LRCallable, iterations_per_epoch: float) -> None:
         super().__init__(schedule)
@@ -564,7 +564,7 @@ class EpochSchedule(Modifier):
 
     def _own_lengths(self) -> List[float]:
         lengths = foreign.lengths_in(self.schedule)
-        return [max(self.iterations_per_epoch * one, 1) for one in lengths]  # they are no shares
+        return [max(self.iterations_per_epoch * one, 1) for one in lengths]  # they are not shares
 
     def _extent(self) -> Extent:
         return super()._extent().times(self.iterations_per_epoch)
@@ -577,7 +577,7 @@ class EpochSchedule(Modifier):
 
 
 def stretched(schedule: LRCallable, factor: float) -> Schedule:
-    """Return `schedule` with all lengths multiplied by `factor`; another's is asked earlier."""
+    """Return `schedule` with all lengths multiplied by `factor`; wrap one of another library."""
     schedule = foreign.as_ours(schedule)
     if isinstance(schedule, Schedule) and foreign.is_ours(type(schedule)):
         return schedule._stretched(factor)

@@ -1,4 +1,4 @@
-"""A schedule asked at other iterations: later ones, warped ones, on the way to a new end."""
+"""Modifiers of the iteration count: shifted, warped, or moved to a new end."""
 
 import numpy as np
 
@@ -14,25 +14,25 @@ __all__ = [
     "ShiftedSchedule",
 ]
 
-_LED_IN = 0.1  # of the iterations from `at` to `to`
+_LED_IN = 0.1  # share of the iterations from `at` to `to`
 
 
 class ShiftedSchedule(Modifier):
-    """Begin a schedule at a later iteration of it; ``schedule.shifted(by)`` makes one.
+    """Skip the first `by` iterations of a schedule; ``schedule.shifted(by)`` makes one.
 
         lr(n) = schedule(n + by)
 
     Parameters
     ----------
     schedule : callable
-        From an iteration to a rate: any schedule of this package or of MXNet, or a function.
+        Maps an iteration to a rate: any schedule of this package or of MXNet, or a function.
     by : float
-        Iterations, at least 0; fractions are taken.
+        Iterations, at least 0; fractions are allowed.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> from gluon_lr import CosineScheduler
     >>> schedule = CosineScheduler(max_update=1000, base_lr=1).shifted(by=500)
@@ -69,16 +69,16 @@ class KDecaySchedule(Modifier):
     Parameters
     ----------
     schedule : callable
-        From an iteration to a rate: any schedule of this package or of MXNet, or a function.
+        Maps an iteration to a rate: any schedule of this package or of MXNet, or a function.
     length : float
-        Iterations that are warped, above 0: those of the decay. Fractions are taken.
+        Length of the decay, which is warped, in iterations, above 0. Fractions are allowed.
     k : float
-        Above 0. Above 1 the schedule falls later, below 1 earlier.
+        Power, above 0. Above 1 the schedule falls later, below 1 earlier.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> from gluon_lr import PolyScheduler
     >>> line = PolyScheduler(max_update=1000, base_lr=1, pwr=1)
@@ -113,38 +113,38 @@ class KDecaySchedule(Modifier):
 
 
 class ContinuedSchedule(Modifier):
-    """Give a schedule a new end on its way; ``schedule.continued(at=, to=)`` makes one.
+    """Move the end of a schedule during training; ``schedule.continued(at=, to=)`` makes one.
 
-    Up to `at` it is followed. A nearer end presses what is left of it together:
+    Up to `at` the schedule is unchanged. If the new end is earlier, the rest is compressed:
 
         lr(n) = schedule(at + (n - at) * (end - at) / (to - at))        to <= end
 
-    With a farther end the rate goes where it would be, had the end been planned so. It is led
-    there from where it is, in a tenth of what is left; where the schedule has ended, this warms
-    the rate up again:
+    If the new end is later, the rate moves to that of a schedule planned with this end from the
+    start. It moves there gradually, over the first tenth of the remaining iterations. If the
+    schedule has already ended, this warms the rate up again:
 
         lr(n) = (1 - w) * schedule(n * end / to) + w * schedule(at)     to > end
         w = max(1 - (n - at) / (0.1 * (to - at)), 0)
 
-    By these rules ``learner.finish`` and ``learner.extend`` move the end of a fit. On warming up
-    again: Ibrahim et al., "Simple and Scalable Strategies to Continually Pre-train Large Language
-    Models", 2024, https://arxiv.org/abs/2403.08763.
+    ``learner.finish`` and ``learner.extend`` move the end of a fit by these rules. On the second
+    warm-up, see Ibrahim et al., "Simple and Scalable Strategies to Continually Pre-train Large
+    Language Models", 2024, https://arxiv.org/abs/2403.08763.
 
     Parameters
     ----------
     schedule : callable
-        From an iteration to a rate: any schedule of this package or of MXNet, or a function.
+        Maps an iteration to a rate: any schedule of this package or of MXNet, or a function.
     at : float
-        Last iteration at which it is as it was, at least 0; fractions are taken.
+        Last iteration of the unchanged part, at least 0; fractions are allowed.
     to : float
-        Iteration at which it ends now, above `at`.
+        The new end, in iterations, above `at`.
     end : float
-        Iteration at which it ended before, above 0.
+        The old end, in iterations, above 0.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> from gluon_lr import CosineScheduler
     >>> schedule = CosineScheduler(max_update=1000, base_lr=1).continued(at=1000, to=2000)

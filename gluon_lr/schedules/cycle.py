@@ -1,4 +1,4 @@
-"""Schedules that state their own bounds: a constant, one cycle up and down, cycles repeated."""
+"""Schedules that set their own bounds: a constant, single cycles, and repeated cycles."""
 
 import bisect
 import copy
@@ -33,7 +33,7 @@ _Cycle = Tuple[float, float, Callable[[float], float], float]
 
 
 class _Run(NamedTuple):
-    """Cycles one after another, each longer by `step` than the one before, or shorter."""
+    """Consecutive cycles, each longer than the one before by `step`, which may be negative."""
 
     first: int
     start: float
@@ -43,15 +43,15 @@ class _Run(NamedTuple):
 
     @classmethod
     def begun(cls, first: int, start: float, length: float, decay: float) -> "_Run":
-        """Return the cycles from number `first` on that change by the same step, nearly all."""
+        """Return a run from cycle `first` on; it may stop a few cycles before the step changes."""
         whole = math.ceil(length)
         step = (whole if decay == 1 else math.ceil(min(length * decay, _LONGEST))) - length
         if step == 0:
             return cls(first, start, length, 0, math.inf)
         cycles = 1
         if isinstance(length, int) and 0.5 < decay < 2:
-            # ceil(length * decay) - length stays what it is up to length = step / (decay - 1);
-            # the last few are left to the next run, as the product is rounded
+            # ceil(length * decay) - length is constant up to length = step / (decay - 1); the
+            # last few cycles go to the next run, because the product is rounded
             growth = decay - 1
             room = (step / growth - length) / step - 2 - 4e-16 / growth**2
             cycles = max(math.floor(room), 1)
@@ -68,15 +68,15 @@ class _Run(NamedTuple):
         return self.begun(self.first + cycles, self.end, length, decay)
 
     def length_of(self, cycle: int) -> float:
-        """Return the length of its cycle of that number, from 0."""
+        """Return the length of a cycle, by its number in the run, from 0."""
         return self.length + cycle * self.step
 
     def start_of(self, cycle: int) -> float:
-        """Return the first iteration of its cycle of that number, from 0."""
+        """Return the first iteration of a cycle, by its number in the run, from 0."""
         return self.start + cycle * self.length + self.step * (cycle * (cycle - 1) // 2)
 
     def cycle_at(self, n: float) -> int:
-        """Return the number of the cycle that `n` falls in."""
+        """Return the number of the cycle that contains `n`."""
         late = n - self.start
         if self.cycles == 1:
             return 0
@@ -93,19 +93,19 @@ class _Run(NamedTuple):
 
 
 class ConstantSchedule(BoundedSchedule):
-    """One rate throughout, whatever an optimizer has for a default.
+    """Keep one rate for all iterations, whatever the optimizer's default is.
 
         lr(n) = lr
 
     Parameters
     ----------
     lr : float
-        At least 0.
+        The rate, at least 0.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> schedule = ConstantSchedule(lr=0.5)
     >>> [schedule(n) for n in (0, 1, 5000)]
@@ -129,7 +129,7 @@ class ConstantSchedule(BoundedSchedule):
 
 
 class _SingleCycle(BoundedSchedule):
-    """One cycle of `cycle_length` iterations between `min_lr` and `max_lr`, then flat."""
+    """One cycle of `cycle_length` iterations between `min_lr` and `max_lr`, then constant."""
 
     _lengths = ("cycle_length",)
 
@@ -165,14 +165,14 @@ class _SingleCycle(BoundedSchedule):
 
 
 class TriangularSchedule(_SingleCycle):
-    """Climb evenly from `min_lr` to `max_lr`, fall evenly back over the rest, then stay.
+    """Increase linearly from `min_lr` to `max_lr`, decrease linearly back, then stay.
 
         lr(n) = min_lr + (max_lr - min_lr) * t / inc_fraction              t <= inc_fraction
         lr(n) = min_lr + (max_lr - min_lr) * (1 - t) / (1 - inc_fraction)  inc_fraction < t <= 1
         lr(n) = min_lr                                                     t > 1
 
-    with ``t = n / cycle_length``. With `inc_fraction` 0 there is no climb: ``lr(0) = max_lr``.
-    With 1 there is no descent: ``lr(cycle_length) = max_lr``, and `min_lr` from the next one on.
+    with ``t = n / cycle_length``. With `inc_fraction` 0 there is no increase: ``lr(0) = max_lr``.
+    With 1 there is no decrease: ``lr(cycle_length) = max_lr``, and `min_lr` after that iteration.
 
     Smith, "Cyclical Learning Rates for Training Neural Networks", 2015,
     https://arxiv.org/abs/1506.01186.
@@ -182,17 +182,17 @@ class TriangularSchedule(_SingleCycle):
     min_lr : float
         Rate at both ends, at least 0.
     max_lr : float
-        Rate at the peak, at least 0; below `min_lr` the peak is a valley.
+        Rate at the peak, at least 0; if it is below `min_lr`, the peak is a valley.
     cycle_length : float
-        Length of the climb and the descent together, in iterations, above 0; fractions are
-        taken.
+        Length of the increase and the decrease together, in iterations, above 0; fractions are
+        allowed.
     inc_fraction : float
-        Share of the cycle that climbs, from 0 to 1.
+        Share of the cycle in which the rate increases, from 0 to 1.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> schedule = TriangularSchedule(min_lr=1, max_lr=2, cycle_length=1000, inc_fraction=0.2)
     >>> [schedule(n) for n in (0, 200, 600, 1000, 5000)]
@@ -224,7 +224,7 @@ class TriangularSchedule(_SingleCycle):
 
 
 class CosineAnnealingSchedule(HalfCosine, _SingleCycle):
-    """Cosine annealing from `max_lr` down to `min_lr` over one cycle, then flat.
+    """Cosine annealing from `max_lr` to `min_lr` over one cycle, then constant.
 
         lr(n) = min_lr + (max_lr - min_lr) * (1 + cos(pi * n / cycle_length)) / 2
         lr(n) = min_lr                                                n > cycle_length
@@ -237,14 +237,14 @@ class CosineAnnealingSchedule(HalfCosine, _SingleCycle):
     min_lr : float
         Rate at the end, at least 0.
     max_lr : float
-        Rate before the first iteration, at least 0; below `min_lr` the descent is a climb.
+        Rate before the first iteration, at least 0; if it is below `min_lr`, the rate increases.
     cycle_length : float
-        Length of the descent, in iterations, above 0; fractions are taken.
+        Length of the decrease, in iterations, above 0; fractions are allowed.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> schedule = CosineAnnealingSchedule(min_lr=1, max_lr=2, cycle_length=1000)
     >>> [schedule(n) for n in (0, 500, 1000, 5000)]
@@ -253,7 +253,7 @@ class CosineAnnealingSchedule(HalfCosine, _SingleCycle):
 
 
 class REXSchedule(_SingleCycle):
-    """The reflected exponential: slowly down from `max_lr`, and ever faster to `min_lr`.
+    """Reflected exponential decay (REX) from `max_lr` to `min_lr`, faster and faster.
 
         lr(n) = min_lr + (max_lr - min_lr) * (1 - t) / (1 - t / 2)    t = n / cycle_length
         lr(n) = min_lr                                                n > cycle_length
@@ -266,14 +266,14 @@ class REXSchedule(_SingleCycle):
     min_lr : float
         Rate at the end, at least 0.
     max_lr : float
-        Rate before the first iteration, at least 0; below `min_lr` the descent is a climb.
+        Rate before the first iteration, at least 0; if it is below `min_lr`, the rate increases.
     cycle_length : float
-        Length of the descent, in iterations, above 0; fractions are taken.
+        Length of the decrease, in iterations, above 0; fractions are allowed.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> schedule = REXSchedule(min_lr=0, max_lr=3, cycle_length=1000)
     >>> [schedule(n) for n in (0, 500, 1000, 5000)]
@@ -285,10 +285,10 @@ class REXSchedule(_SingleCycle):
 
 
 class OneCycleSchedule(BoundedSchedule):
-    """The 1-cycle policy: up from `start_lr` to `max_lr`, back, and an optional cool-down.
+    """The 1-cycle policy: from `start_lr` to `max_lr` and back, then an optional cool-down.
 
     A :class:`TriangularSchedule` over `cycle_length`, followed by a :class:`LinearCoolDown` to
-    `finish_lr`; where `cooldown_length` is 0, the rate stays at `start_lr`.
+    `finish_lr`. If `cooldown_length` is 0, the rate stays at `start_lr`.
 
     Smith and Topin, "Super-Convergence: Very Fast Training of Neural Networks Using Large
     Learning Rates", 2017, https://arxiv.org/abs/1708.07120.
@@ -298,21 +298,21 @@ class OneCycleSchedule(BoundedSchedule):
     start_lr : float
         Rate at both ends of the cycle, at least 0.
     max_lr : float
-        Rate in the middle of the cycle, at least 0; below `start_lr` the peak is a valley.
+        Rate in the middle of the cycle, at least 0; if below `start_lr`, the peak is a valley.
     cycle_length : float
-        Length of the climb and the descent together, in iterations, above 0; fractions are
-        taken.
+        Length of the increase and the decrease together, in iterations, above 0; fractions are
+        allowed.
     cooldown_length : float
         Length of the cool-down after the cycle, in iterations, at least 0; 0 for none, and
-        fractions are taken.
+        fractions are allowed.
     finish_lr : float, optional
-        Rate at the end of the cool-down, at least 0; given with a `cooldown_length`, and not
-        without one.
+        Rate at the end of the cool-down, at least 0. Pass it together with a `cooldown_length`,
+        not without one.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds, and where one of `cooldown_length` and `finish_lr`
+        If an argument is outside its bounds, or if one of `cooldown_length` and `finish_lr`
         is given without the other.
 
     >>> schedule = OneCycleSchedule(0.1, 0.5, cycle_length=500, cooldown_length=100, finish_lr=0)
@@ -370,7 +370,7 @@ class OneCycleSchedule(BoundedSchedule):
 
     @property
     def schedule(self) -> LinearCoolDown:
-        """A copy of the schedule this one is made of; assign the arguments here instead."""
+        """A copy of the inner schedule; to change it, assign the arguments of this one."""
         return copy.copy(self._curve)
 
     def _peak(self) -> float:
@@ -384,14 +384,14 @@ class OneCycleSchedule(BoundedSchedule):
 
 
 class CyclicalSchedule(BoundedSchedule):
-    """Repeat a schedule cycle after cycle, each longer or shorter and lower than the one before.
+    """Repeat a schedule in cycles; two factors change the length and the rates at each cycle.
 
         lr(n) = cycle_i(n - start_i) * cycle_magnitude_decay^i    start_i <= n < start_(i+1)
         cycle_i = schedule_class(cycle_length=length_i, **kwargs)
         length_0 = cycle_length,  length_(i+1) = ceil(length_i * cycle_length_decay)
 
-    The iteration that ends a cycle is number 0 of the next. The magnitude multiplies the whole
-    cycle, its lower bound included. Over :class:`CosineAnnealingSchedule` this is SGDR.
+    The last iteration of a cycle is iteration 0 of the next. The magnitude multiplies all rates of
+    the cycle, its lower bound too. With :class:`CosineAnnealingSchedule` this is SGDR.
 
     Smith, "Cyclical Learning Rates for Training Neural Networks", 2015,
     https://arxiv.org/abs/1506.01186. Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent
@@ -402,19 +402,19 @@ class CyclicalSchedule(BoundedSchedule):
     schedule_class : callable
         A schedule's class, called with `cycle_length` and `kwargs` for each cycle.
     cycle_length : float
-        Length of the first cycle, in iterations, above 0; fractions are taken, and the cycles
-        after it are whole.
+        Length of the first cycle, in iterations, above 0; fractions are allowed. The lengths of
+        the cycles after it are rounded up.
     cycle_length_decay : float
-        Factor on the length from one cycle to the next, above 0; 2 doubles it.
+        Factor for the length from one cycle to the next, above 0; 2 doubles it.
     cycle_magnitude_decay : float
-        Factor on the rates from one cycle to the next, above 0.
+        Factor for the rates from one cycle to the next, above 0.
     **kwargs
         The other arguments of `schedule_class`.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds, or one that `schedule_class` rejects.
+        If an argument is outside its bounds, or if `schedule_class` rejects one.
 
     >>> from gluon_lr import CosineAnnealingSchedule
     >>> schedule = CyclicalSchedule(CosineAnnealingSchedule, cycle_length=250,
@@ -457,7 +457,7 @@ class CyclicalSchedule(BoundedSchedule):
 
     @property
     def length(self) -> float:
-        """The tutorials' name of `cycle_length`."""
+        """The name of `cycle_length` in the MXNet tutorials."""
         return self.cycle_length
 
     @length.setter
@@ -466,7 +466,7 @@ class CyclicalSchedule(BoundedSchedule):
 
     @property
     def length_decay(self) -> float:
-        """The tutorials' name of `cycle_length_decay`."""
+        """The name of `cycle_length_decay` in the MXNet tutorials."""
         return self.cycle_length_decay
 
     @length_decay.setter
@@ -475,7 +475,7 @@ class CyclicalSchedule(BoundedSchedule):
 
     @property
     def magnitude_decay(self) -> float:
-        """The tutorials' name of `cycle_magnitude_decay`."""
+        """The name of `cycle_magnitude_decay` in the MXNet tutorials."""
         return self.cycle_magnitude_decay
 
     @magnitude_decay.setter
@@ -495,12 +495,12 @@ class CyclicalSchedule(BoundedSchedule):
 
     def _derive(self) -> None:
         run = _Run.begun(0, 0, self.cycle_length, self.cycle_length_decay)
-        self._table: _Table = [0], [run]  # the runs of cycles so far, after their first iterations
+        self._table: _Table = [0], [run]  # first iterations, and the runs of cycles so far
         self._cycles: Dict[float, LRCallable] = {}
         self._current = self._cycle_at(0)
 
     def _cycle_at(self, n: float) -> _Cycle:
-        """Return the cycle that `n` falls in: its first iteration, its end, rates and factor."""
+        """Return the cycle that contains `n`: first iteration, end, rate function and factor."""
         starts, runs = self._table_to(n)
         run = runs[bisect.bisect_right(starts, n) - 1]
         cycle = run.cycle_at(n)
@@ -537,7 +537,7 @@ class CyclicalSchedule(BoundedSchedule):
         return foreign.get_base_lr(self._cycle(self.cycle_length))
 
     def _lengths_inside(self) -> Dict[str, float]:
-        """Return the other lengths that a cycle is made with, a cool-down's say."""
+        """Return the other lengths among the `kwargs`, for example that of a cool-down."""
         names = getattr(self.schedule_class, "_lengths", None) or ()
         return {name: value for name, value in self.kwargs.items() if name in names}
 
@@ -554,8 +554,9 @@ class CyclicalSchedule(BoundedSchedule):
         return type(self)(**{**self._given(), **longer})
 
     def _rate(self, n: float) -> float:
-        # the cycle asked last, in one tuple for all threads: a call without it takes 2.5 times
-        # as long, and the nested schedule of the benchmarks is to stay within twice MXNet's cosine
+        # cache the last cycle, in one tuple so that threads can share it: a call without the cache
+        # takes 2.5 times as long, and the benchmarks' nested schedule must stay within twice
+        # MXNet's cosine
         start, end, rate, factor = self._current
         if not start <= n < end:
             self._current = start, end, rate, factor = self._cycle_at(n)

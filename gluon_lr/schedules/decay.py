@@ -1,6 +1,6 @@
-"""Schedules that start from `base_lr`; the first four are `mx.lr_scheduler`'s by argument.
+"""Schedules that decay from `base_lr`; four have the same arguments as in `mx.lr_scheduler`.
 
-Their calls are to cost no more than MXNet's own, so what is asked most has the fewest calls in it.
+A call must not cost more than MXNet's own, so the most frequent paths make few function calls.
 """
 
 import bisect
@@ -32,25 +32,25 @@ class DecaySchedule(Schedule):
         lr(n) = warmup_begin_lr + (base_lr - warmup_begin_lr) * n / warmup_steps   n < warmup_steps
         lr(n) = the decay of the subclass                                          otherwise
 
-    In 'constant' mode the first line is `warmup_begin_lr`. The warm-up is not taken off the
-    decay's own steps, as in MXNet.
+    In 'constant' mode the rate of the first line is `warmup_begin_lr`. As in MXNet, the steps of
+    the stepped decays count from the first iteration, warm-up included.
 
     Parameters
     ----------
     base_lr : float
-        Rate the decay starts from, at least 0. Assigning it later moves the whole curve, the
-        warm-up's end included; `mx.optimizer.Optimizer` does so with its `learning_rate`.
+        Rate at the start of the decay, at least 0. A later assignment changes the whole curve,
+        the end of the warm-up too; `mx.optimizer.Optimizer` assigns its `learning_rate` here.
     warmup_steps : float
-        Length of the warm-up, in iterations, at least 0; fractions are taken.
+        Length of the warm-up, in iterations, at least 0; fractions are allowed.
     warmup_begin_lr : float
         Rate at the start of the warm-up, from 0 to `base_lr`.
     warmup_mode : {'linear', 'constant'}
-        Climb evenly to `base_lr`, or stay at `warmup_begin_lr` and then jump.
+        Increase linearly to `base_lr`, or stay at `warmup_begin_lr` and then jump.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
     """
 
     _lengths: Tuple[str, ...] = ("warmup_steps",)
@@ -73,7 +73,7 @@ class DecaySchedule(Schedule):
 
     @property
     def base_lr(self) -> float:
-        """Rate the decay starts from; an assignment moves the whole curve."""
+        """Rate at the start of the decay; an assignment changes the whole curve."""
         return self._base_lr
 
     @base_lr.setter
@@ -82,11 +82,11 @@ class DecaySchedule(Schedule):
         self._base_lr_moved()
 
     def _base_lr_moved(self) -> None:
-        """Forget what depends on `base_lr`."""
+        """Reset what depends on `base_lr`."""
 
     @property
     def warmup_final_lr(self) -> float:
-        """The rate that the warm-up ends at, `base_lr`, also after an assignment to it."""
+        """Rate at the end of the warm-up; always the current `base_lr`."""
         return self.base_lr
 
     def _rate(self, n: float) -> float:
@@ -111,7 +111,7 @@ class DecaySchedule(Schedule):
 
 
 class GeometricDecaySchedule(DecaySchedule):
-    """A decay that multiplies `base_lr` by `factor` some number of times, down to a floor."""
+    """A decay that multiplies `base_lr` by a power of `factor`, down to a minimum rate."""
 
     def __init__(
         self,
@@ -137,10 +137,9 @@ class GeometricDecaySchedule(DecaySchedule):
 
 
 class _Stretch:
-    """A flat piece of a curve: `lr` after `low` and up to `high`.
+    """A constant piece of a curve: `lr` for ``low < n <= high``.
 
-    The call that makes it writes `high` last, and all read `high` first. So no other thread takes
-    an answer from a half-written one.
+    `high` is written last and read first, so other threads never use a half-written piece.
     """
 
     __slots__ = ("high", "low", "lr")
@@ -152,7 +151,7 @@ class _Stretch:
 
 
 class SteppedDecaySchedule(GeometricDecaySchedule):
-    """A decay by `factor` at steps. The flat stretch between two that was asked last is kept."""
+    """A decay by `factor` at steps. The last constant piece that was used is cached."""
 
     _derived = ("_stretch",)
 
@@ -175,7 +174,7 @@ class SteppedDecaySchedule(GeometricDecaySchedule):
         stretch = self._stretch
         if n <= stretch.high and n > stretch.low:
             return stretch.lr
-        # in its place before base_lr is read: an assignment from now on takes it out again
+        # store it before base_lr is read: a later assignment to base_lr then replaces it
         stretch = self._stretch = _Stretch()
         times, low, high = self._locate(n)
         stretch.low, stretch.lr = max(low, math.ceil(self.warmup_steps) - 1), self._after(times)
@@ -191,37 +190,37 @@ class SteppedDecaySchedule(GeometricDecaySchedule):
         return arrays.stretches(lrs, ends, n.size)
 
     def _locate(self, n: float) -> Tuple[float, float, float]:
-        """Return how often the rate has changed at `n`, and the steps before and after `n`."""
+        """Return the number of changes before `n`, and the steps before and after `n`."""
         raise NotImplementedError(f"{type(self).__name__} must define _locate(n)")
 
     def _steps(self, first: int, last: int) -> Any:
-        """Return the steps that lie between that many changes and that many."""
+        """Return the steps between change number `first` and change number `last`."""
         raise NotImplementedError(f"{type(self).__name__} must define _steps(first, last)")
 
 
 class FactorScheduler(SteppedDecaySchedule):
-    """Multiply the rate by `factor` after every `step` iterations.
+    """Multiply the rate by `factor` after every `step` iterations (step decay).
 
         lr(n) = max(base_lr * factor^k, stop_factor_lr)    k = (n - 1) // step, k >= 1
         lr(n) = base_lr                                    n <= step
 
-    The rate is still the old one at a step and changes one iteration after it.
+    At a step the rate is still the old one. It changes at the next iteration.
 
     Parameters
     ----------
     step : float
-        Iterations between two changes, above 0; fractions are taken.
+        Iterations between two changes, above 0; fractions are allowed.
     factor : float
-        From 0 to 1.
+        Factor of the decay, from 0 to 1.
     stop_factor_lr : float
-        The rate never decays below this, at least 0.
+        Minimum rate of the decay, at least 0.
     base_lr, warmup_steps, warmup_begin_lr, warmup_mode
         The start of the decay and the warm-up to it, as in :class:`DecaySchedule`.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> schedule = FactorScheduler(step=250, factor=0.5, base_lr=1)
     >>> [schedule(n) for n in (0, 250, 251, 500, 501)]
@@ -247,7 +246,7 @@ class FactorScheduler(SteppedDecaySchedule):
 
     def _locate(self, n: float) -> Tuple[float, float, float]:
         times = -(-n // self.step) - 1 if n > self.step else 0
-        # a product of fractions is rounded, to either side
+        # a product of fractions may be rounded up or down
         if times > 0 and n <= times * self.step:
             times -= 1
         elif n > (times + 1) * self.step:
@@ -263,22 +262,22 @@ class MultiFactorScheduler(SteppedDecaySchedule):
 
         lr(n) = base_lr * factor^k    k = how many of `step` are below n
 
-    The rate is still the old one at a step and changes one iteration after it.
+    At a step the rate is still the old one. It changes at the next iteration.
 
     Parameters
     ----------
     step : sequence of float
-        Iterations after which the rate changes: rising, each above 0, not empty; a list, a
-        tuple or an array, and fractions are taken.
+        Iterations after which the rate changes: a list, a tuple or an array, not empty, in rising
+        order, each above 0. Fractions are allowed.
     factor : float
-        From 0 to 1.
+        Factor of the decay, from 0 to 1.
     base_lr, warmup_steps, warmup_begin_lr, warmup_mode
         The start of the decay and the warm-up to it, as in :class:`DecaySchedule`.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> schedule = MultiFactorScheduler(step=[250, 750, 900], factor=0.5, base_lr=1)
     >>> [schedule(n) for n in (0, 250, 251, 751, 901, 5000)]
@@ -311,7 +310,7 @@ class MultiFactorScheduler(SteppedDecaySchedule):
 
 
 class FiniteDecaySchedule(DecaySchedule):
-    """A decay from `base_lr` that arrives at `final_lr` at iteration `max_update` and stays.
+    """A decay from `base_lr` that reaches `final_lr` at iteration `max_update` and stays there.
 
     lr(n) = final_lr + (base_lr - final_lr) * shape(t)
     t = (n - warmup_steps) / (max_update - warmup_steps)    warmup_steps <= n < max_update
@@ -355,7 +354,7 @@ class FiniteDecaySchedule(DecaySchedule):
         if type(num_update) is int and self._is_in_iterations and num_update >= self.warmup_steps:
             if num_update >= self._end:
                 return self.final_lr
-            position = (num_update - self.warmup_steps) / self._length  # as _rate, in one call
+            position = (num_update - self.warmup_steps) / self._length  # _rate, written out: faster
             return self.final_lr + (self._base_lr - self.final_lr) * self._shape(position)
         return Schedule.__call__(self, num_update)
 
@@ -382,7 +381,7 @@ class FiniteDecaySchedule(DecaySchedule):
 
 
 class PolyScheduler(FiniteDecaySchedule):
-    """Polynomial decay from `base_lr` to `final_lr`, then flat.
+    """Polynomial decay from `base_lr` to `final_lr`, then constant.
 
         lr(n) = final_lr + (base_lr - final_lr) * (1 - t)^pwr
         t = (n - warmup_steps) / (max_update - warmup_steps)    warmup_steps <= n <= max_update
@@ -392,18 +391,18 @@ class PolyScheduler(FiniteDecaySchedule):
     ----------
     max_update : float
         Iteration at which the decay ends, warm-up included; above 0, and above
-        `warmup_steps`; fractions are taken.
+        `warmup_steps`; fractions are allowed.
     pwr : float
         Power of the decay, at least 0.
     final_lr : float
-        Rate the decay arrives at, at least 0.
+        Rate at the end of the decay, at least 0.
     base_lr, warmup_steps, warmup_begin_lr, warmup_mode
         The start of the decay and the warm-up to it, as in :class:`DecaySchedule`.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> schedule = PolyScheduler(max_update=1000, base_lr=1, pwr=2)
     >>> [schedule(n) for n in (0, 500, 1000, 5000)]
@@ -425,7 +424,7 @@ class PolyScheduler(FiniteDecaySchedule):
 
     def _derive(self) -> None:
         super()._derive()
-        if self.pwr == 0:  # the rate stays at base_lr for good
+        if self.pwr == 0:  # the rate always stays at base_lr
             self._end = math.inf
 
     def _shape(self, position: Any) -> Any:
@@ -433,7 +432,7 @@ class PolyScheduler(FiniteDecaySchedule):
 
 
 class CosineScheduler(PoweredHalfCosine, FiniteDecaySchedule):
-    """Cosine decay from `base_lr` to `final_lr`, then flat.
+    """Cosine decay from `base_lr` to `final_lr`, then constant.
 
         lr(n) = final_lr + (base_lr - final_lr) * ((1 + cos(pi * t)) / 2)^exponent
         t = (n - warmup_steps) / (max_update - warmup_steps)    warmup_steps <= n <= max_update
@@ -446,18 +445,18 @@ class CosineScheduler(PoweredHalfCosine, FiniteDecaySchedule):
     ----------
     max_update : float
         Iteration at which the decay ends, warm-up included; above 0, and above
-        `warmup_steps`; fractions are taken.
+        `warmup_steps`; fractions are allowed.
     final_lr : float
-        Rate the decay arrives at, at least 0.
+        Rate at the end of the decay, at least 0.
     base_lr, warmup_steps, warmup_begin_lr, warmup_mode
         The start of the decay and the warm-up to it, as in :class:`DecaySchedule`.
     exponent : float
-        Above 0; above 1 the rate falls earlier, as optax has it.
+        Power of the cosine, above 0; above 1 the rate falls earlier, as in optax.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> schedule = CosineScheduler(max_update=1000, base_lr=3, final_lr=1)
     >>> [schedule(n) for n in (0, 500, 1000, 5000)]
@@ -479,28 +478,28 @@ class CosineScheduler(PoweredHalfCosine, FiniteDecaySchedule):
 
 
 class ExponentialScheduler(GeometricDecaySchedule):
-    """Decay evenly by `factor` over every `step` iterations: a smooth :class:`FactorScheduler`.
+    """Decay smoothly by `factor` every `step` iterations: a smooth :class:`FactorScheduler`.
 
         lr(n) = max(base_lr * factor^((n - warmup_steps) / step), stop_factor_lr)
         lr(warmup_steps) = base_lr
 
-    for ``n > warmup_steps``.
+    The first line is for ``n > warmup_steps``.
 
     Parameters
     ----------
     step : float
-        Iterations in which the rate is multiplied by `factor`, above 0; fractions are taken.
+        Iterations in which the rate is multiplied by `factor`, above 0; fractions are allowed.
     factor : float
-        From 0 to 1.
+        Factor of the decay, from 0 to 1.
     stop_factor_lr : float
-        The rate never decays below this, at least 0.
+        Minimum rate of the decay, at least 0.
     base_lr, warmup_steps, warmup_begin_lr, warmup_mode
         The start of the decay and the warm-up to it, as in :class:`DecaySchedule`.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> schedule = ExponentialScheduler(step=100, factor=0.25, base_lr=1, stop_factor_lr=0.01)
     >>> [schedule(n) for n in (0, 50, 100, 5000)]
@@ -535,12 +534,12 @@ class ExponentialScheduler(GeometricDecaySchedule):
 
 
 class InverseSqrtScheduler(DecaySchedule):
-    """Climb to `base_lr` over `warmup_steps`, then fall with the inverse square root.
+    """Warm up to `base_lr` over `warmup_steps`, then decay with the inverse square root.
 
         lr(n) = warmup_begin_lr + (base_lr - warmup_begin_lr) * n / warmup_steps   n < warmup_steps
         lr(n) = base_lr * sqrt(warmup_steps / n)                                   otherwise
 
-    For the paper's own rate, ``base_lr`` is ``(d_model * warmup_steps) ** -0.5``.
+    In the paper, ``base_lr`` is ``(d_model * warmup_steps) ** -0.5``.
 
     Vaswani et al., "Attention Is All You Need", 2017, https://arxiv.org/abs/1706.03762,
     section 5.3.
@@ -548,15 +547,15 @@ class InverseSqrtScheduler(DecaySchedule):
     Parameters
     ----------
     warmup_steps : float
-        Length of the warm-up, in iterations, above 0; it sets the pace of the decay too.
-        Fractions are taken.
+        Length of the warm-up, in iterations, above 0. It also sets the speed of the decay.
+        Fractions are allowed.
     base_lr, warmup_begin_lr, warmup_mode
         The start of the decay and the warm-up to it, as in :class:`DecaySchedule`.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> schedule = InverseSqrtScheduler(warmup_steps=100, base_lr=1)
     >>> [schedule(n) for n in (0, 50, 100, 400, 1600)]
@@ -578,25 +577,25 @@ class InverseSqrtScheduler(DecaySchedule):
 
 
 class InverseTimeScheduler(DecaySchedule):
-    """Fall with the inverse of the time: to a half of `base_lr` in `step`, to a third in twice it.
+    """Inverse-time decay: half of `base_lr` after `step` iterations, a third after twice `step`.
 
         lr(n) = base_lr / (1 + (n - warmup_steps) / step)    n >= warmup_steps
 
     Robbins and Monro, "A Stochastic Approximation Method", 1951,
-    https://doi.org/10.1214/aoms/1177729586, on which rates are small enough in the end and large
-    enough in their sum.
+    https://doi.org/10.1214/aoms/1177729586, on which rates converge: their sum is infinite, and
+    the sum of their squares is finite.
 
     Parameters
     ----------
     step : float
-        Iterations in which the rate falls to half of `base_lr`, above 0; fractions are taken.
+        Iterations in which the rate falls to half of `base_lr`, above 0; fractions are allowed.
     base_lr, warmup_steps, warmup_begin_lr, warmup_mode
         The start of the decay and the warm-up to it, as in :class:`DecaySchedule`.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> schedule = InverseTimeScheduler(step=100, base_lr=1)
     >>> [schedule(n) for n in (0, 100, 300, 900)]

@@ -1,6 +1,6 @@
 """Any callable as a schedule: ours, MXNet's own, GluonCV's, a user's function.
 
-The modifiers ask their inner schedule through these functions alone, which never change it.
+The modifiers call their inner schedule only through these functions, which never change it.
 """
 
 import copy
@@ -38,10 +38,10 @@ def check_schedule(owner: str, schedule: Any, argument: str = "schedule") -> LRC
 
 
 def asked(schedule: LRCallable) -> Callable[[float], float]:
-    """Return a function from a number of iterations to the rate, which changes no schedule.
+    """Return a function from an iteration to the rate. Calling it does not change `schedule`.
 
-    MXNet's own schedules count while they are called, forward only, so an equal schedule of
-    ours answers for them; any other callable is asked on a deep copy.
+    MXNet's own schedules change state when they are called, so an equal schedule of ours is
+    called instead. Any other callable is deep-copied before the call.
     """
     if _is_asked_by_rate(schedule):
         return schedule._rate  # type: ignore[attr-defined]
@@ -49,7 +49,7 @@ def asked(schedule: LRCallable) -> Callable[[float], float]:
 
 
 def rates(schedule: LRCallable, n: np.ndarray) -> np.ndarray:
-    """Return the rates of `schedule` at the rising numbers `n`, and leave it as it is."""
+    """Return the rates of `schedule` at the sorted numbers `n`, without changing it."""
     schedule = as_ours(schedule)
     if _is_asked_by_rate(schedule):
         return schedule._rates(n)  # type: ignore[attr-defined]
@@ -57,12 +57,12 @@ def rates(schedule: LRCallable, n: np.ndarray) -> np.ndarray:
 
 
 def as_ours(schedule: Any) -> Any:
-    """Return the equal schedule of ours where `schedule` is MXNet's own; any other as it is."""
+    """Return an equal schedule of ours if `schedule` is MXNet's own, else `schedule` itself."""
     return _equivalent(schedule) if type(schedule) in _EQUIVALENTS else schedule
 
 
 def _is_asked_by_rate(schedule: Any) -> bool:
-    """Return whether a call of `schedule` is its `_rate`: not where a user's class overrides it."""
+    """Return whether a call of `schedule` is a call of `_rate`: no user's class overrides it."""
     return isinstance(schedule, Schedule) and type(schedule).__call__ in _OWN_CALLS
 
 
@@ -72,18 +72,18 @@ def _rate_of_another(schedule: LRCallable, n: float) -> float:
         return own._rate(n)
     asked = copy.deepcopy(schedule)
     if isinstance(asked, Schedule):
-        asked._is_in_iterations = True  # as others that are asked by their `_rate`
+        asked._is_in_iterations = True  # no check, as for schedules called by `_rate`
     return float(asked(n))
 
 
 def get_base_lr(schedule: LRCallable) -> float:
-    """Return the `base_lr` of `schedule`, or its rate at 0 where it has none."""
+    """Return the `base_lr` of `schedule`, or its rate at 0 if it has no `base_lr`."""
     base_lr = getattr(as_ours(schedule), "base_lr", None)
     return asked(schedule)(0) if base_lr is None else base_lr
 
 
 def set_base_lr(schedule: LRCallable, value: float) -> bool:
-    """Assign the `base_lr` of `schedule` and say whether it has one."""
+    """Assign the `base_lr` of `schedule`, and return whether it has one."""
     if not hasattr(schedule, "base_lr"):
         return False
     schedule.base_lr = value
@@ -93,42 +93,42 @@ def set_base_lr(schedule: LRCallable, value: float) -> bool:
 
 
 def is_in_shares(schedule: LRCallable) -> bool:
-    """Say whether `schedule` is of a training of any length, of which its lengths are shares."""
+    """Return whether the lengths of `schedule` are shares of a training of any length."""
     found = lengths_in(schedule)
     return lengths.are_shares(found) or lengths.is_whole(found, extent_of(schedule))
 
 
 def goes_with_any_length(schedule: LRCallable) -> bool:
-    """Say whether `schedule` is the same in a training of any length."""
+    """Return whether `schedule` fits a training of any length."""
     return not lengths_in(schedule) or is_in_shares(schedule)
 
 
 def has_shares(schedule: LRCallable) -> bool:
-    """Say whether a length in `schedule` can only be meant as a share of a training."""
+    """Return whether a length in `schedule` can only be meant as a share of a training."""
     schedule = as_ours(schedule)
     return isinstance(schedule, Schedule) and schedule._has_shares()
 
 
 def is_ours(schedule_class: Any) -> bool:
-    """Say whether something is a class of schedules of this package."""
+    """Return whether something is a schedule class of this package."""
     of_schedules = isinstance(schedule_class, type) and issubclass(schedule_class, Schedule)
     return of_schedules and schedule_class.__module__.split(".")[0] == "gluon_lr"
 
 
 def lengths_in(schedule: LRCallable) -> List[float]:
-    """Return all lengths in `schedule`; what is unknown counts as endless."""
+    """Return all lengths in `schedule`; an unknown length is infinite."""
     schedule = as_ours(schedule)
     return schedule._all_lengths() if isinstance(schedule, Schedule) else [lengths.UNKNOWN]
 
 
 def extent_of(schedule: LRCallable) -> Extent:
-    """Return how far `schedule` goes."""
+    """Return the extent of `schedule`."""
     schedule = as_ours(schedule)
     return schedule._extent() if isinstance(schedule, Schedule) else Extent(0, ends=False)
 
 
 def _equivalent(schedule: Any) -> DecaySchedule:
-    """Return the schedule of ours that equals MXNet's own `schedule` at its first call."""
+    """Return the schedule of ours that equals MXNet's `schedule` before its first call."""
     equivalent = _EQUIVALENTS[type(schedule)](schedule)
     names = ("warmup_steps", "warmup_begin_lr", "warmup_mode")
     equivalent.__dict__.update((name, getattr(schedule, name)) for name in names)
@@ -137,7 +137,7 @@ def _equivalent(schedule: Any) -> DecaySchedule:
 
 
 def _undecayed(schedule: Any, decays: int, floor: float) -> float:
-    """Return the `base_lr` MXNet's schedule had before it multiplied it `decays` times."""
+    """Return the `base_lr` of MXNet's schedule before it was multiplied `decays` times."""
     if decays == 0:
         return schedule.base_lr
     if schedule.base_lr <= floor:

@@ -1,12 +1,12 @@
-"""How long a schedule is: in iterations, or in shares of a training; and at another length."""
+"""The lengths of a schedule, in iterations or as shares of a training, and how to stretch them."""
 
 import math
 from typing import Any, Iterable, List, NamedTuple
 
 from .. import _check
 
-UNKNOWN = math.inf  # what stands for the lengths in a function, or in a user's own class
-# the arguments that may be less than an iteration; the others are shares where they are below 1
+UNKNOWN = math.inf  # the length of a function, or of a user's own class
+# the arguments that may be less than one iteration; the others, if below 1, must be shares
 MAY_BE_LESS = (
     *("after", "at", "by", "cooldown_length", "decay", "iterations", "iterations_per_epoch"),
     *("length", "stable", "start_idx", "warmup", "warmup_steps"),
@@ -14,33 +14,33 @@ MAY_BE_LESS = (
 
 
 class Extent(NamedTuple):
-    """How far a schedule goes: to where it ends, or as far as shows what it does for ever."""
+    """The length of a schedule: up to its end, or enough to show its shape if it never ends."""
 
     length: float
     ends: bool
 
     def after(self, start: float) -> "Extent":
-        """Return that of a schedule which begins `start` later."""
+        """Return the extent of a schedule that begins `start` iterations later."""
         return Extent(start + self.length, self.ends)
 
     def times(self, factor: float) -> "Extent":
-        """Return that of a schedule which is stretched."""
+        """Return the extent of a schedule that is stretched by `factor`."""
         return Extent(factor * self.length, self.ends)
 
 
 def longest(extents: Iterable[Extent]) -> Extent:
-    """Return that of all together: what ends rules where something does."""
+    """Return the longest extent; those that end take precedence over those that do not."""
     return max(extents, key=lambda one: (one.ends, one.length))
 
 
 def flattened(arguments: Iterable[Any]) -> List[float]:
-    """Return the lengths among arguments, numbers and lists of them, but for those that are 0."""
+    """Return all lengths in `arguments`, numbers or lists of numbers, except those that are 0."""
     several = [one if isinstance(one, list) else [one] for one in arguments]
     return [length for lengths in several for length in lengths if length]
 
 
 def times(lengths: Any, factor: float) -> Any:
-    """Multiply a length, or a list of them; a whole number that was missed by a rounding is one."""
+    """Multiply a length, or a list of them; round a product that is almost a whole number."""
     if isinstance(lengths, list):
         return [times(one, factor) for one in lengths]
     product = lengths * factor
@@ -49,22 +49,22 @@ def times(lengths: Any, factor: float) -> Any:
 
 
 def are_shares(lengths: List[float]) -> bool:
-    """Say whether lengths can only be meant as shares of a training: none is a full iteration."""
+    """Return whether lengths can only be shares of a training: at most 1, and one is below 1."""
     return bool(lengths) and min(lengths) < 1 and max(lengths) <= 1
 
 
 def is_whole(lengths: List[float], extent: Extent) -> bool:
-    """Say whether a schedule ends at 1, all of a training, which no other schedule does."""
+    """Return whether a schedule ends at exactly 1: its lengths are then shares of a training."""
     return extent.ends and extent.length == 1 and max(lengths) <= 1
 
 
 def factor_to(iterations: float, lengths: List[float], extent: Extent, schedule: Any) -> float:
-    """Return by what a schedule is stretched to fill a training of so many iterations.
+    """Return the factor that stretches a schedule to a training of `iterations`.
 
     Raises
     ------
     ValueError
-        Where it has no end, nor lengths that are shares of the training.
+        If it has neither an end nor lengths that are shares of the training.
     """
     if not lengths:
         return iterations
@@ -83,7 +83,7 @@ def factor_to(iterations: float, lengths: List[float], extent: Extent, schedule:
 
 
 def must_be_scaled(schedule: Any) -> str:
-    """Return the message for where a schedule in shares of a training is asked for a rate."""
+    """Return the error message for a schedule in shares that is called before it is stretched."""
     constraint = "in iterations to be asked for a rate"
     remedy = "Its lengths are shares of a training: use schedule.scaled_to(iterations)."
     return _check.message(type(schedule).__name__, "schedule", constraint, schedule, remedy)

@@ -1,4 +1,4 @@
-"""The schedule that is given as rates at iterations."""
+"""The schedule through given rates at given iterations."""
 
 from bisect import bisect_right
 from typing import List, Sequence, Tuple
@@ -18,28 +18,29 @@ INTERPOLATIONS = ["constant", "linear", "cosine"]
 
 
 class PiecewiseSchedule(BoundedSchedule):
-    """Have given rates at given iterations, and between them stay or go from each to the next.
+    """Take given rates at given iterations; between them stay constant or interpolate.
 
         lr(iterations[i]) = lrs[i]
         lr(n) = lrs[i] + (lrs[i + 1] - lrs[i]) * f(t)    iterations[i] < n < iterations[i + 1]
         t = (n - iterations[i]) / (iterations[i + 1] - iterations[i])
 
-    with ``f(t) = 0`` where it stays ('constant'), ``t`` ('linear'), or ``(1 - cos(pi * t)) / 2``
-    ('cosine'). Before the first iteration the rate is the first one, and after the last the last.
+    with ``f(t) = 0`` ('constant'), ``t`` ('linear'), or ``(1 - cos(pi * t)) / 2`` ('cosine').
+    Before the first iteration the rate is the first of `lrs`, after the last iteration the last.
 
     Parameters
     ----------
     iterations : sequence of float
-        Rising, each at least 0, not empty; a list, a tuple or an array, and fractions are taken.
+        A list, a tuple or an array, not empty, in rising order, each at least 0. Fractions are
+        allowed.
     lrs : sequence of float
-        As many rates, each at least 0.
+        The rates at the iterations, as many as these, each at least 0.
     interpolation : {'constant', 'linear', 'cosine'}
-        What the rate does between two of the iterations.
+        How the rate moves between two of the iterations.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> schedule = PiecewiseSchedule([0, 100, 1000], [0, 1, 0.1], interpolation="linear")
     >>> [schedule(n) for n in (0, 50, 100, 1000, 5000)]
@@ -77,7 +78,7 @@ class PiecewiseSchedule(BoundedSchedule):
         flat = 0, 1, lrs[0], 0.0
         between = zip(n, n[1:], lrs, lrs[1:])
         pieces = [(a, b - a, lr, (next_lr - lr) * moves) for a, b, lr, next_lr in between]
-        # where each begins, how long it is, its rate and how much that rises
+        # of each piece: its start, its length, its first rate and how much the rate rises
         self._pieces = [flat, *pieces, (n[-1], 1, lrs[-1], 0.0)]
 
     def _peak(self) -> float:

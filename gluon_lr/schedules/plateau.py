@@ -1,4 +1,4 @@
-"""The schedule that listens to a metric: the one with a memory, which only `observe` changes."""
+"""The schedule that depends on a metric. It has a state, which only `observe` changes."""
 
 import math
 from numbers import Real
@@ -44,41 +44,41 @@ class PlateauScheduler(GeometricDecaySchedule):
         lr(n) = max(base_lr * factor^k, stop_factor_lr)    k = the reductions so far, k >= 1
         lr(n) = base_lr                                    before the first reduction
 
-    Call :meth:`observe` with a validation loss, say, after each epoch. A call for a rate
-    changes nothing. A metric that is better than the best so far by more than `threshold`, a
-    share of that or a difference, is an improvement; NaN and infinities are none. After
-    `patience` observations without an improvement, one more reduces the rate; the next `cooldown`
-    ones are not counted.
+    Call :meth:`observe` after each epoch, for example with the validation loss. A call for a rate
+    does not change the state. A metric is an improvement if it is better than the best so far by
+    more than `threshold`, a share of the best or a difference. NaN and infinities are not
+    improvements. After `patience` observations without an improvement, the next one reduces the
+    rate. The `cooldown` observations after a reduction are not counted.
 
-    The schedule that is asked has to be the one that observes: after ``trainer.load_states``
-    that is the optimizer's ``lr_scheduler``, a copy of yours. Where a KVStore updates the
-    weights on a server, the server's copy hears no observations.
+    Call :meth:`observe` of the schedule that the optimizer uses. After ``trainer.load_states``
+    this is the optimizer's ``lr_scheduler``, a copy of yours. If a KVStore updates the weights on
+    a server, the server's copy gets no observations.
 
     Parameters
     ----------
     factor : float
-        From 0 to 1.
+        Factor of each reduction, from 0 to 1.
     patience : int
-        Observations without an improvement that are borne, at least 0.
+        How many observations without an improvement to accept, at least 0.
     mode : {'min', 'max'}
         Whether a lower or a higher metric is better.
     threshold : float
-        By how much another metric must beat the best one, at least 0.
+        By how much a metric must be better than the best one, at least 0.
     cooldown : int
         Observations after a reduction that are not counted, at least 0.
     stop_factor_lr : float
-        The rate is not reduced below this, at least 0.
+        Minimum rate of the reductions, at least 0.
     base_lr, warmup_steps, warmup_begin_lr, warmup_mode
         The start of the decay and the warm-up to it, as in :class:`DecaySchedule`.
     state : dict, optional
-        The :attr:`state` of another one, to go on from there.
+        The :attr:`state` of another PlateauScheduler, to continue from it.
     threshold_mode : {'rel', 'abs'}
-        Whether the threshold is a share of the best metric or a difference, as torch has it.
+        Whether the threshold is a share of the best metric or a difference, as in torch.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> schedule = PlateauScheduler(factor=0.5, patience=1, base_lr=1)
     >>> for loss in (3.0, 2.0, 2.0, 2.5):
@@ -115,21 +115,21 @@ class PlateauScheduler(GeometricDecaySchedule):
 
     @property
     def state(self) -> Optional[Dict[str, Any]]:
-        """What the observations have come to, ready for JSON; None before the first one.
+        """The state after the observations so far, ready for JSON; None before the first one.
 
-        `best` is the best metric, None where no finite one came; `waited` counts the
-        observations without improvement, `cooling` those still not to be counted, and
-        `reductions` those of the rate.
+        `best` is the best metric, or None if there was no finite one. `waited` is the number of
+        observations without an improvement, `cooling` the number of observations that are still
+        not counted, and `reductions` the number of reductions of the rate.
         """
         return None if self._state is None else self._state._asdict()
 
     @property
     def lr(self) -> float:
-        """Rate after the warm-up, as far as the observations have brought it down by now."""
+        """The current rate of the decay, after all reductions so far, without the warm-up."""
         return self._decayed(0)
 
     def observe(self, metric: float) -> None:
-        """Take note of a metric: a number, or an array of one.
+        """Update the state with a metric: a number, or an array of one element.
 
         Raises
         ------
@@ -165,7 +165,7 @@ class PlateauScheduler(GeometricDecaySchedule):
 
 
 def listens(schedule: Any) -> bool:
-    """Say whether a schedule is moved by a metric, or one inside it."""
+    """Return whether a schedule, or one inside it, depends on a metric."""
     if isinstance(schedule, PlateauScheduler):
         return True
     return isinstance(schedule, Schedule) and any(map(listens, schedule._arguments().values()))

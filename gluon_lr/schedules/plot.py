@@ -1,4 +1,4 @@
-"""Schedules as a picture."""
+"""Plots of schedules."""
 
 import math
 from typing import TYPE_CHECKING, Mapping, Optional, Sequence, Union
@@ -11,10 +11,10 @@ from .compose import stretched
 from .foreign import LRCallable
 from .lengths import longest
 
-_POINTS = 100_000  # of a line, at most
-_ENDLESS = 1500  # iterations that show a constant
-_SHARES = 1000  # that show a training of any length
-_BEYOND = 1.25  # how much is shown of what has no end
+_POINTS = 100_000  # at most per line
+_ENDLESS = 1500  # iterations drawn of a constant
+_SHARES = 1000  # iterations drawn of schedules in shares of a training
+_BEYOND = 1.25  # factor on the extent of schedules that never end
 _FARTHEST = 2.0**53
 
 if TYPE_CHECKING:
@@ -29,20 +29,20 @@ def plot_schedule(
 ) -> "Axes":
     """Draw the rates of one or many schedules at iterations 1 to `iterations`.
 
-    The schedules are left as they are, whatever they remember between calls.
+    The schedules are not changed, even if they keep state between calls.
 
     Parameters
     ----------
     schedules : callable, or a sequence or a mapping of them
-        From an iteration to a rate: any schedules of this package or of MXNet, or functions.
-        A mapping's names go to the legend; a sequence's schedules are named by their repr.
+        Each maps an iteration to a rate: any schedule of this package or of MXNet, or a function.
+        The legend shows the names of a mapping, or the repr of each schedule of a sequence.
     iterations : int, optional
-        The last iteration drawn, at least 1; by default see :func:`shown_length`. Schedules in
-        shares of a training are stretched to it.
+        The last iteration drawn, at least 1; for the default see :func:`shown_length`. Schedules
+        in shares of a training are stretched to it.
     ax : matplotlib Axes, optional
-        Where to draw; a new figure's by default.
+        Where to draw; by default, in a new figure.
     show : bool
-        Whether to show the picture, in a script too.
+        Whether to show the picture, even in a script.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def plot_schedule(
     Raises
     ------
     TypeError, ValueError
-        When one of `schedules` cannot be called, or there is none, or `iterations` is below 1.
+        If one of `schedules` cannot be called, if there is none, or if `iterations` is below 1.
     """
     owner = "plot_schedule"
     if callable(schedules):
@@ -73,10 +73,10 @@ def plot_schedule(
 
 
 def shown_length(schedules: Sequence[LRCallable]) -> int:
-    """Return how many iterations show what schedules do.
+    """Return how many iterations to draw of schedules.
 
-    They are as many as the longest lasts of those that end; else a multiple of the longest of
-    their lengths; 1500 where there is none.
+    This is the length of the longest schedule that ends. If none ends, it is a multiple of the
+    longest length in them, or 1500 if they have no lengths.
     """
     in_iterations = [one for one in schedules if not foreign.is_in_shares(one)]
     if not in_iterations:
@@ -86,13 +86,13 @@ def shown_length(schedules: Sequence[LRCallable]) -> int:
 
 
 def spread(first: int, last: int, points: int) -> np.ndarray:
-    """Return about so many whole numbers from `first` to `last`, evenly."""
+    """Return about `points` evenly spaced whole numbers from `first` to `last`."""
     counts = np.linspace(first, last, points).round()
     return np.unique(np.append(counts[:-1].astype(np.int64), last))
 
 
 def rates_in(schedule: LRCallable, iterations: int, counts: np.ndarray) -> np.ndarray:
-    """Return the rates at rising `counts` in a training of `iterations`."""
+    """Return the rates at sorted `counts` in a training of `iterations`."""
     if foreign.is_in_shares(schedule):
         schedule = stretched(schedule, iterations)
     return foreign.rates(schedule, counts)

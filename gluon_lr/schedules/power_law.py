@@ -1,4 +1,4 @@
-"""The schedule that falls with a power of the iteration."""
+"""The schedule that decays with a power of the iteration."""
 
 import math
 
@@ -13,30 +13,30 @@ __all__ = [
     "PowerLawSchedule",
 ]
 
-_LARGEST = 700.0  # of an exponent that `math.exp` takes
+_LARGEST = 700.0  # largest exponent for `math.exp`
 
 
 class PowerLawSchedule(BoundedSchedule):
-    """Fall with a power of the iteration, from where that is below the highest rate.
+    """Decay with a power of the iteration, limited to the highest rate `max_lr`.
 
         lr(n) = min(max_lr, factor * n^power)
 
     Shen et al., "Power Scheduler: A Batch Size and Token Number Agnostic Learning Rate
-    Scheduler", 2024, https://arxiv.org/abs/2408.13359, who take about -0.51 for the power.
+    Scheduler", 2024, https://arxiv.org/abs/2408.13359, use a power of about -0.51.
 
     Parameters
     ----------
     max_lr : float
         Highest rate, above 0.
     factor : float
-        Rate at iteration 1, were there no highest one; above 0.
+        Rate at iteration 1 without the limit, above 0.
     power : float
-        Below 0.
+        Power of the decay, below 0.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> schedule = PowerLawSchedule(max_lr=0.5, factor=5, power=-0.5)
     >>> [round(schedule(n), 12) for n in (0, 100, 400, 2500)]
@@ -56,7 +56,7 @@ class PowerLawSchedule(BoundedSchedule):
     def _derive(self) -> None:
         self._log_factor = math.log(self.factor)
         log_knee = (math.log(self.max_lr) - self._log_factor) / self.power
-        self._knee = math.exp(min(max(log_knee, -_LARGEST), _LARGEST))  # from there on it falls
+        self._knee = math.exp(min(max(log_knee, -_LARGEST), _LARGEST))  # the decay starts here
 
     def _peak(self) -> float:
         return self.max_lr

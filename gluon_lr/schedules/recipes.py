@@ -1,4 +1,4 @@
-"""Schedules that others have names for, and that are compositions here."""
+"""Well-known schedules, made here from other schedules."""
 
 from .. import _check
 from .algebra import SumSchedule
@@ -16,25 +16,25 @@ __all__ = [
 def triangular2(
     min_lr: float, max_lr: float, cycle_length: float, inc_fraction: float = 0.5
 ) -> SumSchedule:
-    """Return triangles, each half as high above `min_lr` as the one before.
+    """Return triangular cycles, each half as high above `min_lr` as the one before.
 
     Smith, "Cyclical Learning Rates for Training Neural Networks", 2015,
-    https://arxiv.org/abs/1506.01186, as torch's CyclicLR has it: the lower bound stays. The
-    `cycle_magnitude_decay` of :class:`CyclicalSchedule` multiplies that too.
+    https://arxiv.org/abs/1506.01186. As in torch's CyclicLR, the lower bound stays the same; the
+    `cycle_magnitude_decay` of :class:`CyclicalSchedule` multiplies the lower bound too.
 
     Parameters
     ----------
     min_lr, max_lr : float
-        Lowest rate, at least 0, and the highest, at least `min_lr`.
+        Lowest rate, at least 0, and highest rate, at least `min_lr`.
     cycle_length : float
         Iterations of one triangle, above 0.
     inc_fraction : float
-        Share of it that climbs, from 0 to 1.
+        Share of a triangle in which the rate increases, from 0 to 1.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> schedule = triangular2(min_lr=1, max_lr=3, cycle_length=100)
     >>> [schedule(n) for n in (0, 50, 100, 150, 250)]
@@ -50,23 +50,23 @@ def exp_range(
     factor: float,
     inc_fraction: float = 0.5,
 ) -> SumSchedule:
-    """Return triangles whose height above `min_lr` decays by `factor` at each iteration.
+    """Return triangular cycles whose height above `min_lr` decays by `factor` at each iteration.
 
-    Smith, 2015, as torch's CyclicLR has it: see :func:`triangular2`.
+    Smith, 2015, as in torch's CyclicLR: see :func:`triangular2`.
 
     Parameters
     ----------
     min_lr, max_lr, inc_fraction
-        As :func:`triangular2` takes them.
+        As in :func:`triangular2`.
     cycle_length : float
-        Iterations of one triangle, at least 1: no share of a training.
+        Iterations of one triangle, at least 1; not a share of a training.
     factor : float
-        From 0 to 1; torch's gamma.
+        From 0 to 1; called gamma in torch.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> schedule = exp_range(min_lr=1, max_lr=3, cycle_length=4, factor=0.5)
     >>> [schedule(n) for n in (0, 1, 2, 4, 6)]
@@ -79,7 +79,7 @@ def exp_range(
 
 
 def linear_to_zero(lr: float, length: float, warmup: float = 0) -> LinearWarmUp:
-    """Return a warm-up to `lr`, then a straight line down to 0.
+    """Return a linear warm-up to `lr`, then a linear decay to 0.
 
     Bergsma et al., "Straight to Zero: Why Linearly Decaying the Learning Rate to Zero Works Best
     for LLMs", 2025, https://arxiv.org/abs/2502.15938.
@@ -89,14 +89,14 @@ def linear_to_zero(lr: float, length: float, warmup: float = 0) -> LinearWarmUp:
     lr : float
         Highest rate, at least 0.
     length : float
-        Iterations in all, above `warmup`.
+        Total number of iterations, above `warmup`.
     warmup : float
-        Iterations of the warm-up, at least 0; the paper takes a tenth.
+        Iterations of the warm-up, at least 0; a tenth of them all in the paper.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> schedule = linear_to_zero(1, length=1000, warmup=200)
     >>> [schedule(n) for n in (0, 100, 200, 600, 1000)]

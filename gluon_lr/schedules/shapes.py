@@ -1,4 +1,4 @@
-"""The curves that several schedules share, for one position from 0 to 1 or for an array."""
+"""Curves that several schedules share, for a position from 0 to 1 or for an array of them."""
 
 import math
 from math import pi
@@ -6,11 +6,11 @@ from typing import Any, Callable, Dict, Optional
 
 import numpy as np
 
-_NEAR = 0.032  # where a cosine is 0.0005 from 1 or -1
+_NEAR = 0.032  # at this distance from 0 or pi, a cosine is 0.0005 from 1 or -1
 
 
 class PoweredHalfCosine:
-    """The shape that falls from 1 to 0 along half a cosine, which is raised to `exponent`."""
+    """A shape that falls from 1 to 0 along half a cosine, raised to the power `exponent`."""
 
     exponent: float
 
@@ -23,16 +23,16 @@ class PoweredHalfCosine:
 
 
 class HalfCosine(PoweredHalfCosine):
-    """The shape that falls from 1 at position 0 to 0 at position 1 along half a cosine."""
+    """A shape that falls from 1 at position 0 to 0 at position 1 along half a cosine."""
 
     exponent = 1.0
 
 
 def _cos_of_rising(angles: np.ndarray) -> np.ndarray:
-    """Return NumPy's cosines of angles from 0 to pi, and `math.cos`'s where the last bits count.
+    """Return cosines of sorted angles from 0 to pi: `math.cos` near 1 and -1, `np.cos` elsewhere.
 
-    NumPy's may be off by a few of those. Next to 1 and -1 they can be most of what is left of a
-    rate that comes from 0 or goes there.
+    `np.cos` may be wrong in the last bits. For a rate near 0, where a cosine is near 1 or -1,
+    these bits can be most of the value.
     """
     cosines = np.cos(angles)
     first, last = angles.searchsorted([_NEAR, pi - _NEAR])
@@ -42,7 +42,7 @@ def _cos_of_rising(angles: np.ndarray) -> np.ndarray:
 
 
 class Fall:
-    """A way down from 1 at position 0 to 0 at position 1: of a number, and of a rising array."""
+    """A decrease from 1 at position 0 to 0 at position 1, for a number and for a sorted array."""
 
     __slots__ = ("of", "of_each")
 

@@ -1,4 +1,4 @@
-"""A schedule as text and as JSON, read back by name: nothing is evaluated or unpickled."""
+"""Schedules as text and as JSON. Reading finds classes by name; it never evaluates or unpickles."""
 
 import ast
 import difflib
@@ -39,7 +39,7 @@ _MODULES = (
 NAMES: Dict[str, Type[Schedule]] = {
     name: getattr(module, name) for module in _MODULES for name in module.__all__
 }
-GROUP = "gluon_lr.schedules"  # the entry points by which other packages register theirs
+GROUP = "gluon_lr.schedules"  # entry points by which other packages register their schedules
 MAX_DEPTH = 50
 _CONSTANTS = ("None", "True", "False")
 _OPENING, _CLOSING, _SIGNS = ("(", "[", "{"), (")", "]", "}"), ("+", "-")
@@ -57,23 +57,23 @@ Fail = Callable[[str], ValueError]
 
 
 def schedule(text: str) -> Schedule:
-    """Return the schedule that `text` writes as a constructor call, as its `repr` does.
+    """Return the schedule that `text` describes: a constructor call, as in its `repr`.
 
-    The names of this package's schedules, numbers, strings, lists and None are read by Python's
-    `ast`, and nothing else. Nothing is evaluated. A class of another package is known where that
-    registers it, under its own name, as an entry point of the group ``gluon_lr.schedules``.
+    Python's `ast` reads `text`. Only the names of this package's schedules, numbers, strings,
+    lists and None are allowed. Nothing is evaluated. Another package can register a class under
+    its own name, as an entry point of the group ``gluon_lr.schedules``.
 
     Parameters
     ----------
     text : str
-        At most 50 brackets deep.
+        The call, with at most 50 nested brackets.
 
     Raises
     ------
     TypeError
-        When `text` is not a string.
+        If `text` is not a string.
     ValueError
-        When it is anything but such a call; the message names the line and the column.
+        If it is not such a call; the message names the line and the column.
 
     >>> one = schedule("LinearWarmUp(CosineScheduler(1000, base_lr=0.5), start_lr=0, length=250)")
     >>> one(250), schedule(repr(one)) == one
@@ -98,7 +98,7 @@ def schedule(text: str) -> Schedule:
 
 
 def to_config(value: Any, place: str = "schedule") -> Any:
-    """Return `value`, a schedule or a part of one, as JSON's own kinds of values."""
+    """Return `value`, a schedule or a part of one, as values that JSON can write."""
     if isinstance(value, Schedule) and _is_known(type(value)):
         arguments = value._arguments()
         return {
@@ -122,7 +122,7 @@ def to_config(value: Any, place: str = "schedule") -> Any:
 
 
 def from_config(config: Union[str, Mapping[str, Any]]) -> Schedule:
-    """Return the schedule that `config`, from :func:`to_config` or as JSON text, describes."""
+    """Return the schedule that `config` describes: a result of :func:`to_config`, or JSON text."""
     if isinstance(config, str):
         try:
             config = json.loads(config)
@@ -138,9 +138,9 @@ def from_config(config: Union[str, Mapping[str, Any]]) -> Schedule:
 
 
 def _check_tokens(text: str) -> None:
-    """Admit what a call needs: brackets to a bounded depth, and signs where a number starts.
+    """Check the tokens: brackets of limited depth, signs only at the start of a number.
 
-    What is left nests by brackets alone, so `ast` cannot be driven too deep.
+    Only brackets can then nest, so the depth of the `ast` tree is limited too.
     """
     unreadable = re.search("[\0\ud800-\udfff]", text)
     if unreadable:
@@ -174,7 +174,7 @@ def _is_expected(token: tokenize.TokenInfo, before: str) -> bool:
 
 
 def _read_node(node: ast.AST) -> Any:
-    """Return what a node of the syntax tree stands for."""
+    """Return the value of a node of the syntax tree."""
     fail = _text_error(getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1)
     if isinstance(node, ast.Constant) and not isinstance(node.value, (bytes, complex)):
         return node.value
@@ -204,7 +204,7 @@ def _read_key(node: Any, fail: Fail) -> str:
 
 
 def _read_config(value: Any, place: str, depth: int) -> Any:
-    """Return what a part of a config stands for."""
+    """Return the value of a part of a config."""
     fail = _config_error(place)
     if depth == 0:
         raise fail(f"it is more than {MAX_DEPTH} deep")
@@ -229,17 +229,17 @@ def _read_config(value: Any, place: str, depth: int) -> Any:
 
 
 def known_names() -> List[str]:
-    """Return the names of all schedules that a text may name, those of other packages last."""
+    """Return the names of all schedules that a text may use, those of other packages last."""
     return [*NAMES, *sorted({entry.name for entry in _entry_points()} - {*NAMES})]
 
 
 def class_named(name: Any, fail: Fail = ValueError) -> Type[Schedule]:
-    """Return the schedule of a name.
+    """Return the schedule class with this name.
 
     Raises
     ------
     ValueError
-        Where there is none, and where another package's cannot be loaded.
+        If there is none, or if a class of another package cannot be loaded.
     """
     if isinstance(name, str) and name in NAMES:
         return NAMES[name]
@@ -258,7 +258,7 @@ def _entry_points() -> Iterable[Any]:
 
 
 def _registered(entry: Any, fail: Fail) -> Type[Schedule]:
-    """Import what another package registers."""
+    """Import a class that another package registers."""
     try:
         cls = entry.load()
     except (ImportError, AttributeError) as error:
@@ -272,7 +272,7 @@ def _registered(entry: Any, fail: Fail) -> Type[Schedule]:
 
 
 def _is_known(cls: type) -> bool:
-    """Say whether a class can be read back by its name."""
+    """Return whether a class can be read back by its name."""
     if cls.__name__ in NAMES:
         return NAMES[cls.__name__] is cls
     own = [one for one in _entry_points() if one.name == cls.__name__]

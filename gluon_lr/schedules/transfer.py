@@ -1,4 +1,4 @@
-"""The rate that means the same under another schedule, or for another length."""
+"""Transfer of a learning rate to another schedule or another training length."""
 
 import math
 from typing import Any
@@ -11,7 +11,7 @@ from .compose import stretched
 from .foreign import LRCallable
 from .plateau import listens
 
-_NOTHING = 1e-6  # of the highest rate: an update at less counts as one at 0
+_NOTHING = 1e-6  # of the highest rate: lower rates count as 0
 
 
 def transfer(
@@ -21,20 +21,21 @@ def transfer(
     from_iterations: int,
     to_iterations: int,
 ) -> float:
-    """Return the highest rate of `to` that means the same as `lr`, the highest one of `from_`.
+    """Return the highest rate for `to` that corresponds to `lr`, the highest rate of `from_`.
 
         lr * best(to) / best(from_)
         best = 1 / sqrt(sum(e) * (e_N + sum(e_k^2 / (e_(k+1) + ... + e_N), k < N)))
 
-    with e_1, ..., e_N the rates of the iterations from 1 as shares of the highest one. Only the
-    shape of a schedule counts: ``0.5 * to`` gives what `to` does. ``best`` is where the bound of
-    Schaipp et al. for the last loss of a convex problem is lowest, up to a factor that belongs to
-    the problem. Iterations at less than a millionth of the highest rate are left out, as those at
-    0 are.
+    e_1, ..., e_N are the rates of the iterations from 1, divided by the highest rate. Only the
+    shape of a schedule counts: ``0.5 * to`` gives the same result as `to`. Schaipp et al. prove a
+    bound for the last loss of a convex problem; ``best`` is the peak rate at which this bound is
+    lowest, up to a factor that depends on the problem. Iterations with a rate of 0, or below a
+    millionth of the highest rate, are left out.
 
-    Neural nets are not convex. On the benchmark's tasks the rate is within 5 % of the best one's
-    improvement in 88 % of the cases: 96 % for another length, where to keep the rate is 88 %, and
-    86 % for another schedule, where that is 87 %. A rate that it raises can diverge.
+    Neural nets are not convex. On the benchmark's tasks, the improvement is within 5 % of that of
+    the best rate in 88 % of the cases: in 96 % for another length (in 88 % if you keep the rate),
+    and in 86 % for another schedule (in 87 % if you keep the rate). If the result is higher than
+    `lr`, the training can diverge.
 
     Schaipp et al., "The Surprising Agreement Between Convex Optimization Theory and Learning-Rate
     Scheduling for Large Model Training", 2025, https://arxiv.org/abs/2501.18965.
@@ -42,17 +43,17 @@ def transfer(
     Parameters
     ----------
     lr : float
-        The highest rate that was good under `from_`, above 0.
+        A good highest rate for `from_`, above 0.
     from_, to : callable
-        From an iteration to a rate: any schedule of this package or of MXNet, or a function.
+        Maps an iteration to a rate: any schedule of this package or of MXNet, or a function.
     from_iterations, to_iterations : int
-        How many iterations are trained under each, at least 1.
+        How many iterations are trained with each, at least 1.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds: on a schedule with no rate above 0 in its iterations,
-        and on a :class:`PlateauScheduler`, whose rates are not known beforehand.
+        If an argument is outside its bounds, if a schedule has no rate above 0 in its iterations,
+        or for a :class:`PlateauScheduler`, whose rates are not known before the training.
 
     >>> from gluon_lr import ConstantSchedule, CosineScheduler
     >>> cosine = CosineScheduler(max_update=1000, base_lr=1)
@@ -67,7 +68,7 @@ def transfer(
 
 
 def _best(argument: str, schedule: Any, iterations: Any) -> float:
-    """Return the highest rate at which the bound is lowest, for a problem with D = G = 1.
+    """Return the peak rate at which the bound is lowest, for a problem with D = G = 1.
 
     The paper's T2 + T3 telescope: eta_k / (beta_k * beta_(k+1)) = 1 / beta_(k+1) - 1 / beta_k
     with beta_k = eta_k + ... + eta_N, and T1 = 1 / (2 * beta_1).
@@ -79,7 +80,7 @@ def _best(argument: str, schedule: Any, iterations: Any) -> float:
 
 
 def _shares(argument: str, schedule: Any, iterations: Any) -> np.ndarray:
-    """Return the rates of a training as shares of the highest, without those at almost 0."""
+    """Return the rates of a training divided by the highest, without those that are almost 0."""
     foreign.check_schedule("transfer", schedule, argument)
     name = argument.rstrip("_") + "_iterations"
     count = _check.integer("transfer", name, iterations, 1)

@@ -1,4 +1,4 @@
-"""The schedule of three stages: up, along, down."""
+"""The schedule of three stages: warm-up, constant rate, decay."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ __all__ = [
 
 
 class WarmupStableDecaySchedule(BoundedSchedule):
-    """Climb evenly to `lr`, stay there, and fall along a shape at the end.
+    """Warm up linearly to `lr`, stay there, and decay along a shape at the end (WSD).
 
     A :class:`LinearWarmUp` to a :class:`ConstantSchedule` with a :class:`CoolDown`:
 
@@ -24,7 +24,7 @@ class WarmupStableDecaySchedule(BoundedSchedule):
         lr(n) = finish_lr + (lr - finish_lr) * fall(t)              the `decay` iterations after it
         lr(n) = finish_lr                                           from there on
 
-    The end can be decided on the way: what was trained up to the fall can be gone on with.
+    You can choose the end during training: continue from a checkpoint before the decay.
 
     Hu et al., "MiniCPM: Unveiling the Potential of Small Language Models with Scalable Training
     Strategies", 2024, https://arxiv.org/abs/2404.06395. Haegele et al., "Scaling Laws and
@@ -36,16 +36,16 @@ class WarmupStableDecaySchedule(BoundedSchedule):
     lr : float
         Rate in the middle, at least 0.
     warmup, stable, decay : float
-        Lengths of the three stages, in iterations, at least 0; fractions are taken.
+        Lengths of the three stages, in iterations, at least 0; fractions are allowed.
     shape : {'linear', 'cosine', '1-sqrt', 'square', 'exponential'}
-        Of the fall, as :class:`CoolDown` has it.
+        Shape of the decay, as in :class:`CoolDown`.
     start_lr, finish_lr : float
         Rates at the start and at the end, at least 0.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
 
     >>> schedule = WarmupStableDecaySchedule(1, warmup=100, stable=800, decay=100, shape="1-sqrt")
     >>> [schedule(n) for n in (0, 50, 100, 900, 925, 1000, 5000)]
@@ -88,7 +88,7 @@ class WarmupStableDecaySchedule(BoundedSchedule):
     def _peak(self) -> float:
         return max(self.start_lr, self.lr, self.finish_lr)
 
-    def _rate(self, n: float) -> float:  # as the curve's, with fewer calls
+    def _rate(self, n: float) -> float:  # the same as that of `_curve`, with fewer calls
         late = n - self._until
         if late >= self.decay:
             return self.finish_lr if late > 0 else self._curve._rate(n)
