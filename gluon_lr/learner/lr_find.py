@@ -169,14 +169,14 @@ def lr_find(
     learn : Learner
         Or an object with `iteration`, `net` and `trainer`.
     start_lr, end_lr, num_it, stop_div, wd
-        As :meth:`gluon_lr.Learner.lr_find` takes them.
+        As in :meth:`gluon_lr.Learner.lr_find`.
     progress : bool
         Whether to show a progress bar.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
     """
     finder = LRFinder(learn)
     num_it = _check.integer("lr_find", "num_it", num_it, 2)

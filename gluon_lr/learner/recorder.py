@@ -277,7 +277,7 @@ class Recorder:
         RuntimeError
             Before the first search.
         TypeError, ValueError
-            On a number outside its bounds.
+            If a number is outside its bounds.
         """
         owner = "Recorder.plot_lr_find"
         skip_start = _check.integer(owner, "skip_start", skip_start, 0)

@@ -67,7 +67,7 @@ class Run:
     hypers : HyperParameters
         Those of the trainer, with the Learner's groups.
     groups, batches, valid, hidden
-        As :func:`data_of` takes them.
+        As in :func:`data_of`.
     also : sequence of (mx.gluon.Block, mx.gluon.Trainer)
         What else the Learner's steps train.
 

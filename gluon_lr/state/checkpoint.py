@@ -111,7 +111,7 @@ def load_checkpoint(path: PathLike, net: mx.gluon.Block, trainer: mx.gluon.Train
     ValueError
         Where the file is not whole, or of another net or optimizer.
     OSError
-        Where there is no such file.
+        If the file does not exist.
     """
     reading = read(path, net, trainer)
     tell(reading.differences)
@@ -139,7 +139,7 @@ class Reading:
     data : object
         That.
     net, trainer
-        As :func:`load_checkpoint` takes them.
+        As in :func:`load_checkpoint`.
     place : str
         Where in the file it was.
 
@@ -255,7 +255,7 @@ def load_params(path: PathLike, net: mx.gluon.Block, trainer: mx.gluon.Trainer) 
     ValueError
         Where the file is none, or of another net.
     OSError
-        Where there is no such file.
+        If the file does not exist.
     """
     with open(path, "rb"):  # MXNet has an error of its own where it cannot be opened
         loaded = _loaded(os.fspath(path))

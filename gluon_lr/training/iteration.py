@@ -390,7 +390,7 @@ class IterationLearner:
         Parameters
         ----------
         lr : float, optional
-            As :meth:`iteration` takes it.
+            As in :meth:`iteration`.
         """
         lr = self._checked("Learner.make_update", lr)
         if self._update.losses:

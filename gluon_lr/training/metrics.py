@@ -41,7 +41,7 @@ class Measured:
     Parameters
     ----------
     metrics : optional
-        As :func:`metric_of` takes them.
+        As in :func:`metric_of`.
     """
 
     def __init__(self, metrics: Any) -> None:

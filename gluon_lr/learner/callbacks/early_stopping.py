@@ -13,7 +13,7 @@ class EarlyStoppingCallback(TrackerCallback):
     Parameters
     ----------
     monitor, min_delta, mode
-        As :class:`TrackerCallback` takes them.
+        As in :class:`TrackerCallback`.
     patience : int
         Epochs without an improvement that end the fit, at least 1.
 

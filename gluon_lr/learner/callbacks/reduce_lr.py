@@ -22,7 +22,7 @@ class ReduceLROnPlateau(TrackerCallback):
     Parameters
     ----------
     monitor, mode, min_delta
-        As :class:`TrackerCallback` takes them.
+        As in :class:`TrackerCallback`.
     patience : int
         Epochs without an improvement that are borne, at least 0. fastai's `patience` counts the
         one that reduces the rate too, so it is one more.

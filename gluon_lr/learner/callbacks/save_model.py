@@ -22,7 +22,7 @@ class SaveModelCallback(TrackerCallback):
     Parameters
     ----------
     monitor, mode, min_delta
-        As :class:`TrackerCallback` takes them.
+        As in :class:`TrackerCallback`.
     path : str or path, optional
         A file to write them to as well, as ``net.save_parameters`` does; a relative one counts
         from the directory of now.
