@@ -46,7 +46,7 @@ class DataLoaders:
         return self._learner.valid_loader
 
     def one_batch(self) -> Batch:
-        """Return a batch on the learner's first context; its place in the data does not change.
+        """Return a batch of another pass, on the first context; the place in the data stays.
 
         A batch of an `mx.io.DataIter` becomes a tuple of its data and labels.
         """
@@ -218,7 +218,7 @@ class FastaiNames(IterationLearner):
 
     @property
     def lr(self) -> float:
-        """The default rate of fits: the trainer's own rate, even while a fit changes it."""
+        """The default rate of fits, which is the trainer's own rate; a running fit does not change it."""
         return self.trainer.learning_rate if self._fitting is None else self._fitting.own_lr
 
     @property
@@ -278,7 +278,7 @@ class FastaiNames(IterationLearner):
 
     @property
     def pct_train(self) -> float:
-        """The part of the fit that is done, from 0 to 1: its position on the curves.
+        """The part of the fit that is done, from 0 to 1, which is its position on the curves.
 
         Raises
         ------

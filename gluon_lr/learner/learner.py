@@ -1339,7 +1339,7 @@ class Learner(FastaiNames):
 
     @property
     def _fits_by_passes(self) -> bool:
-        """Whether an epoch is a pass: not if its length is given, or workers may differ in it."""
+        """Whether an epoch is a pass, with no length given and the same length for all workers."""
         alone = self.workers.count == 1 or self._batches.split
         return self._iterations_per_epoch is None and alone
 

@@ -1,4 +1,4 @@
-"""ONE STEP: from a batch to an update, on any number of contexts and workers."""
+"""One step: from a batch to an update, on any number of contexts and workers."""
 
 from ..events import CancelBatchException, CancelValidateException
 from .iteration import IterationLearner
