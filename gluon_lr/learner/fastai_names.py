@@ -218,7 +218,7 @@ class FastaiNames(IterationLearner):
 
     @property
     def lr(self) -> float:
-        """The default rate of fits, which is the trainer's own rate; a running fit does not change it."""
+        """The default rate of fits, which is the trainer's own, not that of a running fit."""
         return self.trainer.learning_rate if self._fitting is None else self._fitting.own_lr
 
     @property

@@ -1,4 +1,4 @@
-"""What training IS: kept in memory or in a file, and put back whatever happens."""
+"""The state of a training: kept in memory or in a file, and restored."""
 
 from .checkpoint import load_checkpoint, save_checkpoint
 from .snapshot import preserved

@@ -27,7 +27,7 @@ def set_added_up_to_zero(trainer: mx.gluon.Trainer) -> None:
     """Set the gradients to which backward passes add to 0."""
     for parameter in parameters_of(trainer):
         if parameter.grad_req == "add" and parameter._grad is not None:
-            for gradient in map(as_mx_nd, parameter.list_grad()):  # zero_grad of MXNet 2.0 needs mx.nd
+            for gradient in map(as_mx_nd, parameter.list_grad()):  # as 2.0's zero_grad needs
                 mx.nd.zeros_like(gradient, out=gradient)
 
 

@@ -340,7 +340,7 @@ class IterationLearner:
                 elif lr is not None and self.trainer.optimizer.lr_scheduler is None:
                     self.trainer.set_learning_rate(lr)
         except BaseException:
-            if self._update is not before and are_added_up(self.trainer):  # the gradients include this batch
+            if self._update is not before and are_added_up(self.trainer):  # this batch is in
                 self._move_on()
             raise
         waiting = bool(self._update.losses) and are_added_up(self.trainer)
@@ -357,7 +357,7 @@ class IterationLearner:
         return getattr(self.iteration, "__func__", None) is not IterationLearner.iteration
 
     def advance(self, lr: Optional[float] = None) -> Any:
-        """Train on the next batch by :meth:`iteration` if it is overridden, else by :meth:`enqueue`.
+        """Train on the next batch, by :meth:`iteration` if it is overridden, or :meth:`enqueue`.
 
         Returns
         -------
