@@ -1,4 +1,4 @@
-"""Many steps: the Learner, its fits, their callbacks and their recorder."""
+"""MANY steps: the Learner, its fits, their callbacks and their recorder."""
 
 from .callbacks import (
     EMA,

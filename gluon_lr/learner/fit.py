@@ -147,7 +147,7 @@ class Fit:
         self.used = 0.0  # seconds used so far
         self.updates = 0  # updates made so far
         self.updates_before = 0  # updates made before the current epoch
-        self.last_update: Optional[int] = None  # set by `finish`
+        self.last_update: Optional[int] = None  # it ends after this one
         self.from_update = 1
         self.from_position = 0.0
         self.left: List[List[float]] = []  # old positions that fade out, and their weights

@@ -324,7 +324,7 @@ class Learner(FastaiNames):
         n_epoch : int, optional
             Epochs, at least 1.
         lr : float, slice or Schedule, optional
-            Rate, or a schedule of this package or MXNet's, called with the fit's updates from 1.
+            Rate, or a schedule of this package or MXNet's, which counts the fit's updates from 1.
             A schedule with lengths as shares is stretched to the fit. By default the rate of the
             trainer, or of its lr_scheduler.
         wd : float, optional
@@ -665,7 +665,7 @@ class Learner(FastaiNames):
 
         The fit continues as if it had been planned with the new length, so late in a fit the rate
         rises again. No value jumps: each reaches its new curve along a line, within a tenth of the
-        remaining updates. Call it as :meth:`finish`.
+        remaining updates. It can be called whenever :meth:`finish` can.
 
         Parameters
         ----------
@@ -773,7 +773,7 @@ class Learner(FastaiNames):
         wd: Optional[float] = None,
         suggest_funcs: Optional[SuggestFuncs] = None,
     ) -> Optional[SuggestedLRs]:
-        """Search for a rate as fastai does, and restore all state: :class:`gluon_lr.LRFinder`.
+        """Search for a rate as fastai does, by :class:`gluon_lr.LRFinder`, and restore all state.
 
             lr(i) = start_lr * (end_lr / start_lr)^(i / num_it)    i = 0 ... num_it - 1
 
@@ -819,7 +819,7 @@ class Learner(FastaiNames):
         return SuggestedLRs.of(result, funcs) if suggestions else None
 
     def save(self, path: PathLike) -> None:
-        """Write everything that training needs to continue to a file, completely or not at all.
+        """Write to a file, completely or not at all, all that training needs to continue.
 
         This is what :func:`gluon_lr.save_checkpoint` writes, plus the fit with its curves and
         progress, the frozen groups, the recorder, and the place in the data: the number of batches
@@ -839,11 +839,11 @@ class Learner(FastaiNames):
     def load(self, path: PathLike) -> None:
         """Read a file written by :meth:`save`; after an error nothing has changed.
 
-        :meth:`resume` or :meth:`iteration` then continues the training exactly. The next batch
-        restarts the pass and reads up to the saved place, so create the loader as before. If this
-        script sets another rate, momentum or schedule than the script that wrote the file, this
-        script's value is used, and a warning names both. The state of MXNet's own generators,
-        which dropout uses, cannot be saved.
+        :meth:`resume` or :meth:`iteration` then continues as without an interruption. The next
+        batch restarts the pass and reads up to the saved place, so create the loader as before. If
+        this script sets another rate, momentum or schedule than the script that wrote the file,
+        this script's value is used, and a warning names both. The state of MXNet's own
+        generators, which dropout uses, cannot be saved.
 
         Raises
         ------
@@ -867,7 +867,7 @@ class Learner(FastaiNames):
     def take_data(
         self, data: Any, path: PathLike = "memory", place: Optional[Callable[[], None]] = None
     ) -> None:
-        """Restore the data that :meth:`as_data` returned, as :meth:`load` does with a file.
+        """Restore the state that :meth:`as_data` returned, as :meth:`load` does with a file.
 
         Python's and NumPy's generators get their saved states at once.
 
@@ -979,7 +979,7 @@ class Learner(FastaiNames):
         load_states(path, self.net, self.trainer)
 
     def of_net(self, net: mx.gluon.Block) -> "Learner":
-        """Return a new, untrained Learner for another net, made with this one's other arguments.
+        """Return a Learner of another net, with a new optimizer and this one's other arguments.
 
         Parameters
         ----------

@@ -86,7 +86,7 @@ class SuggestedLRs(Tuple[Optional[float], ...]):
 
     @property
     def interval(self) -> Optional[Tuple[float, float]]:
-        """The bounds of the best rate in 4 of 5 trainings; None if our rule finds none."""
+        """The bounds between which the best rate lies in 4 of 5 trainings; None if unknown."""
         return self.result.interval
 
     @property

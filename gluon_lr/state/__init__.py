@@ -1,4 +1,4 @@
-"""The state of a training: kept in memory or in a file, and restored."""
+"""What training IS: its state, kept in memory or in a file, and restored."""
 
 from .checkpoint import load_checkpoint, save_checkpoint
 from .snapshot import preserved

@@ -33,7 +33,7 @@ _NOT_WRITTEN = (
     "_gluon_lr_shares",
     "_index_update_count",
 )
-# optimizers whose states have another layout in MXNet 2.0 than in 1.9; for float16 weights
+# optimizers whose states have another layout in MXNet 2.0 than in 1.9; below, float16 only
 _OTHERWISE = ("RMSProp",)
 _OTHERWISE_IN_HALF = ("LARS", "NAG", "SGD")
 _KINDS_OF_FIELDS = {

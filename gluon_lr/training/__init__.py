@@ -1,4 +1,4 @@
-"""One step: from a batch to an update, on any number of contexts and workers."""
+"""ONE STEP: from a batch to an update, on any number of contexts and workers."""
 
 from ..events import CancelBatchException, CancelValidateException
 from .iteration import IterationLearner

@@ -602,10 +602,10 @@ class IterationLearner:
 
         From a DataLoader, whose indices are known, it holds out single samples: the same ones in
         each pass and on each worker. Batches of a constant size keep it. From other loaders it
-        holds out whole batches, by their place in the pass: the second, and each fifth after it.
-        These are the same samples in all passes if each pass gives the same batches, as a list
-        does. If the loader shuffles, this holds only in the first pass. A loader with only one
-        pass, for example an iterator, holds out some of its next batches.
+        holds out whole batches, by their place in the pass: the second, and by default each fifth
+        after it. If each pass gives the same batches, as a list does, these are always the same
+        samples. If the loader shuffles, this is true only in the first pass. A loader with only
+        one pass, for example an iterator, holds out some of its next batches.
 
         Parameters
         ----------
