@@ -340,7 +340,7 @@ class IterationLearner:
                 elif lr is not None and self.trainer.optimizer.lr_scheduler is None:
                     self.trainer.set_learning_rate(lr)
         except BaseException:
-            if self._update is not before and are_added_up(self.trainer):  # this batch is in
+            if self._update is not before and are_added_up(self.trainer):  # batch is added
                 self._move_on()
             raise
         waiting = bool(self._update.losses) and are_added_up(self.trainer)
@@ -601,7 +601,7 @@ class IterationLearner:
         the same data.
 
         From a DataLoader, whose indices are known, it holds out single samples: the same ones in
-        each pass and on each worker. Batches of a constant size keep it. From other loaders it
+        each pass and on each worker. A constant batch size stays the same. From other loaders it
         holds out whole batches, by their place in the pass: the second, and by default each fifth
         after it. If each pass gives the same batches, as a list does, these are always the same
         samples. If the loader shuffles, this is true only in the first pass. A loader with only

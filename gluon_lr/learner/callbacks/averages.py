@@ -102,7 +102,7 @@ class WeightAverage(Callback):
 
 
 class EMA(WeightAverage):
-    """Average the weights of all updates by an exponential moving average.
+    """Average the weights of all updates, the last ones most: an exponential moving average.
 
         average(n) = sum of decay^(n - i) * weights(i) / sum of decay^(n - i)    i = 1 ... n
 

@@ -84,6 +84,6 @@ def _state_of(learner: Any) -> str:
     parts = [f"epoch {min(learner.epoch + 1, learner.n_epoch)}/{learner.n_epoch}"]
     if recorder.last_loss is not None:
         parts.append(f"loss {recorder.last_loss:.3g}")
-    if learner.trainer.learning_rate is not None:  # MXNet's, without its lr_scheduler
+    if learner.trainer.learning_rate is not None:  # an optimizer may have none
         parts.append(f"lr {learner.trainer.learning_rate:.2g}")
     return ", ".join(parts)
