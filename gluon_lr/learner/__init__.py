@@ -1,4 +1,4 @@
-"""MANY steps: the Learner, its fits, their callbacks and their record."""
+"""MANY steps: the Learner, its fits, their callbacks and their recorder."""
 
 from .callbacks import (
     EMA,

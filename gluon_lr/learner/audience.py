@@ -1,4 +1,4 @@
-"""Who hears what of a learner: its callbacks and those of its fit, in the order of their calls."""
+"""The callbacks of a learner and of its fit, in the order in which they are called."""
 
 from typing import Dict, List, Optional, Sequence
 
@@ -7,13 +7,13 @@ from .fitting import Fitting
 
 
 def in_order(callbacks: Sequence[Callback]) -> List[Callback]:
-    """Return callbacks in the order of their calls, each of them once."""
+    """Return callbacks in the order in which they are called, without duplicates."""
     each = {id(one): one for one in callbacks}
     return sorted(each.values(), key=lambda one: one.order)
 
 
 class Audience:
-    """Callbacks by their order, and those that hear an event; looked up once a fit."""
+    """Callbacks in their order and by event, looked up once per fit."""
 
     def __init__(self) -> None:
         self._own: List[Callback] = []
@@ -30,7 +30,7 @@ class Audience:
         return self._all
 
     def of(self, event: str, own: Sequence[Callback], fitting: Optional[Fitting]) -> List[Callback]:
-        """Return those of them that do something at an event."""
+        """Return the callbacks that override an event."""
         several = self.all(own, fitting)
         if event not in self._by_event:
             self._by_event[event] = [one for one in several if overrides(one, event)]

@@ -1,4 +1,4 @@
-"""What callbacks have to know to go on, in a file and after it."""
+"""The states of callbacks: saved with a fit, and restored to continue it."""
 
 from typing import Any, Dict, Iterable, List, Tuple
 
@@ -10,26 +10,26 @@ States = List[Dict[str, Any]]
 
 
 def states_of(callbacks: Iterable[Callback]) -> States:
-    """Return what each of the callbacks has to know to go on, where it is something."""
+    """Return the states of the callbacks that have one."""
     named = ((type(one).__name__, one.as_data()) for one in callbacks)
     return [{"name": name, "data": data} for name, data in named if data is not None]
 
 
 def hand_out(states: States, callbacks: Iterable[Callback]) -> None:
-    """Have callbacks go on from :func:`states_of` others like them, or begin."""
+    """Restore states from :func:`states_of`; a callback without a state in it starts anew."""
     for callback, data in _matched(states, callbacks)[0]:
         callback.take_data(data)
 
 
 def without_taker(states: States, callbacks: Iterable[Callback]) -> List[str]:
-    """Return the classes of states that none of the callbacks is there to take."""
+    """Return the class names of states for which there is no callback."""
     return [state["name"] for state in _matched(states, callbacks)[1]]
 
 
 def _matched(
     states: States, callbacks: Iterable[Callback]
 ) -> Tuple[List[Tuple[Callback, Any]], States]:
-    """Return the callbacks with their data, None where there is none, and the states left."""
+    """Return each callback with its data or None, and the states without a callback."""
     left, pairs = list(states), []
     for callback in callbacks:
         name = type(callback).__name__

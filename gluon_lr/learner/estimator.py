@@ -1,4 +1,4 @@
-"""Event handlers for MXNet's Estimator, and a learner of one for the finder."""
+"""Event handlers for MXNet's Estimator, and a learner that wraps one for the finder."""
 
 from typing import Any, Iterable, List, Optional, Sequence
 from weakref import WeakKeyDictionary
@@ -25,28 +25,28 @@ BatchBegin: Any = mx_estimator.BatchBegin
 BatchEnd: Any = mx_estimator.BatchEnd
 TrainEnd: Any = mx_estimator.TrainEnd
 
-_acting: "WeakKeyDictionary[Any, Any]" = WeakKeyDictionary()  # among workers, by Estimators
+_acting: "WeakKeyDictionary[Any, Any]" = WeakKeyDictionary()  # the acting handler of each Estimator
 
 
 class _ByAllSamples(TrainBegin, BatchBegin, BatchEnd):
-    """Has an Estimator's updates go along the mean over the samples of all workers.
+    """Makes an Estimator's updates use the mean gradient over the samples of all workers.
 
-    MXNet's handler divides the sum of all their gradients by the samples of one worker. Where
-    there are several of these, the last one acts.
+    MXNet's handler divides the sum of all workers' gradients by the samples of one worker. If an
+    Estimator has several of these handlers, the last one acts.
     """
 
-    priority = -2001  # just before that handler
+    priority = -2001  # just before MXNet's handler
     _has_first_weights = False
 
     def train_begin(self, estimator: Any, *args: Any, **kwargs: Any) -> None:
-        """Meet the other workers, where the trainer has a distributed KVStore."""
+        """Join the other workers, if the trainer has a distributed KVStore."""
         if is_distributed(estimator.trainer):
             Workers.of(estimator.trainer).join()
             _acting[estimator] = self
             self._has_first_weights = False
 
     def batch_begin(self, estimator: Any, *args: Any, **kwargs: Any) -> None:
-        """Begin with the weights of the first worker."""
+        """Take the weights of the first worker, before the first batch."""
         _take_back(estimator)
         if _acting.get(estimator) is not self or self._has_first_weights:
             return
@@ -56,7 +56,7 @@ class _ByAllSamples(TrainBegin, BatchBegin, BatchEnd):
         self._has_first_weights = True
 
     def batch_end(self, estimator: Any, *args: Any, **kwargs: Any) -> None:
-        """Have the step that comes now divide by the samples of all."""
+        """Make the coming step divide by the samples of all workers."""
         if _acting.get(estimator) is self:
             losses = kwargs["loss"]
             own = _samples_of(losses if isinstance(losses, list) else [losses])
@@ -64,7 +64,7 @@ class _ByAllSamples(TrainBegin, BatchBegin, BatchEnd):
 
 
 class _StepByAllSamples:
-    """Stands for an Estimator's trainer until its next step, which is by all workers' samples."""
+    """Replaces an Estimator's trainer for one step, which divides by all workers' samples."""
 
     def __init__(self, estimator: Any, own: int) -> None:
         self._estimator = estimator
@@ -78,14 +78,14 @@ class _StepByAllSamples:
         return getattr(self.trainer, name)
 
     def step(self, batch_size: float, *args: Any, **kwargs: Any) -> None:
-        """Make the step that is asked for by this worker's samples."""
+        """Make the step; `batch_size` is the number of this worker's samples."""
         self._estimator.trainer = self.trainer
         self.trainer.step(batch_size * self._all / self._own, *args, **kwargs)
         self._workers.count_update()
 
 
 def _take_back(estimator: Any) -> None:
-    """Have an Estimator's own trainer again, where an error has come before its step."""
+    """Give an Estimator its own trainer back, if an error came before the step."""
     if isinstance(estimator.trainer, _StepByAllSamples):
         estimator.trainer = estimator.trainer.trainer
 
@@ -93,21 +93,21 @@ def _take_back(estimator: Any) -> None:
 class LRScheduleHandler(_ByAllSamples):
     """Train an Estimator at the rates of a schedule, which counts real updates from 1.
 
-    Workers of a distributed KVStore train as one: an update goes along the mean over the samples
-    of all of them, where MXNet's Estimator divides their sum by those of one.
+    With a distributed KVStore, an update uses the mean gradient over the samples of all workers.
+    MXNet's Estimator divides their sum by the samples of one worker.
 
     Parameters
     ----------
     schedule : callable
-        From an iteration to a rate: any schedule of this package or of MXNet, or a function.
+        Takes an iteration and returns a rate: a schedule of this package or MXNet, or a function.
 
     Raises
     ------
     TypeError
-        When it cannot be called.
+        If it cannot be called.
     ValueError
-        At the start of the training, where the trainer has an lr_scheduler, or servers update
-        the weights.
+        At the start of the training, if the trainer has an lr_scheduler or the KVStore's servers
+        update the weights.
     """
 
     def __init__(self, schedule: LRCallable) -> None:
@@ -115,7 +115,7 @@ class LRScheduleHandler(_ByAllSamples):
         self._counter: Optional[UpdateCounter] = None
 
     def train_begin(self, estimator: Any, *args: Any, **kwargs: Any) -> None:
-        """Start to count."""
+        """Start to count updates."""
         _take_back(estimator)
         check_updates_here(type(self).__name__, estimator.trainer)
         HyperParameters(estimator.trainer).check_no_lr_scheduler()
@@ -132,20 +132,20 @@ class LRScheduleHandler(_ByAllSamples):
 class ParamSchedulerHandler(_ByAllSamples, TrainEnd):
     """Train an Estimator along the curves of a ParamScheduler.
 
-    Afterwards the trainer has the hyper-parameters that it had before. Workers of a distributed
-    KVStore train as one, as with :class:`LRScheduleHandler`.
+    After the training, the trainer has its own hyper-parameters again. Workers of a distributed
+    KVStore divide by all samples, as with :class:`LRScheduleHandler`.
 
     Parameters
     ----------
     scheduler : ParamScheduler
-        With a length, and without a trainer: it gets the Estimator's.
+        With a length and without a trainer: it gets the Estimator's trainer.
     """
 
     def __init__(self, scheduler: ParamScheduler) -> None:
         self.scheduler = scheduler
 
     def train_begin(self, estimator: Any, *args: Any, **kwargs: Any) -> None:
-        """Begin the curves."""
+        """Start the curves."""
         _take_back(estimator)
         self.scheduler.bind(estimator.trainer)
         super().train_begin(estimator)
@@ -156,7 +156,7 @@ class ParamSchedulerHandler(_ByAllSamples, TrainEnd):
         self.scheduler.step()
 
     def train_end(self, estimator: Any, *args: Any, **kwargs: Any) -> None:
-        """Put the trainer's own values back."""
+        """Restore the trainer's own values."""
         self.scheduler.put_back()
 
 
@@ -168,15 +168,15 @@ class OneCycleHandler(ParamSchedulerHandler):
     lr_max : float
         The highest rate.
     length : int
-        Updates of the training, at least 1: its `batches`, or its `epochs` times the length of
-        the data loader.
+        Updates of the training, at least 1: the `batches` of the Estimator's `fit`, or its
+        `epochs` times the length of the data loader.
     div, div_final, pct_start, moms
-        As :meth:`gluon_lr.Learner.fit_one_cycle` takes them.
+        As in :meth:`gluon_lr.Learner.fit_one_cycle`.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
     """
 
     def __init__(
@@ -193,7 +193,7 @@ class OneCycleHandler(ParamSchedulerHandler):
         super().__init__(ParamScheduler(self._curves, length=length))
 
     def train_begin(self, estimator: Any, *args: Any, **kwargs: Any) -> None:
-        """Begin the cycle."""
+        """Start the cycle."""
         _take_back(estimator)
         if self._by_default:
             moved = usual_moms(HyperParameters(estimator.trainer))
@@ -204,24 +204,24 @@ class OneCycleHandler(ParamSchedulerHandler):
 class EstimatorLearner(IterationLearner):
     """An Estimator and its data, for :class:`gluon_lr.LRFinder`.
 
-    It trains as the Estimator does: its net, loss, trainer, contexts and batch processor.
+    It trains with the Estimator's net, loss, trainer, contexts and batch processor.
 
     Parameters
     ----------
     estimator : mx.gluon.contrib.estimator.Estimator
-        Whose rate to find.
+        The Estimator for which to find a rate.
     train_data : iterable
-        (data, label) pairs, the DataLoader given to its `fit`. Among several workers it is the
-        worker's own, as for the Estimator.
+        (data, label) pairs: the DataLoader that its `fit` gets. Each of several workers has its
+        own, as for the Estimator.
     batch_axis : int
-        As its `fit` takes it.
+        As in its `fit`.
 
     Raises
     ------
     TypeError
-        When the data is not iterable.
+        If the data is not iterable.
     ValueError
-        When the net is on other contexts than the Estimator.
+        If the net is on other contexts than the Estimator.
     """
 
     def __init__(self, estimator: Any, train_data: Iterable[Batch], batch_axis: int = 0) -> None:
@@ -246,7 +246,7 @@ class EstimatorLearner(IterationLearner):
         self.tell("after_loss")
 
     def _divisor_of(self, losses: List[Losses]) -> float:
-        """Return what the Estimator gives to the trainer: the length of each context's losses."""
+        """Return the Estimator's batch size: the sum of the lengths of the contexts' losses."""
         return _samples_of([array for one in losses for array in one.arrays])
 
 

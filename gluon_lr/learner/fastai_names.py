@@ -1,4 +1,4 @@
-"""A Learner by fastai's names: its data, its model and its optimizer."""
+"""fastai's names for a Learner's data, model and optimizer."""
 
 from types import MappingProxyType
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
@@ -17,7 +17,7 @@ _MOMENTS = {mx.optimizer.Adam: ("grad_avg", "sqr_avg")}
 
 
 def make_a_search(callbacks: Iterable[Callback]) -> bool:
-    """Say whether callbacks make a search of their fit."""
+    """Return whether the callbacks turn their fit into a search."""
     return any(isinstance(one, LRFinder) for one in callbacks)
 
 
@@ -46,9 +46,9 @@ class DataLoaders:
         return self._learner.valid_loader
 
     def one_batch(self) -> Batch:
-        """Return a batch of another pass, on the learner's first context; nothing moves on.
+        """Return a batch of another pass, on the first context; the place in the data stays.
 
-        One of an `mx.io.DataIter` is a tuple of its data and labels.
+        A batch of an `mx.io.DataIter` becomes a tuple of its data and labels.
         """
         batch = self._learner.first_batch()
         if isinstance(batch, mx.io.DataBatch):
@@ -65,11 +65,11 @@ class OptimizerOfLearner:
     Parameters
     ----------
     trainer : mx.gluon.Trainer
-        What makes the updates.
+        The learner's trainer.
     groups : list of list of mx.gluon.Parameter
         The parameter groups.
     moved : sequence of str
-        Hyper-parameters that a fit at work moves itself.
+        Hyper-parameters that the running fit sets.
     """
 
     def __init__(
@@ -81,9 +81,9 @@ class OptimizerOfLearner:
 
     @property
     def hypers(self) -> List[Mapping[str, float]]:
-        """For each parameter group its lr, wd, mom, sqr_mom and eps, as far as there are such.
+        """The lr, wd, mom, sqr_mom and eps of each parameter group, if the optimizer has them.
 
-        They are read here, and set by :meth:`set_hyper`.
+        These are read-only; use :meth:`set_hyper` to set them.
         """
         hypers = self._hypers
         names = [name for name in FASTAI_NAMES if hypers.has(name)]
@@ -94,14 +94,14 @@ class OptimizerOfLearner:
         ]
 
     def set_hyper(self, key: str, value: Any) -> None:
-        """Set a hyper-parameter to a number, or to one a group, for the next updates.
+        """Set a hyper-parameter to a number, or one number per group, for the next updates.
 
         Raises
         ------
         TypeError, ValueError
             As :class:`gluon_lr.HyperParameters`.
         RuntimeError
-            Where a fit moves it, and would give it another value before the update.
+            If a fit sets it, and would overwrite the value before the update.
         """
         if key in self._moved:
             raise RuntimeError(
@@ -111,16 +111,15 @@ class OptimizerOfLearner:
         self._hypers[key] = value
 
     def clear_state(self) -> None:
-        """Forget momentum, moments and counts of updates, as if no update had been made."""
+        """Reset the optimizer: delete momentum and moments, count updates from 0."""
         _trainer.forget_updates(self._trainer)
 
     def state_dict(self) -> Dict[str, List[Any]]:
-        """Return what is remembered of each parameter, and the hyper-parameters of each group.
+        """Return the optimizer's state of each parameter, and the hyper-parameters by group.
 
-        Under 'state' there is a dict for each of the trainer's parameters, empty before its first
-        update. Adam's hold 'grad_avg', 'sqr_avg' and 'step'. The others' arrays, which MXNet
-        reckons in ways of its own, are 'state_0', 'state_1' and so on. Under 'hypers' is what
-        :attr:`hypers` is.
+        'state' has a dict for each of the trainer's parameters, empty before its first update.
+        Adam's dicts have 'grad_avg', 'sqr_avg' and 'step'. For other optimizers, MXNet's arrays
+        are 'state_0', 'state_1' and so on. 'hypers' is :attr:`hypers`.
         """
         states = _trainer.updaters_of(self._trainer)[0].states
         count = len(_trainer.parameters_of(self._trainer))
@@ -146,7 +145,7 @@ class OptimizerOfLearner:
 
 
 class _MeanLoss:
-    """The mean of what a loss returns."""
+    """A loss function that returns the mean of another's losses."""
 
     def __init__(self, loss: Callable[..., Any]) -> None:
         self.loss = loss
@@ -159,12 +158,12 @@ class _MeanLoss:
 
 
 class FastaiNames(IterationLearner):
-    """The names by which fastai's pages read a Learner.
+    """fastai's names for the attributes of a Learner.
 
     Attributes
     ----------
     n_epoch : int
-        Epochs of the fit at work, or of the last one; 0 before the first.
+        Epochs of the running fit, or else of the last one; 0 before the first.
     """
 
     groups: List[Group]
@@ -189,22 +188,22 @@ class FastaiNames(IterationLearner):
 
     @property
     def is_fitting(self) -> bool:
-        """Whether a fit is at work, and no search."""
+        """Whether a fit is running that is not a search."""
         return self._fitting is not None and not self.is_searching
 
     @property
     def is_searching(self) -> bool:
-        """Whether the fit at work is a search, of an LRFinder among its callbacks."""
+        """Whether the running fit is a search, by an LRFinder among its callbacks."""
         return self._fitting is not None and make_a_search(self._fitting.callbacks)
 
     @property
     def loss_func(self) -> Callable[..., Any]:
-        """From (output, label) to the mean loss, an array of one; assigned, it is the `loss`.
+        """The mean of `loss` for (output, label), an array of one number; assignment sets `loss`.
 
         Raises
         ------
         RuntimeError
-            Where `compute_loss` was given, which takes a batch.
+            If `compute_loss` was given, which takes a batch.
         """
         if "compute_loss" in vars(self):
             raise RuntimeError(
@@ -219,72 +218,72 @@ class FastaiNames(IterationLearner):
 
     @property
     def lr(self) -> float:
-        """The rate that fits have by default, the trainer's own, also while a fit moves that."""
+        """The default rate of fits, which is the trainer's own, not that of a running fit."""
         return self.trainer.learning_rate if self._fitting is None else self._fitting.own_lr
 
     @property
     def place_in_fit(self) -> Tuple[int, int]:
-        """The number of the fit's next update, from 1, and how many updates it makes.
+        """The number of the fit's next update, from 1, and its total number of updates.
 
         Raises
         ------
         RuntimeError
-            Where no fit is at work.
+            If no fit is running.
         """
         return self._fit_at_work.place
 
     @property
     def epoch(self) -> int:
-        """The number of the epoch of the fit at work, from 0; at ``after_epoch`` of the next one.
+        """The number of the running fit's epoch, from 0; at ``after_epoch``, that of the next one.
 
         Raises
         ------
         RuntimeError
-            Where no fit is at work.
+            If no fit is running.
         """
         return self._fit_at_work.fit.epochs_ended
 
     def position_of(self, n: int) -> float:
-        """Return where the fit's update `n`, from 1, is on its curves, from 0 to 1.
+        """Return the position, from 0 to 1, of the fit's update `n`, from 1, on its curves.
 
         Raises
         ------
         RuntimeError
-            Where no fit is at work.
+            If no fit is running.
         """
         return self._fit_at_work.fit.position_of(n)
 
     def positions_of(self, n: int) -> List[List[float]]:
-        """Return the positions whose values the fit mixes at update `n`, from 1, and their weights.
+        """Return the positions whose values the fit mixes at update `n`, from 1, with weights.
 
-        That is one, :meth:`position_of`, but for some updates after ``extend``.
+        It is the single position of :meth:`position_of`, except for some updates after ``extend``.
 
         Raises
         ------
         RuntimeError
-            Where no fit is at work.
+            If no fit is running.
         """
         return self._fit_at_work.fit.positions_of(n)
 
     @property
     def work_of_fit(self) -> Tuple[float, float, str]:
-        """How much of the fit is done, how much there is, and the unit, 'batch' or 's'.
+        """The work of the fit done so far, its total, and the unit, 'batch' or 's'.
 
         Raises
         ------
         RuntimeError
-            Where no fit is at work.
+            If no fit is running.
         """
         return self._fit_at_work.fit.work
 
     @property
     def pct_train(self) -> float:
-        """What part of the fit's updates is made, from 0, which is where its curves are.
+        """The part of the fit that is done, from 0 to 1, which is its position on the curves.
 
         Raises
         ------
         RuntimeError
-            Where no fit is at work.
+            If no fit is running.
         """
         return self.position_of(self.place_in_fit[0])
 

@@ -1,4 +1,4 @@
-"""A fit as data: its curves, how long it is, and how far it has come."""
+"""A fit as data: its curves, its length and its progress."""
 
 import math
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
@@ -11,8 +11,8 @@ from ..schedules import foreign
 from ..state import schema
 from .callback_states import STATES, States
 
-_LEAVES_IN = 0.1  # of the updates that are left
-_OF_SECONDS = 10_000  # updates that stand for a fit of any number of them
+_LEAVES_IN = 0.1  # share of the remaining updates
+_OF_SECONDS = 10_000  # length for schedules in a fit of `seconds`, whose updates are unknown
 
 _PAIR = schema.Schema(
     "a position and its weight",
@@ -59,7 +59,7 @@ class Span(NamedTuple):
         start_epoch: int = 0,
         name: str = "n_epoch",
     ) -> "Span":
-        """Return it, or raise where it is not one of the two; `name` is what epochs are called."""
+        """Return a Span; raise if not exactly one is given. `name` is the epochs' argument."""
         if (n_epoch is None) == (seconds is None):
             constraint = "given where `seconds` is not, and only there"
             raise ValueError(_check.message(owner, name, constraint, n_epoch))
@@ -77,7 +77,7 @@ class Span(NamedTuple):
 
 
 def check_no_schedule_counts(owner: str, scheds: Mapping[str, Optional[Curves]]) -> None:
-    """Raise a ValueError where a curve is a schedule that counts updates, of an unknown number."""
+    """Raise a ValueError if a curve is a schedule that needs to know the number of updates."""
     for curves in scheds.values():
         for curve in curves if isinstance(curves, (list, tuple)) else [curves]:
             schedule = getattr(curve, "schedule", None)
@@ -88,38 +88,38 @@ def check_no_schedule_counts(owner: str, scheds: Mapping[str, Optional[Curves]])
 
 
 class Fit:
-    """A number of epochs along curves, or a time, and how far it has come.
+    """Training along curves for a number of epochs or seconds, and its progress.
 
-    It is at position 0 of the curves at its start, and at 1 at its end:
+    It starts at position 0 of the curves and ends at position 1:
 
         position = from_position + (1 - from_position) * share
 
-    `share` is what part is done since `from_update`, of the updates from there on, or of the
-    seconds. Updates are counted by batches and epochs, as these were planned; in a fit that
-    finishes after a number of updates, one by one.
+    `share` is the part done since `from_update`, of the updates from there on, or of the seconds.
+    Updates are counted by the planned batches and epochs. In a fit that finishes after a number
+    of updates, they are counted one by one.
 
-    A nearer end changes the share, and begins at the position of now. With a farther end the fit
-    is where it would be, had it been planned so; its values go there in a tenth of what is left,
-    along a line, from those that they had.
+    A nearer end starts a new share at the current position. A farther end moves the position to
+    that of a fit planned with this length. The values then reach the new curves along a line,
+    within a tenth of the remaining updates.
 
     Parameters
     ----------
     n_epoch : int
-        Epochs; where there are `seconds`, as many as are expected.
+        Epochs; with `seconds`, the expected number.
     iterations_per_epoch : int
-        Batches in each.
+        Batches per epoch.
     by_passes : bool
-        Whether an epoch is a pass through the data, however long that is. Then
-        `iterations_per_epoch` is the length of the pass that is expected now.
+        Whether an epoch is a pass through the data, of any length. Then `iterations_per_epoch`
+        is the expected length of the current pass.
     scheds : dict
-        Curves by hyper-parameter, over all of it; None where a callback moves it, or no file can
-        hold them.
+        Curves by hyper-parameter, over the whole fit; None if a callback moves it, or if no file
+        can hold the curves.
     frozen_to : int, optional
-        The first group that is trained, where the fit decides on that.
+        The first group that is trained, if the fit freezes groups.
     start_epoch : int
-        Where to start.
+        The epoch to start from.
     seconds : float, optional
-        How long it takes, in place of epochs.
+        How long to train, instead of epochs.
     """
 
     def __init__(
@@ -138,30 +138,30 @@ class Fit:
         self.scheds = dict(scheds)
         self.frozen_to = frozen_to
         self.epochs_ended = start_epoch
-        self.in_epoch = 0  # batches since then
-        self.batches_per_update = 1  # as far as it is known
-        self.in_pass = False  # whether the pass of this epoch has begun
-        self.skipped = 0  # updates that AMP did not make
+        self.in_epoch = 0  # batches in the current epoch
+        self.batches_per_update = 1  # the largest number seen
+        self.in_pass = False  # whether the pass of this epoch has started
+        self.skipped = 0  # updates skipped by AMP
         self.begun = False
         self.seconds = seconds
-        self.used = 0.0  # of the seconds
-        self.updates = 0  # that were made
-        self.updates_before = 0  # those before the present epoch
-        self.last_update: Optional[int] = None  # where it finishes after so many
+        self.used = 0.0  # seconds used so far
+        self.updates = 0  # updates made so far
+        self.updates_before = 0  # updates made before the current epoch
+        self.last_update: Optional[int] = None  # it ends after this one
         self.from_update = 1
         self.from_position = 0.0
-        self.left: List[List[float]] = []  # positions whose values it leaves, and their weights
-        self.leaving = 1  # the updates that it takes to
-        self.callbacks: States = []  # of the last save or interruption
+        self.left: List[List[float]] = []  # old positions that fade out, and their weights
+        self.leaving = 1  # the number of updates in which they fade out
+        self.callbacks: States = []  # at the last save or interruption
 
     @property
     def in_the_data(self) -> bool:
-        """Whether it goes on in the middle of the data, and not with a new pass."""
+        """Whether it continues in the middle of a pass, not with a new one."""
         return self.begun and (self.in_pass or not self.by_passes)
 
     @property
     def work(self) -> Tuple[float, float, str]:
-        """How much is done, of how much, and of what; as if all epochs were as the present one."""
+        """Work done, total and unit, assuming that all epochs are as long as the current one."""
         if self.seconds is not None:
             return min(self.used, self.seconds), self.seconds, "s"
         in_epoch = min(self.in_epoch, self.iterations_per_epoch)
@@ -172,7 +172,7 @@ class Fit:
 
     @property
     def is_over(self) -> bool:
-        """Whether all is done, be it in the middle of an epoch."""
+        """Whether the fit is done, even in the middle of an epoch."""
         if self.seconds is not None:
             return self.used >= self.seconds
         if self.last_update is not None:
@@ -181,23 +181,23 @@ class Fit:
 
     @property
     def ends_within_an_epoch(self) -> bool:
-        """Whether it may end before the last of its batches in an epoch."""
+        """Whether it may end before the last batch of an epoch."""
         return self.seconds is not None or self.last_update is not None
 
     @property
     def length(self) -> int:
-        """Updates in all, if all epochs are as long as the present one."""
+        """Total updates, if all epochs are as long as the current one."""
         return self.place()[1]
 
     def place(self, batches: int = 1) -> Tuple[int, int]:
-        """Return the number of the next update, from 1, and how many there are in all.
+        """Return the number of the next update, from 1, and the total number.
 
-        Where a batch is called off, or has an update of its own, the curves go on all the same.
+        A batch that is cancelled, or has its own update, moves the curves on as any other.
 
         Parameters
         ----------
         batches : int
-            The batches that an update is of, at least.
+            A lower bound of the batches per update.
         """
         if self.last_update is not None:
             return self.updates + 1, self.last_update
@@ -208,7 +208,7 @@ class Fit:
         return next_update, self.n_epoch * per_epoch
 
     def position_of(self, n: int) -> float:
-        """Return where update `n`, from 1, is on the curves."""
+        """Return the position of update `n`, from 1, on the curves."""
         if self.seconds is not None:
             share = self.used / self.seconds
         else:
@@ -217,7 +217,7 @@ class Fit:
         return self.from_position + (1 - self.from_position) * min(share, 1.0)
 
     def positions_of(self, n: int) -> List[List[float]]:
-        """Return the positions whose values are mixed at update `n`, from 1, and their weights."""
+        """Return the positions whose values are mixed at update `n`, from 1, with weights."""
         share = max(1 - (n - self.from_update) / self.leaving, 0.0) if self.left else 0.0
         if not share:
             return [[self.position_of(n), 1.0]]
@@ -225,14 +225,14 @@ class Fit:
         return [[self.position_of(n), 1 - share], *left]
 
     def finish(self, iterations: int, batches: int) -> None:
-        """End after so many more updates, at the end of the curves, where no fewer are left.
+        """End after `iterations` more updates, at the end of the curves, unless it ends earlier.
 
         Parameters
         ----------
         iterations : int
             Updates.
         batches : int
-            The batches that the next one is of, at least.
+            A lower bound of the batches of the next update.
         """
         n = self._next_one(batches)
         if iterations >= self._updates_left(n):
@@ -244,7 +244,7 @@ class Fit:
         self.expect_epochs()
 
     def extend(self, n_epoch: int, batches: int) -> None:
-        """End so many epochs later, at the end of the curves; `batches` as for :meth:`finish`."""
+        """End `n_epoch` epochs later, at the end of the curves; `batches` as in :meth:`finish`."""
         n, before = self._next_one(batches), self.place(batches)[1]
         left, position = self.positions_of(n), self.position_of(n)
         self.n_epoch += n_epoch
@@ -256,21 +256,21 @@ class Fit:
         self.left, self.leaving = left, math.ceil((after + 1 - n) * _LEAVES_IN)
 
     def give_length(self, length: int) -> None:
-        """Let schedules among the curves be over so many updates, where they have no length yet."""
+        """Give `length` to schedules among the curves that have no length yet."""
         self.scheds.update(self.curves_over(length))
 
     def curves_over(self, length: int) -> Dict[str, Curves]:
-        """Return the curves that it knows, schedules over so many updates."""
+        """Return the known curves, with schedules over `length` updates."""
         length = length if self.seconds is None else _OF_SECONDS
         return {name: over_updates(curves, length) for name, curves in self.curves.items()}
 
     def count_update(self, was_made: bool) -> None:
-        """Take note of an update, which AMP may have skipped."""
+        """Count an update, which AMP may have skipped."""
         self.updates += was_made
         self.skipped += not was_made
 
     def end_epoch(self) -> None:
-        """Take note of the end of an epoch; one without an update ends what is to finish."""
+        """Count an epoch. One without updates ends a fit for which :meth:`finish` was called."""
         if self.last_update is not None and self.updates == self.updates_before:
             self.last_update = self.updates
         self.updates_before = self.updates
@@ -279,7 +279,7 @@ class Fit:
         self.in_epoch, self.in_pass = 0, False
 
     def expect_epochs(self) -> None:
-        """Reckon how many epochs there will be, where that is not what was planned."""
+        """Estimate the number of epochs, if it differs from the plan."""
         if self.last_update is not None:
             batches = self.in_epoch + self._batches_left
             self.n_epoch = self.epochs_ended + math.ceil(batches / self.iterations_per_epoch)
@@ -289,34 +289,34 @@ class Fit:
 
     @property
     def curves(self) -> Dict[str, Curves]:
-        """The curves that it knows."""
+        """The known curves."""
         return {name: curves for name, curves in self.scheds.items() if curves is not None}
 
     def _next_one(self, batches: int) -> int:
-        """Return the number of the next update, be it in the next epoch."""
+        """Return the number of the next update, which may be in the next epoch."""
         epoch_is_done = self.in_epoch >= self.iterations_per_epoch and batches == 1
         return self.place(batches)[0] + (epoch_is_done and self.last_update is None)
 
     def _updates_left(self, n: int) -> float:
-        """Return how many updates are expected from update `n` on."""
+        """Return the expected number of updates from update `n` on."""
         if self.seconds is not None:
             left = max(self.seconds - self.used, 0)
             return self.updates * left / self.used if self.used else math.inf
         return self.length + 1 - n
 
     def _leave(self, n: int, updates: int) -> None:
-        """Go on leaving what it leaves at update `n`, for so many updates."""
+        """From update `n` on, fade out the old positions within `updates` updates."""
         self.left = self.positions_of(n) if self.left and updates > 0 else []
         self.leaving = max(updates, 1)
 
     @property
     def _batches_left(self) -> int:
-        """The batches of the updates that are left of a number of them."""
+        """The batches of the updates that are left until `last_update`."""
         left = (self.last_update or 0) - self.updates
         return max(left * self.batches_per_update - self.in_epoch % self.batches_per_update, 0)
 
     def as_data(self) -> Dict[str, Any]:
-        """Return it as what `json` can write; a user's own curves become None."""
+        """Return the fit as data for `json`; a user's own curves become None."""
         scheds = {name: _as_data(curves) for name, curves in self.scheds.items()}
         return {**vars(self), "scheds": scheds}
 

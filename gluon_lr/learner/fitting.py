@@ -1,4 +1,4 @@
-"""Epochs of updates, along curves, with callbacks: what all of the Learner's fits run."""
+"""The loop over epochs and updates, with curves and callbacks, of all fits of a Learner."""
 
 import contextlib
 import time
@@ -29,29 +29,29 @@ _OF_STEP = ("before_loss", "after_loss", "before_step", "after_step")
 
 
 class Fitting:
-    """A fit at work on a learner.
+    """A running fit of a learner.
 
     Parameters
     ----------
     learner : Learner
         The learner that trains. The callbacks get it.
     batches : Batches
-        What it trains on.
+        The training batches.
     fit : Fit
-        What to do; it is brought up to date after each update.
+        The plan; its progress is updated after each update.
     callbacks : list of Callback
-        What to call at the events, beside the Learner's own.
+        Callbacks of this fit, in addition to the Learner's own.
     scheduler : ParamScheduler
         The fit's curves.
     recorder : Recorder
-        What takes note of the learner's updates, and of the epochs.
+        Records the learner's updates and the epochs.
 
     Attributes
     ----------
     fit : Fit
-        What to do, and how far it has come.
+        The plan and its progress.
     lr_scheduler : object
-        The trainer's lr_scheduler, which may rest meanwhile.
+        The trainer's lr_scheduler. It is not used in a fit with a rate.
     own_lr : float
         The trainer's rate before the fit.
     """
@@ -75,15 +75,15 @@ class Fitting:
         self._recorder = recorder
         self.lr_scheduler = learner.trainer.optimizer.lr_scheduler
         self.own_lr: float = learner.trainer.learning_rate
-        self._at = 0  # the update whose values the trainer has
-        self._is_stepping = False  # whether an update has its last batch already
-        self._has_length = False  # whether schedules among the curves know that of the fit
+        self._at = 0  # the update whose values are set in the trainer
+        self._is_stepping = False  # whether the last batch of the update has been read
+        self._has_length = False  # whether schedules among the curves have the fit's length
         self.has_ended = False
         self._stopwatch = Stopwatch(fit, learner.workers)
         self._warned = False
 
     def run(self) -> None:
-        """Train to the end, or to where a callback cancels, and put the hyper-parameters back."""
+        """Train to the end or until a callback cancels, and restore the hyper-parameters."""
         with contextlib.ExitStack() as blocks, afterwards(self._leave) as again, again:
             self._take_lr_scheduler()
             self._scheduler.follow(self.fit.positions_of)
@@ -99,18 +99,18 @@ class Fitting:
         return _AtRest(self._put_back, self._go_on)
 
     def before_update(self) -> None:
-        """Give the trainer the values of its next update."""
+        """Set the values of the next update in the trainer."""
         fit = self.fit
         self._is_stepping = True
         fit.batches_per_update = max(fit.batches_per_update, self._learner.batches_in_update)
         self._at, self._scheduler.length = fit.place()
-        if not self._has_length:  # before the first update, another batch may show that it is less
+        if not self._has_length:  # each batch before the first update may reduce it
             self._scheduler.scheds = fit.curves_over(self._scheduler.length)
         self._scheduler.assign(self._at)
 
     @property
     def batches_of_update(self) -> int:
-        """The batches that the next update is of, at least."""
+        """A lower bound of the number of batches in the next update."""
         learner = self._learner
         if not are_added_up(learner.trainer):
             return 1
@@ -118,16 +118,16 @@ class Fitting:
 
     @property
     def place(self) -> Tuple[int, int]:
-        """The number of the next update, from 1, and how many the fit makes."""
+        """The number of the next update, from 1, and the fit's total number."""
         return self.fit.place(self.batches_of_update)
 
     @property
     def moved(self) -> Sequence[str]:
-        """The hyper-parameters that the fit moves itself."""
+        """The hyper-parameters that the fit's own curves set."""
         return list(self.fit.curves)
 
     def at_update(self) -> None:
-        """Have the momentum fit the rate of the update that is made now."""
+        """Correct the momentum for the rate of the current update."""
         for scheduler in self._schedulers:
             scheduler.correct_momentum(self._at)
 
@@ -140,7 +140,7 @@ class Fitting:
         self.fit.count_update(self._scheduler.position >= self._at)
 
     def after_batch(self) -> None:
-        """Count a batch, whether it made an update or not."""
+        """Count a batch, with or without an update."""
         self._is_stepping = False
         self.fit.in_epoch += 1
         self._stopwatch.count_batch()
@@ -166,7 +166,7 @@ class Fitting:
 
     @contextlib.contextmanager
     def _until_cancelled(self) -> Iterator[None]:
-        """End a part of the fit where a callback does so before its time, and tell the reason."""
+        """Let a callback end this part of the fit early, and print its reason."""
         try:
             yield
         except CancelFitException as reason:
@@ -202,7 +202,7 @@ class Fitting:
         return had_one
 
     def _expect_a_pass(self) -> None:
-        """Ask the loader how long the pass will be that this epoch is."""
+        """Ask the loader for the length of this epoch's pass."""
         fit = self.fit
         if fit.by_passes and not fit.in_pass:
             self._batches.start_pass()
@@ -236,7 +236,7 @@ class Fitting:
             learner.enqueue()
 
     def _iterate_its_own_way(self) -> None:
-        """Train by an overridden iteration, which may make its update, or read its data, itself."""
+        """Train by an overridden `iteration`, which may read data and make updates itself."""
         fit, learner, recorder = self.fit, self._learner, self._recorder
         batches, taken, updates = fit.in_epoch, learner._batches_taken, len(recorder)
         self.before_update()
@@ -261,7 +261,7 @@ class Fitting:
             self.after_update()
 
     def _warn_of_untold(self) -> None:
-        """Warn, once, of callbacks whose events within a step no iteration of ours tells."""
+        """Warn once about callbacks whose events within a step are never called."""
         if self._warned:
             return
         self._warned = True
@@ -275,7 +275,7 @@ class Fitting:
                 )
 
     def _end_epoch(self, start: float, validates: bool) -> None:
-        """Validate and record; where that is interrupted, it is done again, from the same place."""
+        """Validate and record. After an interruption, this is repeated from the same state."""
         fit = self.fit
         with _UnlessEnded(fit, self._learner.valid_loader) as again, again:
             values = {"train_loss": self._recorder.train_loss}
@@ -295,7 +295,7 @@ class Fitting:
             self._learner.trainer.optimizer.lr_scheduler = None
 
     def note_callbacks(self) -> None:
-        """Note what the callbacks have to know to go on from here."""
+        """Store the states of the callbacks in the fit, to continue from here."""
         self._learner.workers.wait_for_others()
         self.fit.callbacks = states_of(self._learner.all_callbacks)
 
@@ -315,7 +315,7 @@ class Fitting:
 
 
 class _AtRest(Transaction):
-    """A block in which a fit's curves rest."""
+    """A block in which a fit's curves are not applied."""
 
     def __init__(self, rest: Callable[[], None], go_on: Callable[[], None]) -> None:
         self._rest = rest
@@ -329,7 +329,7 @@ class _AtRest(Transaction):
 
 
 class _UnlessEnded(Transaction):
-    """A block at the end of an epoch, after which generators are put back if it goes on."""
+    """A block that restores random generators, unless the epoch has ended in it."""
 
     def __init__(self, fit: Fit, valid_loader: Any) -> None:
         self.fit = fit

@@ -1,4 +1,4 @@
-"""The Learner: a net, its data and its trainer, run by iterations or by fastai's policies."""
+"""The Learner: trains a net by single iterations or by fastai's policies."""
 
 import contextlib
 from functools import partial
@@ -91,87 +91,87 @@ Callbacks = Union[Callback, Sequence[Callback], None]
 
 
 class Learner(FastaiNames):
-    """A net, its data and its trainer, run one iteration at a time, or by fastai's policies.
+    """Train a net on its data, one iteration at a time or by fastai's policies.
 
-    The fits have fastai's arguments and defaults. Each trains for whole epochs: passes through
-    the data loader, or `iterations_per_epoch` batches. Update n of N is at position
-    ``(n - 1) / N`` of the curves. An lr_scheduler of the trainer rests where a rate is given, and
-    the trainer has its own hyper-parameters back afterwards. A fit that was interrupted, by
-    Ctrl-C between two updates, goes on with :meth:`resume`.
+    The fits have fastai's arguments and defaults. Each fit trains for whole epochs: passes
+    through the data loader, or `iterations_per_epoch` batches. Update n of N is at position
+    ``(n - 1) / N`` of the curves. A fit with a rate does not use the trainer's lr_scheduler. After
+    each fit, the trainer has its own hyper-parameters again. Ctrl-C interrupts a fit between two
+    updates, and :meth:`resume` continues it.
 
-    A rate is a number; or for parameter groups ``slice(a, b)``, geometric from the first group
-    to the last; ``slice(b)``, of which all but the last get a tenth; or one number a group. Where
-    it is 'tune', the best of several trainings is kept: :meth:`gluon_lr.LRFinder.tune`.
+    A rate is one number, one number per parameter group, or a slice. ``slice(a, b)`` is geometric
+    from the first group to the last. ``slice(b)`` gives b to the last group and a tenth of it to
+    the others. 'tune' keeps the best of several trainings: :meth:`gluon_lr.LRFinder.tune`.
 
     Parameters
     ----------
     net : mx.gluon.Block
-        Initialised or not. What is not initialised gets `mx.init.Xavier()`.
+        Initialised or not. Uninitialised parameters get `mx.init.Xavier()`.
     data_loader : iterable
-        Yields batches, `mx.gluon.data.DataLoader` say or an `mx.io.DataIter`; started again at
-        its end. A batch is (data, label), or of any structure: arrays in tuples, lists, dicts,
-        dataclasses, DataBatches. See :meth:`compute_loss`.
+        Yields batches, for example an `mx.gluon.data.DataLoader` or an `mx.io.DataIter`. It is
+        restarted at its end. A batch is (data, label), or has any structure: arrays in tuples,
+        lists, dicts, dataclasses, DataBatches. See :meth:`compute_loss`.
     ctx : mx.Context or list of mx.Context, optional
-        Where to train; each batch is split over a list. By default where the net is
-        initialised already, and otherwise the current context.
+        Where to train; each batch is split over a list. By default the contexts on which the net
+        is initialised, or else the current context.
     loss : callable, optional
-        From (output, label) to losses, one a sample, one a token or their mean; softmax
-        cross-entropy by default.
+        Takes (output, label) and returns one loss per sample, one per token, or their mean.
+        Softmax cross-entropy by default.
     trainer : mx.gluon.Trainer, optional
-        Your own, with an lr_scheduler or without.
+        Your own trainer, with or without an lr_scheduler.
     optimizer : str or mx.optimizer.Optimizer
-        What to make a trainer of where none is given.
+        The optimizer of the new trainer, if `trainer` is not given.
     optimizer_params : dict, optional
         Arguments of an optimizer given by name.
     valid_loader : iterable, optional
         Batches to validate on, after each epoch of a fit.
     metrics : str, callable, mx.metric.EvalMetric or list, optional
-        What to compute on them beside the loss; names and functions as `mx.metric.create` takes
-        them.
+        Metrics to compute in validation, in addition to the loss. Names and functions as for
+        `mx.metric.create`.
     groups : sequence, optional
-        Parameter groups, from the first layers to the last, for rates of their own and for
+        Parameter groups, from the first layers to the last, for separate rates and for
         :meth:`freeze`: each an mx.gluon.Block, a pattern of parameter names, or a list of
         parameters. One group by default.
     iterations_per_epoch : int, optional
-        Batches that a fit takes for an epoch; by default the length of the data loader. One
-        without end has none.
+        Batches per epoch of a fit; by default the length of the data loader. Required for an
+        endless loader, which has no length.
     momentum_correction : bool
         Whether fits scale the momentum of SGD and NAG with the rate, as
         :class:`gluon_lr.ParamScheduler` does.
     split_batches : bool
-        Where the trainer has a distributed KVStore: whether the workers split each batch among
-        them, as contexts do. Otherwise `data_loader` gives each worker batches of its own, and
-        an epoch is as long as the first worker's.
+        With a distributed KVStore: whether the workers split each batch among them, as contexts
+        do. If False, `data_loader` gives each worker its own batches, and an epoch is as long as
+        the first worker's.
     compute_loss : callable, optional
-        From (net, batch) to the losses, where ``loss(net(data), label)`` does not fit: see
-        :meth:`compute_loss`. It is called with a context's part of each batch.
+        Takes (net, batch) and returns the losses. Use it if ``loss(net(data), label)`` does not
+        fit: see :meth:`compute_loss`. It is called with each context's part of the batch.
     batch_axis : int
         The axis of the arrays along which the samples lie: 1 for time-major data.
     also : list of (mx.gluon.Block, mx.gluon.Trainer)
-        What else a step trains, the other net of a GAN say: a search puts it back too, and
-        :meth:`save` writes it.
+        Other nets that a step trains, for example the second net of a GAN. A search restores
+        them too, and :meth:`save` writes them.
     cbs : Callback or list, optional
-        Callbacks of all fits; what they do to a batch's step they do in a search too.
+        Callbacks of all fits. A search calls them too, at the events within a batch's step.
 
     Attributes
     ----------
     recorder : Recorder
-        What each update used, and what came of it, since the start of the last fit.
+        The hyper-parameters and the loss of each update since the start of the last fit.
     progress : bool
         Whether to show progress bars.
     in_trial : bool
-        Whether what is done now is put back later: within :meth:`place_kept`.
+        Whether the current work will be undone later: True within :meth:`place_kept`.
     tuned : TuneResult or None
-        What the last fit at 'tune' has found.
+        The result of the last fit at 'tune'.
     workers : Workers
-        The processes that train together: their `count`, and the `rank` of this one, both known
-        after :meth:`prepare`.
+        The processes that train together: their `count`, and the `rank` of this process. Both
+        are known after :meth:`prepare`.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument of the wrong kind, on two that exclude each other, and on groups that do
-        not hold each parameter once; the net is then left as it was.
+        If an argument has the wrong type, if two arguments exclude each other, or if the groups
+        do not hold each parameter exactly once. The net is then unchanged.
 
     >>> import mxnet as mx
     >>> import numpy as np
@@ -203,7 +203,7 @@ class Learner(FastaiNames):
         also: Sequence[Tuple[mx.gluon.Block, mx.gluon.Trainer]] = (),
         cbs: Callbacks = None,
     ) -> None:
-        own = set(vars(self))  # what a class of the user's has given it already
+        own = set(vars(self))  # attributes that a user's subclass has set already
         if not isinstance(net, mx.gluon.Block):
             raise TypeError(_check.message("Learner", "net", "an mx.gluon.Block", net))
         check_loader("Learner", "data_loader", data_loader)
@@ -254,9 +254,9 @@ class Learner(FastaiNames):
         self.tuned: Optional[TuneResult] = None
         self._iterations_per_epoch = iterations_per_epoch
         self._freezer = Freezer(self.groups)
-        self._fits: List[Fit] = []  # still to be done
+        self._fits: List[Fit] = []  # not finished yet
         self._fitting: Optional[Fitting] = None
-        self._fit_waits = False  # for the end of a search that one of its callbacks makes
+        self._fit_waits = False  # whether a fit waits for a search that one of its callbacks runs
         self._audience = Audience()
         self._valid = LoaderMemory(valid_loader)
         for one in (self.trainer, *(other for _, other in self.also)):
@@ -265,19 +265,19 @@ class Learner(FastaiNames):
         self._hidden = HiddenState(self.hidden_root, contexts)
 
     def _loss_of_class(self) -> Any:
-        """Return the loss that a class has as `loss_fn`, or has assigned before it was made."""
+        """Return a subclass's `loss_fn`, or the `loss` that it assigned before `__init__`."""
         is_ours = type(self).loss_fn is FastaiNames.loss_fn
         return vars(self).get("loss") if is_ours else self.loss_fn
 
     @property
     def hidden_root(self) -> List[Any]:
-        """From where a hidden state can be reached, for a search to put it back."""
+        """The objects that can hold hidden state, for a search to restore it."""
         given = vars(self).get("compute_loss")
         return [self.net, given, self.loss, OwnNames(self, self._names)]
 
     @property
     def names_of_epochs(self) -> Optional[List[str]]:
-        """The values that epochs will have; None where a class validates in a way of its own."""
+        """The names of the values of each epoch; None if a subclass overrides `validate`."""
         if self.valid_loader is None:
             return ["train_loss"]
         if getattr(self.validate, "__func__", None) is not IterationLearner.validate:
@@ -286,12 +286,12 @@ class Learner(FastaiNames):
 
     @property
     def iterations_per_epoch(self) -> int:
-        """Batches that a fit takes for an epoch.
+        """The number of batches per epoch of a fit.
 
         Raises
         ------
         ValueError
-            Where it was not given and the data loader has no length, or is empty.
+            If it was not given and the data loader has no length or is empty.
         """
         if self._iterations_per_epoch is not None:
             return self._iterations_per_epoch
@@ -324,27 +324,28 @@ class Learner(FastaiNames):
         n_epoch : int, optional
             Epochs, at least 1.
         lr : float, slice or Schedule, optional
-            Rate, or a schedule of the fit's updates from 1, this package's or MXNet's; one with
-            lengths in shares is stretched to the fit. By default the trainer's own rate, or that
-            of its lr_scheduler.
+            Rate, or a schedule of this package or MXNet's, which counts the fit's updates from 1.
+            A schedule with lengths as shares is stretched to the fit. By default the rate of the
+            trainer, or of its lr_scheduler.
         wd : float, optional
-            Weight decay, for this fit; by default the trainer's own.
+            Weight decay for this fit; by default the trainer's own.
         cbs : Callback or list, optional
-            Callbacks; among them ParamSchedulers of curves alone, ``ParamScheduler({"lr": ...})``,
-            or an ``LRFinder(num_it=100)``, which makes a search of the fit.
+            Callbacks. They may include ParamSchedulers with curves only,
+            ``ParamScheduler({"lr": ...})``, or an ``LRFinder(num_it=100)``, which turns the fit
+            into a search.
         reset_opt : bool
-            Whether the optimizer begins anew, without momentum, moments or counts of updates.
+            Whether to reset the optimizer: no momentum, no moments, update counts from 0.
         start_epoch : int
-            The epoch to start from, at its place on the curves; below `n_epoch`.
+            The epoch to start from, at its position on the curves; below `n_epoch`.
         seconds : float, optional
-            How long to train, above 0, in place of `n_epoch`: the curves go by the time that is
-            used. The first two batches, in which MXNet compiles, and the validation after the
-            last do not count. Of several workers the first has the watch.
+            How long to train, above 0, instead of `n_epoch`. The curves follow the time used. The
+            first two batches, in which MXNet compiles, do not count, nor does the validation after
+            the last batch. With several workers, the first worker measures the time.
 
         Raises
         ------
         TypeError, ValueError
-            On an argument outside its bounds.
+            If an argument is outside its bounds.
         """
 
         span = Span.checked("fit", n_epoch, seconds, start_epoch)
@@ -378,19 +379,19 @@ class Learner(FastaiNames):
         Parameters
         ----------
         n_epoch, wd, cbs, reset_opt, start_epoch, seconds
-            As :meth:`fit` takes them.
+            As in :meth:`fit`.
         lr_max : float or slice, optional
             The highest rate; by default the trainer's own.
         div, div_final, pct_start
-            As :func:`gluon_lr.one_cycle` takes them.
+            As in :func:`gluon_lr.one_cycle`.
         moms : sequence of three floats, optional
             Momentum at the start, at the highest rate and at the end. By default (0.95, 0.85,
-            0.95), but where the optimizer has no momentum, or was made with 0, it keeps to that.
+            0.95). An optimizer without momentum, or made with momentum 0, stays without it.
 
         Raises
         ------
         TypeError, ValueError
-            On an argument outside its bounds.
+            If an argument is outside its bounds.
         """
         curves = partial(
             one_cycle, div=div, div_final=div_final, pct_start=pct_start, moms=self._moms(moms)
@@ -412,21 +413,21 @@ class Learner(FastaiNames):
         *,
         seconds: Optional[float] = None,
     ) -> None:
-        """Train at one rate, then down along a cosine: :func:`gluon_lr.flat_cos`.
+        """Train at one rate, then decrease it along a cosine: :func:`gluon_lr.flat_cos`.
 
         Parameters
         ----------
         n_epoch, wd, cbs, reset_opt, start_epoch, seconds
-            As :meth:`fit` takes them.
+            As in :meth:`fit`.
         lr : float or slice, optional
             The rate at the start; by default the trainer's own.
         div_final, pct_start
-            As :func:`gluon_lr.flat_cos` takes them.
+            As in :func:`gluon_lr.flat_cos`.
 
         Raises
         ------
         TypeError, ValueError
-            On an argument outside its bounds.
+            If an argument is outside its bounds.
         """
         curves = partial(flat_cos, div_final=div_final, pct_start=pct_start)
         span = Span.checked("fit_flat_cos", n_epoch, seconds, start_epoch)
@@ -445,21 +446,21 @@ class Learner(FastaiNames):
         *,
         seconds: Optional[float] = None,
     ) -> None:
-        """Train in cycles, each down along a cosine from `lr_max` to 0: :func:`gluon_lr.sgdr`.
+        """Train in cycles, each a cosine from `lr_max` down to 0: :func:`gluon_lr.sgdr`.
 
         Parameters
         ----------
         n_cycles, cycle_len, cycle_mult
-            As :func:`gluon_lr.sgdr` takes them; lengths in epochs, or as shares of `seconds`.
+            As in :func:`gluon_lr.sgdr`; lengths in epochs, or as shares of `seconds`.
         lr_max : float or slice, optional
             The highest rate; by default the trainer's own.
         cbs, reset_opt, wd, start_epoch, seconds
-            As :meth:`fit` takes them.
+            As in :meth:`fit`.
 
         Raises
         ------
         TypeError, ValueError
-            On an argument outside its bounds.
+            If an argument is outside its bounds.
         """
         n_epoch = sum(cycle_lengths(n_cycles, cycle_len, cycle_mult))
         curves = partial(sgdr, n_cycles=n_cycles, cycle_len=cycle_len, cycle_mult=cycle_mult)
@@ -484,12 +485,13 @@ class Learner(FastaiNames):
         *,
         seconds: Optional[float] = None,
     ) -> None:
-        """Train the last group, then all of them: two 1-cycles, as fastai tunes a trained net.
+        """Train the last group, then all groups, in two 1-cycles, as fastai's fine_tune does.
 
-        First `freeze_epochs` at ``slice(base_lr)``, the other groups frozen, the rate climbing
-        for 0.99 of it; then `epochs` at ``slice(base_lr / 2 / lr_mult, base_lr / 2)``. Each begins
-        as :meth:`freeze` and :meth:`unfreeze` leave the optimizer. Where there is one group only,
-        nothing is frozen, and a warning says so.
+        The first 1-cycle lasts `freeze_epochs`, at ``slice(base_lr)``, with the other groups
+        frozen; the rate rises for 0.99 of it. The second lasts `epochs`, at
+        ``slice(base_lr / 2 / lr_mult, base_lr / 2)``. Each starts with the optimizer as
+        :meth:`freeze` or :meth:`unfreeze` leaves it. If there is only one group, nothing is
+        frozen, and a warning says so.
 
         Parameters
         ----------
@@ -498,20 +500,20 @@ class Learner(FastaiNames):
         base_lr : float
             The highest rate, above 0.
         freeze_epochs : int
-            Epochs before these, with the last group alone, at least 0.
+            Epochs before that, with the last group alone, at least 0.
         lr_mult : float
-            What the last group's rate is of the first's, above 0.
+            The last group's rate divided by the first group's, above 0.
         lr_max : float or slice, optional
-            The highest rate with all groups, where it is to be another.
+            The highest rate with all groups, in place of the slice above.
         pct_start, div, div_final, wd, moms, cbs, reset_opt
-            As :meth:`fit_one_cycle` takes them.
+            As in :meth:`fit_one_cycle`.
         seconds : float, optional
-            How long to train with all groups, in place of `epochs`, as :meth:`fit` takes it.
+            How long to train with all groups, instead of `epochs`, as in :meth:`fit`.
 
         Raises
         ------
         TypeError, ValueError
-            On an argument outside its bounds.
+            If an argument is outside its bounds.
         """
         owner = "fine_tune"
         base_lr = _check.real(owner, "base_lr", base_lr, above=0)
@@ -541,27 +543,27 @@ class Learner(FastaiNames):
         *,
         seconds: Optional[float] = None,
     ) -> None:
-        """Train on `length` batches, along curves over all of them.
+        """Train on `length` batches, along curves that span all of them.
 
-        These are epochs as in the other fits, where they are whole ones, and otherwise one epoch.
+        If `length` is a whole number of epochs, it runs these epochs. Otherwise it is one epoch.
 
         Parameters
         ----------
         scheds : dict
-            Curves by hyper-parameter, as :class:`gluon_lr.ParamScheduler` takes them.
+            Curves by hyper-parameter, as for :class:`gluon_lr.ParamScheduler`.
         length : int, optional
             Batches, at least 1.
         cbs : Callback or list, optional
-            As :meth:`fit` takes them.
+            As in :meth:`fit`.
         until : callable, optional
-            From the recorder to whether to end, after each batch.
+            Called with the recorder after each batch; the fit ends if it returns True.
         seconds : float, optional
-            How long to train, in place of `length`, as :meth:`fit` takes it.
+            How long to train, instead of `length`, as in :meth:`fit`.
 
         Raises
         ------
         TypeError, ValueError
-            On an argument outside its bounds.
+            If an argument is outside its bounds.
         """
         owner = "fit_curves"
         ends = [] if until is None else [_Until(until)]
@@ -583,20 +585,21 @@ class Learner(FastaiNames):
         return Fit(length // per_epoch, per_epoch, by_passes, all_scheds)
 
     def resume(self, cbs: Callbacks = None) -> None:
-        """Go on with the fit that was interrupted, in this process or before ``load``.
+        """Continue the fit that was interrupted in this process, or that ``load`` has read.
 
         Parameters
         ----------
         cbs : Callback or list, optional
-            Callbacks; those of the interrupted fit are not remembered. A ParamScheduler among
-            them has the curves that no file could hold, or acts by events as then.
+            Callbacks. Pass them again: the interrupted fit's are not remembered. Include a
+            ParamScheduler for curves that no file can hold, or one that acts by events as before.
 
         Raises
         ------
         RuntimeError
-            Where no fit was interrupted, or its curves were functions that are in no file.
+            If no fit was interrupted, or its curves were functions, which no file holds.
         ValueError
-            Where a ParamScheduler has curves that the fit has itself.
+            If `cbs` has curves that the fit already has, an LRFinder, or lacks a callback of the
+            fit that has state.
         """
         self._check_no_fit("resume")
         if not self._fits:
@@ -632,24 +635,24 @@ class Learner(FastaiNames):
         self._run(callbacks)
 
     def finish(self, iterations: int) -> None:
-        """Have the fit end after so many more updates, and its curves be at their end there.
+        """End the fit after `iterations` more updates, with its curves at their end.
 
-        What is left of the curves is gone through in these updates, from where they are now, so
-        no value jumps. Where no more are left, the fit ends as it would have. It is for the fit at
-        work, to be called by a callback, or for one that was interrupted and will be resumed. What
-        :meth:`fine_tune` would do after it is left out.
+        These updates go through the rest of the curves, from the current position, so no value
+        jumps. If the fit has no more updates left than that, it ends as planned. Call it from a
+        callback of a running fit, or for an interrupted fit before :meth:`resume`. The later
+        1-cycle of :meth:`fine_tune` is left out.
 
         Parameters
         ----------
         iterations : int
-            Updates, at least 0: with 0 the fit ends where it is on its curves.
+            Updates, at least 0. With 0 the fit ends at its current position on the curves.
 
         Raises
         ------
         TypeError, ValueError
-            Where it is not an integer of at least 0.
+            If it is not an integer of at least 0.
         RuntimeError
-            Where there is no such fit, and in a trial or a search.
+            If there is no such fit, or in a trial or a search.
         """
         iterations = _check.integer("finish", "iterations", iterations, 0)
         fit = self._fit_to_change("finish")
@@ -658,11 +661,11 @@ class Learner(FastaiNames):
         del self._fits[1:]
 
     def extend(self, n_epoch: int) -> None:
-        """Have the fit end so many epochs later, and its curves be at their end there.
+        """End the fit `n_epoch` epochs later, with its curves at their end.
 
-        It goes on as if it had been planned so: late in a fit, its rate rises again. No value
-        jumps there, but goes along a line in a tenth of what is left. It is for the fit at work,
-        to be called by a callback, or for one that was interrupted and will be resumed.
+        The fit continues as if it had been planned with the new length, so late in a fit the rate
+        rises again. No value jumps: each reaches its new curve along a line, within a tenth of the
+        remaining updates. It can be called whenever :meth:`finish` can.
 
         Parameters
         ----------
@@ -672,9 +675,9 @@ class Learner(FastaiNames):
         Raises
         ------
         TypeError, ValueError
-            Where it is not an integer of at least 1, or the fit has `seconds`.
+            If it is not an integer of at least 1, or the fit has `seconds`.
         RuntimeError
-            Where there is no such fit, and in a trial or a search.
+            If there is no such fit, or in a trial or a search.
         """
         n_epoch = _check.integer("extend", "n_epoch", n_epoch, 1)
         fit = self._fit_to_change("extend")
@@ -703,19 +706,19 @@ class Learner(FastaiNames):
         return self._fits[0]
 
     def freeze_to(self, n: int) -> None:
-        """Train the groups from `n` on, and those before it not at all; below 0 from the end.
+        """Train the groups from `n` on and freeze those before it; below 0 counts from the end.
 
-        MXNet does no gradient work for frozen ones. BatchNorm in them still normalises by the
-        batch, but its running statistics rest: MXNet updates those in the backward pass.
+        MXNet computes no gradients for frozen groups. BatchNorm in them still normalises by the
+        batch, but its running statistics do not change: MXNet updates them in the backward pass.
 
-        As with fastai the optimizer begins anew, without momentum, moments or counts; but where
-        the trainer has an lr_scheduler, whose count it is, it keeps them. Where there is one group
-        only, nothing is frozen, and a warning says so.
+        As in fastai, the optimizer is reset: no momentum, no moments, update counts from 0. But
+        if the trainer has an lr_scheduler, which uses these counts, the optimizer keeps them all.
+        If there is only one group, nothing is frozen, and a warning says so.
 
         Raises
         ------
         TypeError, ValueError
-            Where there is no such group.
+            If there is no such group.
         """
         self._freeze_to(self._group_number(n))
 
@@ -724,9 +727,9 @@ class Learner(FastaiNames):
         self.freeze_to(-1)
 
     def unfreeze(self) -> None:
-        """Train all groups again: what was not trained before :meth:`freeze` still is not.
+        """Train all groups again, except parameters that were not trained before :meth:`freeze`.
 
-        The optimizer begins anew, as after :meth:`freeze_to`.
+        The optimizer is reset, as by :meth:`freeze_to`.
         """
         self._freeze_to(0)
 
@@ -770,41 +773,41 @@ class Learner(FastaiNames):
         wd: Optional[float] = None,
         suggest_funcs: Optional[SuggestFuncs] = None,
     ) -> Optional[SuggestedLRs]:
-        """Search for a rate as fastai does, and leave no trace, as :class:`gluon_lr.LRFinder`.
+        """Search for a rate as fastai does, by :class:`gluon_lr.LRFinder`, and restore all state.
 
             lr(i) = start_lr * (end_lr / start_lr)^(i / num_it)    i = 0 ... num_it - 1
 
         Parameters
         ----------
         start_lr, end_lr : float, slice or sequence
-            Bounds of the rates, above 0; a slice, or one number a group, for bounds of each
-            group. What is drawn and suggested are then the rates of the last group.
+            Bounds of the rates, above 0. A slice, or one number per group, gives each group its
+            own bounds. The plot and the suggestions then show the rates of the last group.
         num_it : int
             Updates, at least 2.
         stop_div : bool or float
-            Whether to stop where the smoothed loss is above 4 times its best; or how many times
-            that is, above 1.
+            Whether to stop when the smoothed loss is above 4 times its best; or another factor,
+            above 1.
         show_plot : bool
             Whether to draw the search.
         suggestions : bool
-            Whether to return what it suggests. fastai's newer pages have `suggest_funcs` here.
+            Whether to return suggestions. Newer fastai has `suggest_funcs` in this position.
         wd : float, optional
             Weight decay during the search; by default the trainer's own.
         suggest_funcs : callable or sequence, optional
-            The rules whose values are returned, by their names: ``(minimum, steep, valley,
-            slide)``, or functions of (lrs, losses, num_it) of one's own, on the part of the
-            smoothed curve that fastai looks at.
+            Rules whose values are returned, by name: ``(minimum, steep, valley, slide)``, or your
+            own functions of (lrs, losses, num_it). They get the part of the smoothed curve that
+            fastai uses.
 
         Returns
         -------
         SuggestedLRs
-            Two values to unpack, `lr_min` and `lr_steep`, or those of `suggest_funcs`; with the
-            others, our own `suggestion` and the whole `result` beside them.
+            Two values to unpack, `lr_min` and `lr_steep`, or those of `suggest_funcs`. Its
+            attributes are all of these, our own `suggestion` and the whole `result`.
 
         Raises
         ------
         TypeError, ValueError
-            On an argument outside its bounds.
+            If an argument is outside its bounds.
         """
         show_plot = _check.flag("lr_find", "show_plot", show_plot, "fastai 1's fifth is wd=.")
         if not isinstance(suggestions, (bool, np.bool_)):
@@ -816,38 +819,38 @@ class Learner(FastaiNames):
         return SuggestedLRs.of(result, funcs) if suggestions else None
 
     def save(self, path: PathLike) -> None:
-        """Write all that training needs to go on to a file, whole or not at all.
+        """Write to a file, completely or not at all, all that training needs to continue.
 
-        That is what :func:`gluon_lr.save_checkpoint` writes, and the fit with its curves and how
-        far it has come, what is frozen, the recorder, and the place in the data: the batches read
-        since the start of the pass, and the states of Python's and NumPy's generators there.
+        This is what :func:`gluon_lr.save_checkpoint` writes, plus the fit with its curves and
+        progress, the frozen groups, the recorder, and the place in the data: the number of batches
+        read in this pass, and the states of Python's and NumPy's generators.
 
         Raises
         ------
         ValueError, OSError
             As :func:`gluon_lr.save_checkpoint`.
         RuntimeError
-            During a validation of averages of the weights.
+            During a validation with averages of the weights.
         """
         self.workers.wait_for_others()
         with self._at_rest() as again, again:
             save_checkpoint(path, self.net, self.trainer, self._run_data())
 
     def load(self, path: PathLike) -> None:
-        """Read a file of :meth:`save`; after an error nothing has changed.
+        """Read a file written by :meth:`save`; after an error nothing has changed.
 
-        Training goes on, with :meth:`resume` or :meth:`iteration`, as it would have: the next
-        batch begins the pass anew and reads up to the place, for which the loader has to be made
-        as it was. What this script states otherwise than the one that wrote the file, a rate, a
-        momentum or a schedule, holds, and a warning names both. MXNet's own generators, which
-        dropout draws from, cannot be saved.
+        :meth:`resume` or :meth:`iteration` then continues as without an interruption. The next
+        batch restarts the pass and reads up to the saved place, so create the loader as before. If
+        this script sets another rate, momentum or schedule than the script that wrote the file,
+        this script's value is used, and a warning names both. The state of MXNet's own
+        generators, which dropout uses, cannot be saved.
 
         Raises
         ------
         ValueError
-            Where the file is not whole, or of another net, optimizer or groups.
+            If the file is not complete, or is for another net, optimizer or groups.
         OSError
-            Where there is no such file.
+            If the file does not exist.
         RuntimeError
             During a fit.
         """
@@ -857,25 +860,25 @@ class Learner(FastaiNames):
         self._go_to(reading, run, lambda: self._batches.go_to(run.place))
 
     def as_data(self) -> Any:
-        """Return what :meth:`save` writes: numbers, texts, lists, dicts and NumPy arrays."""
+        """Return what :meth:`save` writes, as numbers, strings, lists, dicts and NumPy arrays."""
         with self._at_rest() as again, again:
             return as_read(checkpoint_of(self.net, self.trainer, self._run_data()), "checkpoint")
 
     def take_data(
         self, data: Any, path: PathLike = "memory", place: Optional[Callable[[], None]] = None
     ) -> None:
-        """Go to what :meth:`as_data` returned, as :meth:`load` does with a file.
+        """Restore the state that :meth:`as_data` returned, as :meth:`load` does with a file.
 
-        Python's and NumPy's generators are put to that moment at once.
+        Python's and NumPy's generators get their saved states at once.
 
         Parameters
         ----------
         data : object
-            That.
+            What :meth:`as_data` returned.
         path : str or path
-            Where it is from, for the messages.
+            The source of the data, for the messages.
         place : callable, optional
-            What :meth:`bookmark` returned then, if that was in this process.
+            What :meth:`bookmark` returned at that time, if it was in this process.
 
         Raises
         ------
@@ -890,7 +893,7 @@ class Learner(FastaiNames):
             run.place.now.generators.put_back()
 
     def bookmark(self) -> Callable[[], None]:
-        """Return what brings this process to its place in the data again, for `take_data`."""
+        """Return a function that returns to this place in the data, for `take_data`."""
         return self._batches.bookmark()
 
     def _at_rest(self) -> Transaction:
@@ -913,7 +916,7 @@ class Learner(FastaiNames):
         return {**run, "also": [checkpoint_of(*pair) for pair in self.also]}
 
     def _run_of(self, reading: Reading, path: PathLike) -> Run:
-        """Check what a file says of the Learner, and warn of what it says otherwise."""
+        """Check a file's data of the Learner, and warn if this script differs from it."""
         hypers = HyperParameters(self.trainer, self.groups)
         run = Run(
             reading.more,
@@ -945,21 +948,21 @@ class Learner(FastaiNames):
         self._hidden.put_back(run.hidden)
 
     def save_params(self, path: PathLike) -> None:
-        """Write the parameters to a file as ``net.save_parameters`` does, whole or not at all."""
+        """Write the parameters as ``net.save_parameters`` does, completely or not at all."""
         save_params(path, self.net, self.trainer)
 
     def load_params(self, path: PathLike) -> None:
-        """Read a file of ``net.save_parameters``; the optimizer's states stay.
+        """Read a file of ``net.save_parameters``; the optimizer's states do not change.
 
         Raises
         ------
         ValueError
-            Where the file is of another net.
+            If the file is for another net.
         """
         load_params(path, self.net, self.trainer)
 
     def save_states(self, path: PathLike) -> None:
-        """Write the optimizer's states, counts and numbers to a file, whole or not at all."""
+        """Write the optimizer's states, counts and numbers, completely or not at all."""
         save_states(path, self.net, self.trainer)
 
     def load_states(self, path: PathLike) -> None:
@@ -968,7 +971,7 @@ class Learner(FastaiNames):
         Raises
         ------
         ValueError
-            Where the file is not whole, or of another optimizer.
+            If the file is not complete, or is for another optimizer.
         RuntimeError
             During a fit.
         """
@@ -976,7 +979,7 @@ class Learner(FastaiNames):
         load_states(path, self.net, self.trainer)
 
     def of_net(self, net: mx.gluon.Block) -> "Learner":
-        """Return a Learner of another net, with all else as this one was made, and begun anew.
+        """Return a Learner of another net, with a new optimizer and this one's other arguments.
 
         Parameters
         ----------
@@ -986,8 +989,9 @@ class Learner(FastaiNames):
         Raises
         ------
         TypeError, ValueError
-            Where it has groups, or other nets, which are of this net; of a class whose arguments
-            are not a Learner's; with a distributed KVStore, or mixed precision.
+            If this Learner has several groups, frozen or left out parameters, or other nets; if
+            it has a distributed KVStore or mixed precision; or if its class has another
+            `__init__`.
         """
         if type(self).__init__ is not Learner.__init__:
             constraint = "a Learner's, whose arguments are known, to make one of another net"
@@ -1026,13 +1030,13 @@ class Learner(FastaiNames):
 
     @property
     def _leaves_parameters(self) -> bool:
-        """Whether some that the net could train are frozen, or not the trainer's."""
+        """Whether some trainable parameters of the net are frozen, or not in the trainer."""
         own = [one for one in self.net.collect_params().values() if one._differentiable]
         trained = set(map(id, parameters_of(self.trainer)))
         return any(one.grad_req == "null" or id(one) not in trained for one in own)
 
     def summary(self) -> Summary:
-        """Return the net's layers with their parameters, groups, and whether they are trained."""
+        """Return the net's layers with their parameters and groups, and which are trained."""
         return Summary(self.net, self.groups)
 
     def no_bar(self) -> Transaction:
@@ -1040,20 +1044,20 @@ class Learner(FastaiNames):
         return _NoBar(self)
 
     def no_logging(self) -> Transaction:
-        """Show no progress bars within the block: :meth:`no_bar`, by fastai's other name."""
+        """Show no progress bars within the block: fastai's other name for :meth:`no_bar`."""
         return self.no_bar()
 
     def place_kept(self) -> Transaction:
-        """Keep the place in the data, the recorder and an interrupted fit for the block.
+        """Restore the place in the data, the recorder and an interrupted fit after the block.
 
-        Go on, after it, with the batch that would have come without it. Within the block come
-        the batches of another pass. Together with :func:`gluon_lr.preserved` it leaves no trace:
+        The block gets the batches of another pass. After it comes the batch that would have come
+        without it. Together with :func:`gluon_lr.preserved` it restores everything:
         ``with preserved(learner.net, learner.trainer), learner.place_kept(): ...``
 
-        What the loader, its sampler and its dataset remember, random generators among it, is put
-        back too, and so is that of `valid_loader`; but not that of worker processes. Where the
-        loader is an iterator, which has only one pass, the block takes its next batches; they
-        stay in memory and come again after it.
+        The state of the loader, its sampler and its dataset is restored too, with their random
+        generators, and so is that of `valid_loader`. The state of worker processes is not. If the
+        loader is an iterator, which has only one pass, the block takes its next batches. They
+        stay in memory and come again after the block.
         """
         frozen_to = self._freezer.frozen_to
         unfrozen = afterwards(lambda: self._freezer.freeze_to(frozen_to))
@@ -1066,7 +1070,7 @@ class Learner(FastaiNames):
 
     @property
     def _valid_memory(self) -> LoaderMemory:
-        if self._valid.loader is not self.valid_loader:  # another one by now
+        if self._valid.loader is not self.valid_loader:  # it was replaced
             self._valid = LoaderMemory(self.valid_loader)
         return self._valid
 
@@ -1079,11 +1083,11 @@ class Learner(FastaiNames):
 
     @property
     def all_callbacks(self) -> List[Callback]:
-        """The Learner's own callbacks and those of the fit at work, in the order of their calls."""
+        """The Learner's own callbacks and those of the running fit, in the order of their calls."""
         return self._audience.all(self.cbs, self._fitting)
 
     def tell(self, event: str) -> None:
-        """Call that event of all callbacks."""
+        """Call the event `event` of all callbacks."""
         events.tell_all(self._audience.of(event, self.cbs, self._fitting), event, self)
 
     def _blocks_of_validation(self) -> List[ContextManager[Any]]:
@@ -1098,12 +1102,12 @@ class Learner(FastaiNames):
             )
 
     def say(self, text: str) -> None:
-        """Show a line, above a progress bar if there is one, where progress is shown."""
+        """Print a line, above the progress bar if there is one; only if `progress` is True."""
         if self.progress and self.workers.is_first:
             tqdm.write(text)
 
     def write_gradients(self) -> None:
-        """Have backward passes write gradients anew, those of what is frozen by now too."""
+        """Make backward passes overwrite gradients, also for parameters that are frozen now."""
         added_up = self._added_up
         super().write_gradients()
         self._freezer.write(added_up)
@@ -1162,7 +1166,7 @@ class Learner(FastaiNames):
         cbs: Callbacks,
         reset_opt: bool,
     ) -> None:
-        """Train along the curves from a rate, or from the best of those that are tried."""
+        """Train along the curves of a given rate, or with 'tune' of the best rate tried."""
         reset_opt = _check.flag(owner, "reset_opt", reset_opt)
         if not isinstance(lr, str):
             scheds = curves(self._rates(owner, argument, lr))
@@ -1223,7 +1227,7 @@ class Learner(FastaiNames):
     def _checked_scheds(
         self, owner: str, scheds: Mapping[str, Curves], wd: Optional[float], cbs: Callbacks
     ) -> Mapping[str, Optional[Curves]]:
-        """Return all curves of a fit, None for what a callback moves by its events."""
+        """Return all curves of a fit, with None for what a callback moves by events."""
         if wd is not None:
             wd = _check.real(owner, "wd", wd, minimum=0)
             scheds = {**scheds, "wd": SchedNo(wd, wd)}
@@ -1241,7 +1245,7 @@ class Learner(FastaiNames):
     def _scaled_besides(
         self, moved: Mapping[str, Any], cbs: Callbacks, hypers: HyperParameters
     ) -> Dict[str, Curves]:
-        """Return as curves what callbacks scale of the trainer's own, which the fit leaves."""
+        """Return constant curves for what callbacks scale and the fit does not set."""
         callbacks = (*self.cbs, *_several("fit", cbs))
         scaled = [(one, name) for one in callbacks for name in one.scales if name not in moved]
         for one, name in scaled:
@@ -1257,7 +1261,7 @@ class Learner(FastaiNames):
     def _curves_among(
         self, owner: str, cbs: Callbacks
     ) -> Tuple[List[Callback], Dict[str, Optional[Curves]]]:
-        """Return the callbacks that act by events, and all curves, None for those of such."""
+        """Return the callbacks that act by events, and all curves, None for what these move."""
         acting: List[Callback] = []
         scheds: Dict[str, Optional[Curves]] = {}
         hypers = HyperParameters(self.trainer, self.groups)
@@ -1283,10 +1287,10 @@ class Learner(FastaiNames):
         return acting, scheds
 
     def _whole_epoch(self, length: int) -> Optional[int]:
-        """Return the batches of an epoch where `length` is a number of whole ones."""
+        """Return the batches per epoch if `length` is a whole number of epochs, else None."""
         try:
             per_epoch = self.iterations_per_epoch
-        except ValueError:  # of a loader without end
+        except ValueError:  # an endless loader
             return None
         return None if length % per_epoch else per_epoch
 
@@ -1297,8 +1301,8 @@ class Learner(FastaiNames):
             return
         with trial_of(self) as again, again:
             self._train(fits, callbacks, reset_opt)
-            recorder = self.recorder  # which alone stays
-        if self._fits:  # one was interrupted before, and goes on with its own record
+            recorder = self.recorder  # the only thing kept after the search
+        if self._fits:  # an interrupted fit keeps its own recorder
             self.recorder.search = recorder.search
         else:
             self.recorder = recorder
@@ -1328,14 +1332,14 @@ class Learner(FastaiNames):
             self._fits.pop(0)
 
     def _usual_callbacks(self, given: List[Callback]) -> List[Callback]:
-        """Return those of every fit, where it has none of the kind."""
+        """Return the default callbacks, except kinds that the fit already has."""
         usual = ProgressCallback(), TerminateOnNaN("warn")
         all_given = [*self.cbs, *given]
         return [one for one in usual if not any(isinstance(own, type(one)) for own in all_given)]
 
     @property
     def _fits_by_passes(self) -> bool:
-        """Whether an epoch is a pass: not where it has a length, nor where workers differ in it."""
+        """Whether an epoch is a pass, with no length given and the same length for all workers."""
         alone = self.workers.count == 1 or self._batches.split
         return self._iterations_per_epoch is None and alone
 
@@ -1363,9 +1367,9 @@ class Learner(FastaiNames):
 
 
 class _RunKept(Kept):
-    """A block with a recorder of its own, after which an interrupted fit can be resumed.
+    """A block with its own recorder, after which an interrupted fit can be resumed.
 
-    The validation data remember nothing of it.
+    It also restores the state of the validation loader and of the callbacks.
     """
 
     def __init__(self, learner: Learner) -> None:
@@ -1393,7 +1397,7 @@ class _RunKept(Kept):
 
 
 class _Until(Callback):
-    """End a fit where a function of the recorder says so."""
+    """Ends a fit when a function of the recorder returns True."""
 
     def __init__(self, until: Callable[[Recorder], bool]) -> None:
         self._until = until
@@ -1418,7 +1422,7 @@ def _optimizer(
     optimizer: Union[str, mx.optimizer.Optimizer],
     optimizer_params: Optional[Dict[str, Any]],
 ) -> Optional[mx.optimizer.Optimizer]:
-    """Return the optimizer to make a trainer of; None where a trainer is given."""
+    """Return the optimizer for a new trainer; None if a trainer is given."""
     if optimizer_params is not None and (trainer is not None or not isinstance(optimizer, str)):
         constraint = "left out where a trainer or an Optimizer is given"
         remedy = "Set them where that one is made."

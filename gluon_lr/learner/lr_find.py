@@ -1,4 +1,4 @@
-"""The search as fastai does it: its rates, its stop, its two suggestions."""
+"""The search as in fastai: its rates, its stopping rule, its suggestions."""
 
 from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple, Union
 
@@ -20,10 +20,10 @@ SuggestFuncs = Union[SuggestFunc, Sequence[SuggestFunc]]
 
 
 class SuggestedLRs(Tuple[Optional[float], ...]):
-    """What fastai suggests, two values to unpack or those that were asked for, and what we do.
+    """The suggestions of a search: a tuple of fastai's values, with our own as attributes.
 
-    Each value has its name: `lr_min` and `lr_steep`, or the names of the functions that were
-    asked for; a function of one's own may hide none of what is here.
+    The tuple has `lr_min` and `lr_steep`, or the values of the given functions. Each value is also
+    an attribute, by its name. Your own function may not have the name of another attribute.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class SuggestedLRs(Tuple[Optional[float], ...]):
     def of(
         cls, result: LRFinderResult, funcs: Optional[Mapping[str, Callable[..., Any]]] = None
     ) -> "SuggestedLRs":
-        """Return the suggestions of a search, of fastai's older two rules or of `funcs`."""
+        """Return the suggestions of a search, by fastai's older two rules or by `funcs`."""
         if funcs is None:
             funcs = {"lr_min": suggest.minimum, "lr_steep": suggest.steep}
         window = suggest.fastai_window(
@@ -51,27 +51,27 @@ class SuggestedLRs(Tuple[Optional[float], ...]):
 
     @property
     def lr_min(self) -> Optional[float]:
-        """A tenth of the rate of the lowest loss; None on a curve too short."""
+        """A tenth of the rate of the lowest loss; None if the curve is too short."""
         return self._named("lr_min", "minimum")
 
     @property
     def lr_steep(self) -> Optional[float]:
-        """The rate at which the loss falls most steeply; None on a curve too short."""
+        """The rate at which the loss falls most steeply; None if the curve is too short."""
         return self._named("lr_steep", "steep")
 
     @property
     def minimum(self) -> Optional[float]:
-        """A tenth of the rate of the lowest loss, by the newer name."""
+        """A tenth of the rate of the lowest loss; fastai's newer name for `lr_min`."""
         return self._named("minimum")
 
     @property
     def steep(self) -> Optional[float]:
-        """The rate at which the loss falls most steeply, by the newer name."""
+        """The rate at which the loss falls most steeply; fastai's newer name for `lr_steep`."""
         return self._named("steep")
 
     @property
     def valley(self) -> Optional[float]:
-        """A rate in the middle of the longest decrease, fastai's newer default."""
+        """A rate in the middle of the longest decrease of the loss; fastai's newer default."""
         return self._named("valley")
 
     @property
@@ -81,21 +81,21 @@ class SuggestedLRs(Tuple[Optional[float], ...]):
 
     @property
     def suggestion(self) -> Optional[float]:
-        """The rate to train at, of our own rule; None where it refuses."""
+        """The rate to train at, by our own rule; None if the rule finds none."""
         return self.result.suggestion
 
     @property
     def interval(self) -> Optional[Tuple[float, float]]:
-        """Between which rates the best one lies, for 4 of 5 trainings; None where it refuses."""
+        """The bounds between which the best rate lies in 4 of 5 trainings; None if unknown."""
         return self.result.interval
 
     @property
     def usual(self) -> Optional[float]:
-        """The rate that the optimizer usually does best with; None where that is not known."""
+        """The rate that usually works best with this optimizer; None if it is not known."""
         return self.result.usual
 
     def _named(self, name: str, rule: Optional[str] = None) -> Optional[float]:
-        """Return what was asked for by this name, or else what fastai's rule gives."""
+        """Return the value of the given function of this name, or else of fastai's rule."""
         if name in self._names:
             return self[self._names.index(name)]
         return self.result.suggestions[rule or name]
@@ -124,12 +124,12 @@ class SuggestionMethod:
 
 
 def named_functions(funcs: SuggestFuncs) -> Dict[str, Callable[..., Any]]:
-    """Return functions, or the names of fastai's, by their names.
+    """Return a dict of functions by name; a string stands for fastai's function of this name.
 
     Raises
     ------
     TypeError, ValueError
-        Where one is neither, or two have the same name.
+        If one is neither a function nor such a string, or if two have the same name.
     """
     owner, argument = "lr_find", "suggest_funcs"
     several = [funcs] if isinstance(funcs, str) or callable(funcs) else list(funcs)
@@ -162,21 +162,21 @@ def lr_find(
 
         lr(i) = start_lr * (end_lr / start_lr)^(i / num_it)    i = 0 ... num_it - 1
 
-    A learner's `recorder` tells about it afterwards: ``learn.recorder.plot()``.
+    If the learner has a `recorder`, ``learn.recorder.plot()`` then draws the search.
 
     Parameters
     ----------
     learn : Learner
-        Or an object with `iteration`, `net` and `trainer`.
+        A Learner, or an object with `iteration`, `net` and `trainer`.
     start_lr, end_lr, num_it, stop_div, wd
-        As :meth:`gluon_lr.Learner.lr_find` takes them.
+        As in :meth:`gluon_lr.Learner.lr_find`.
     progress : bool
         Whether to show a progress bar.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds.
+        If an argument is outside its bounds.
     """
     finder = LRFinder(learn)
     num_it = _check.integer("lr_find", "num_it", num_it, 2)
@@ -200,7 +200,7 @@ def lr_find(
 def _suggested(
     func: Callable[..., Any], lrs: np.ndarray, losses: np.ndarray, num_it: int
 ) -> Optional[float]:
-    """Return what a rule suggests: the first of what it returns, where that is several."""
+    """Return a rule's suggestion: its return value, or the first of several."""
     if not len(losses):
         return None
     found = func(lrs, losses, num_it)

@@ -1,4 +1,4 @@
-"""What was used and what came of it, update by update and epoch by epoch."""
+"""The hyper-parameters and losses of updates, and the values of epochs."""
 
 import csv
 import io
@@ -32,29 +32,29 @@ _DATA = schema.Record(
 
 
 class Recorder:
-    """The hyper-parameters and the loss of each update, and values of each epoch.
+    """Records the hyper-parameters and the loss of each update, and the values of each epoch.
 
     Parameters
     ----------
     trainer : mx.gluon.Trainer
-        What to read the hyper-parameters from, by fastai's names (:class:`HyperParameters`).
+        The trainer with the hyper-parameters, by fastai's names (:class:`HyperParameters`).
     groups : sequence, optional
-        Parameter groups, as :class:`HyperParameters` takes them.
+        Parameter groups, as for :class:`HyperParameters`.
     keys : sequence of str, optional
-        Hyper-parameters to record beside lr, wd, mom, sqr_mom and eps.
+        Hyper-parameters to record in addition to lr, wd, mom, sqr_mom and eps.
     history : sequence of dict
-        The epochs of the fits before this one.
+        The epochs of earlier fits.
 
     Attributes
     ----------
     epochs : list of dict
         The values of each epoch: 'fit' and 'epoch', both from 0, 'train_loss', 'valid_loss',
-        metrics, 'time' in seconds. The epochs of earlier fits are kept, all else is of one fit.
+        metrics, 'time' in seconds. It keeps the epochs of earlier fits; all else is of one fit.
 
     Raises
     ------
     TypeError, ValueError
-        Where the groups or keys do not fit the trainer.
+        If the groups or keys do not fit the trainer.
 
     >>> import mxnet as mx
     >>> net = mx.gluon.nn.Dense(1, in_units=1)
@@ -78,23 +78,23 @@ class Recorder:
         self.keys = list(dict.fromkeys([*known, *keys]))
         for key in self.keys:
             self._hypers.attribute(key)
-        self._values = {key: array("d") for key in self.keys}  # update by update, group by group
+        self._values = {key: array("d") for key in self.keys}  # a number per update and group
         self._losses: List[Any] = []
-        self._known = 0  # the losses that have been read
-        self._ends: List[int] = []  # updates at the end of each epoch
+        self._known = 0  # the number of losses that have been read
+        self._ends: List[int] = []  # the number of updates at the end of each epoch
         self.epochs: List[Dict[str, Value]] = list(history)
         self._fit = _number_after(self.epochs)
         self._search: Optional[LRFinderResult] = None
-        self._searched_at = 0  # the updates before it
+        self._searched_at = 0  # the number of updates before it
 
     def record(self, loss: Any) -> None:
-        """Note the loss of an update and the hyper-parameters it was made with.
+        """Record the loss of an update and its hyper-parameters.
 
         Parameters
         ----------
         loss : float
-            Or what `float()` makes one of, a PendingLoss say: it is read two updates later, so
-            that MXNet need not wait, or ten where several workers train.
+            A number, or an object for `float()`, for example a PendingLoss. It is read two updates
+            later, or ten with several workers, so that MXNet need not wait.
         """
         for key, values in self._values.items():
             values.extend(math.nan if one is None else one for one in self._hypers[key])
@@ -102,7 +102,7 @@ class Recorder:
         self._read(len(self._losses) - getattr(loss, "late", LATE))
 
     def end_epoch(self, **values: Value) -> None:
-        """Note the values of an epoch."""
+        """Record the values of an epoch."""
         self.epochs.append({"fit": self._fit, "epoch": len(self._ends), **values})
         self._ends.append(len(self))
 
@@ -111,17 +111,17 @@ class Recorder:
 
     @property
     def fit_epochs(self) -> List[Dict[str, Value]]:
-        """Those of ``epochs`` that are of the last fit."""
+        """The epochs of the last fit."""
         return self.epochs[len(self.epochs) - len(self._ends) :]
 
     @property
     def ends(self) -> List[int]:
-        """The updates of the last fit until the end of each of :attr:`fit_epochs`."""
+        """The number of updates of the last fit up to the end of each of :attr:`fit_epochs`."""
         return list(self._ends)
 
     @property
     def search(self) -> Optional[LRFinderResult]:
-        """What the last `learner.lr_find()` found; None before that."""
+        """The result of the last `learner.lr_find()`; None before the first."""
         return self._search
 
     @search.setter
@@ -130,32 +130,32 @@ class Recorder:
 
     @property
     def losses(self) -> np.ndarray:
-        """The loss of each update, (n,); after a search, until the next update, its losses.
+        """The loss of each update, (n,); after a search, its losses until the next update.
 
-        In the middle of an epoch in several workers, all of them have to read it.
+        With several workers, all of them have to read it if an epoch is not yet over.
         """
         if self._shown_search is not None:
             return self._shown_search.losses.copy()
         return self._own_losses
 
     def last_losses(self, count: int) -> List[float]:
-        """Return the losses of the last updates, `count` of them or all there are."""
+        """Return the losses of the last `count` updates, or of all if there are fewer."""
         self._read(len(self._losses))
         return self._losses[max(len(self._losses) - count, 0) :]
 
     def known_losses(self, start: int) -> List[float]:
-        """Return the losses from update `start` on, from 0, that are known without waiting."""
+        """Return the losses from update `start`, from 0, that are known without waiting."""
         return self._losses[start : self._known]
 
     @property
     def train_loss(self) -> float:
-        """The mean loss of the updates since the last epoch ended; nan where there are none."""
+        """The mean loss of the updates since the last epoch ended; nan if there are none."""
         losses = self.last_losses(len(self) - (self._ends[-1] if self._ends else 0))
         return float(np.mean(losses)) if losses else math.nan
 
     @property
     def last_loss(self) -> Optional[float]:
-        """The last loss that is known without waiting for MXNet."""
+        """The latest loss that is known without waiting for MXNet."""
         return self._losses[self._known - 1] if self._known else None
 
     @property
@@ -167,36 +167,36 @@ class Recorder:
 
     @property
     def values(self) -> List[List[Value]]:
-        """For each epoch its training loss, validation loss and metrics, as far as there are."""
+        """The training loss, validation loss and metrics of each epoch, if it has them."""
         others = ("fit", "epoch", "time")
         return [[v for name, v in one.items() if name not in others] for one in self.fit_epochs]
 
     @property
     def hps(self) -> Dict[str, np.ndarray]:
-        """For each hyper-parameter its values in the last group at each update, (n,)."""
+        """The values of each hyper-parameter in the last group at each update, (n,)."""
         return {key: values[:, -1] for key, values in self.group_hps.items()}
 
     @property
     def group_hps(self) -> Dict[str, np.ndarray]:
-        """For each hyper-parameter its values at each update in each group, (n, groups)."""
+        """The values of each hyper-parameter at each update in each group, (n, groups)."""
         groups = len(self._hypers.groups)
         return {key: np.array(values).reshape(-1, groups) for key, values in self._values.items()}
 
     def hps_at(self, n: int) -> Dict[str, List[float]]:
-        """Return for each hyper-parameter its values at update `n`, from 1, by group."""
+        """Return the values of each hyper-parameter at update `n`, from 1, by group."""
         groups = len(self._hypers.groups)
         part = slice((n - 1) * groups, n * groups)
         return {key: values[part].tolist() for key, values in self._values.items()}
 
     @property
     def last_hps(self) -> Dict[str, List[float]]:
-        """For each hyper-parameter its values at the last update, by group; none before that."""
+        """The values of each hyper-parameter at the last update, by group; [] before the first."""
         groups = len(self._hypers.groups)
         return {key: values[-groups:].tolist() for key, values in self._values.items()}
 
     @property
     def min_grad_lr(self) -> Optional[float]:
-        """The rate at which the last search's loss fell most steeply, as fastai 1 has it."""
+        """The rate at which the last search's loss fell most steeply, as in fastai 1."""
         return self._searched().suggestions["min_grad"]
 
     def plot_loss(
@@ -206,7 +206,7 @@ class Recorder:
         ax: "Optional[Axes]" = None,
         show: bool = False,
     ) -> "Axes":
-        """Draw the training loss, smoothed too, and the epochs' validation loss over updates.
+        """Draw the training loss, raw and smoothed, and the epochs' validation loss over updates.
 
         Raises
         ------
@@ -236,7 +236,7 @@ class Recorder:
         figsize: Any = None,
         show: bool = False,
     ) -> "List[Axes]":
-        """Draw the hyper-parameters of all updates, those of `keys` or those that moved.
+        """Draw the hyper-parameters of all updates, by default those that changed.
 
         Raises
         ------
@@ -266,18 +266,18 @@ class Recorder:
         skip_start, skip_end : int
             Points to leave out at the start and at the end, at least 0.
         suggestion : bool
-            Whether to mark :attr:`min_grad_lr` by a red dot.
+            Whether to mark :attr:`min_grad_lr` with a red dot.
         ax : matplotlib Axes, optional
-            Where to draw; a new figure's by default.
+            Where to draw; by default on a new figure.
         show : bool
-            Whether to show the picture, as a script has to.
+            Whether to show the picture; needed in a script.
 
         Raises
         ------
         RuntimeError
             Before the first search.
         TypeError, ValueError
-            On a number outside its bounds.
+            If a number is outside its bounds.
         """
         owner = "Recorder.plot_lr_find"
         skip_start = _check.integer(owner, "skip_start", skip_start, 0)
@@ -301,9 +301,9 @@ class Recorder:
         ax: "Optional[Axes]" = None,
         show: bool = False,
     ) -> "Axes":
-        """Draw the last search, as fastai 1 does: :meth:`plot_lr_find`, and return the Axes.
+        """Draw the last search with :meth:`plot_lr_find`, as fastai 1 does, and return the Axes.
 
-        With `suggestion` it prints :attr:`min_grad_lr` too, as there.
+        With `suggestion` it also prints :attr:`min_grad_lr`, as in fastai 1.
 
         Raises
         ------
@@ -318,14 +318,14 @@ class Recorder:
         return axes
 
     def to_csv(self, of: str = "updates") -> str:
-        """Return a table as CSV: of the 'updates', or of the 'epochs'.
+        """Return a table of the 'updates' or of the 'epochs' as CSV.
 
-        Several groups have a column each, ``lr_0``, ``lr_1`` and so on.
+        Several groups have one column each, ``lr_0``, ``lr_1`` and so on.
 
         Raises
         ------
         ValueError
-            When `of` is neither.
+            If `of` is neither.
         """
         text = io.StringIO()
         if _check.one_of("Recorder.to_csv", "of", of, ["updates", "epochs"]) == "epochs":
@@ -342,14 +342,14 @@ class Recorder:
         return text.getvalue()
 
     def to_json(self) -> str:
-        """Return all of it as JSON: 'losses', 'hps' by group, 'epochs'.
+        """Return all data as JSON: 'losses', 'hps' by group, 'epochs', 'ends'.
 
-        Numbers that are not finite are the texts nan, inf and -inf.
+        Numbers that are not finite become the strings nan, inf and -inf.
         """
         return json.dumps(_written(self.as_data()))
 
     def as_data(self) -> Dict[str, Any]:
-        """Return all of it as numbers, lists, dictionaries and arrays."""
+        """Return all data as numbers, lists, dictionaries and arrays."""
         return {
             "losses": self._own_losses,
             "hps": self.group_hps,
@@ -358,12 +358,13 @@ class Recorder:
         }
 
     def take_data(self, data: Any, place: str = "recorder") -> None:
-        """Hold what :meth:`as_data` returned, in place of what there is.
+        """Replace all data by what :meth:`as_data` returned.
 
         Raises
         ------
         ValueError
-            Where it is no such data; the message names what in `place` is not.
+            If it is no such data; the message names the wrong part, as a path that begins with
+            `place`.
         """
         _DATA.check(data, place)
         updates, groups = len(data["losses"]), len(self._hypers.groups)
@@ -375,14 +376,14 @@ class Recorder:
         if len(data["ends"]) > len(data["epochs"]):
             expected = f"at most {len(data['epochs'])} numbers, one for each of the epochs"
             raise schema.astray(f"{place}.ends", expected, data["ends"])
-        unknown = np.full((updates, groups), np.nan)  # to another MXNet's optimizer, say
+        unknown = np.full((updates, groups), np.nan)  # e.g. another MXNet version's file
         self.keys = list(dict.fromkeys([*self.keys, *filter(self._hypers.has, data["hps"])]))
         self._values = {
             key: array("d", np.ravel(data["hps"].get(key, unknown))) for key in self.keys
         }
         self._losses = np.asarray(data["losses"]).tolist()
         self._known = len(self._losses)
-        self.epochs = [{"fit": 0, **epoch} for epoch in data["epochs"]]  # of old files too
+        self.epochs = [{"fit": 0, **epoch} for epoch in data["epochs"]]  # old files have no 'fit'
         self._ends = list(data["ends"])
         self._fit = _number_after(self.epochs[: len(self.epochs) - len(self._ends)])
 
@@ -402,7 +403,7 @@ class Recorder:
         return [names, *rows]
 
     def _read(self, count: int) -> None:
-        """Read the first `count` losses, as far as they have not been: where they are."""
+        """Convert the first `count` losses to floats, in place, if not done yet."""
         while self._known < count:
             self._losses[self._known] = float(self._losses[self._known])
             self._known += 1
@@ -419,7 +420,7 @@ class Recorder:
 
     @property
     def _shown_search(self) -> Optional[LRFinderResult]:
-        """The search after which no update has come."""
+        """The last search, if no update has come after it."""
         return self._search if self._searched_at == len(self) else None
 
     def _searched(self) -> LRFinderResult:
@@ -434,7 +435,7 @@ def _number_after(epochs: Sequence[Dict[str, Value]]) -> int:
 
 
 def _written(value: Any) -> Any:
-    """Return data as what JSON has: lists for arrays, texts for numbers that are not finite."""
+    """Return data for JSON: lists for arrays, strings for numbers that are not finite."""
     if isinstance(value, dict):
         return {name: _written(one) for name, one in value.items()}
     if isinstance(value, np.ndarray):

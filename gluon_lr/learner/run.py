@@ -1,4 +1,4 @@
-"""What a Learner does, beside its net and trainer, as data: its fits, recorder and place."""
+"""A Learner's state, except its net and trainer, as data: fits, recorder, place in the data."""
 
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
@@ -42,7 +42,7 @@ def data_of(
     update: PendingUpdate,
     hidden: HiddenState,
 ) -> Dict[str, Any]:
-    """Return what a Learner does as data; `groups` are the names of its groups' parameters."""
+    """Return a Learner's state as data; `groups` are the names of its groups' parameters."""
     return {
         "fits": [fit.as_data() for fit in fits],
         "groups": groups,
@@ -56,36 +56,36 @@ def data_of(
 
 
 class Run:
-    """What :func:`data_of` returned, read and checked.
+    """The data that :func:`data_of` returned, read and checked.
 
     Parameters
     ----------
     data : object
-        That.
+        What :func:`data_of` returned.
     path : str or path
         The file it was in.
     hypers : HyperParameters
-        Those of the trainer, with the Learner's groups.
+        The trainer's hyper-parameters, by the Learner's groups.
     groups, batches, valid, hidden
-        As :func:`data_of` takes them.
+        As in :func:`data_of`.
     also : sequence of (mx.gluon.Block, mx.gluon.Trainer)
-        What else the Learner's steps train.
+        The other nets that the Learner's steps train.
 
     Attributes
     ----------
     fits, frozen_to, recorder, place, update, hidden
-        What the Learner is to have.
+        The saved state for the Learner.
     valid : Remembered
-        What the loader of its validation data is to remember.
+        The saved state of the validation loader.
     also : list of Reading
-        What the pairs of `also` are to be.
+        The saved state of each pair in `also`.
     differences : list of str
-        What this script states otherwise than the one that wrote the data.
+        What this script sets differently from the script that wrote the data.
 
     Raises
     ------
     ValueError
-        Where it is data of another Learner, or none.
+        If it is not such data, or is for another Learner.
     """
 
     def __init__(

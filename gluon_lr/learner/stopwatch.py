@@ -1,4 +1,4 @@
-"""The time that a fit has used, of the seconds that it is given."""
+"""The time used by a fit with a limit in seconds."""
 
 import time
 from typing import Optional
@@ -9,21 +9,21 @@ from .._mxnet import mx
 from ..distributed.workers import Workers
 from .fit import Fit
 
-_FIRST = 2  # batches after whose end it is counted: MXNet compiles and tunes in them
+_FIRST = 2  # batches that do not count: MXNet compiles and tunes in them
 
 
 class Stopwatch:
-    """Counts a fit's seconds, batch by batch, where it is given some; all workers by the first's.
+    """Measures the time used by a fit with a limit in seconds; the first worker measures for all.
 
-    The first two batches do not count, nor those after an interruption: MXNet compiles in them,
-    and chooses its algorithms. What comes between batches, a validation say, does.
+    The first two batches, and the first two after an interruption, do not count: in them MXNet
+    compiles and chooses its algorithms. Time between batches, for example a validation, counts.
 
     Parameters
     ----------
     fit : Fit
-        Its `used` is brought up to date.
+        The fit, whose `used` is updated.
     workers : Workers
-        Who has to agree on it.
+        The workers, which all use the same time.
     """
 
     def __init__(self, fit: Fit, workers: Workers) -> None:
@@ -34,7 +34,7 @@ class Stopwatch:
         self._start: Optional[float] = None
 
     def count_batch(self) -> None:
-        """Note the end of a batch."""
+        """Count a batch, and update the time used."""
         self._batches += 1
         if self._batches == _FIRST and self._fit.seconds is not None:
             self._workers.wait_for_others()
@@ -43,7 +43,7 @@ class Stopwatch:
         self.read()
 
     def read(self) -> None:
-        """Bring the seconds that are used up to this moment."""
+        """Update the time used."""
         if self._start is not None:
             used = self._before + time.perf_counter() - self._start
             own = used if self._workers.is_first else 0.0

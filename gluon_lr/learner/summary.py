@@ -1,4 +1,4 @@
-"""A net's layers as a table: their parameters, their groups, and what is frozen."""
+"""A net's layers as a table: parameters, groups, and which are frozen."""
 
 from typing import Any, Iterator, List, Sequence, Set, Tuple
 
@@ -14,7 +14,7 @@ _HEAD = ("layer", "kind", "parameters", "group", "trained")
 class Summary:
     """The layers of a net that have parameters, as a table for a terminal and a notebook.
 
-    A parameter that several layers share is counted where it comes first.
+    A parameter that several layers share is counted in the first of them.
 
     Parameters
     ----------
@@ -26,9 +26,9 @@ class Summary:
     Attributes
     ----------
     parameters : int
-        The numbers that the net has, as far as their shapes are known.
+        How many numbers the net's parameters have, without those of unknown shape.
     trained : int
-        Those of them that an update changes.
+        How many of them an update changes.
     """
 
     def __init__(self, net: mx.gluon.Block, groups: Sequence[Group]) -> None:
@@ -80,12 +80,12 @@ def _layers_of(block: mx.gluon.Block, name: str) -> Iterator[Tuple[str, mx.gluon
 
 
 def _size_of(parameter: Any) -> int:
-    """Return how many numbers a parameter has; 0 where its shape is not known."""
+    """Return how many numbers a parameter has; 0 if its shape is not known."""
     shape = parameter.shape or (0,)
     return max(int(np.prod(shape)), 0)
 
 
 def _trained(parameters: Sequence[Any]) -> str:
-    """Say whether those that could be trained are."""
+    """Return 'yes', 'no' or 'in part': whether the trainable parameters are trained."""
     are = {one.grad_req != "null" for one in parameters if one._differentiable}
     return {(): "no", (True,): "yes", (False,): "no"}.get(tuple(are), "in part")

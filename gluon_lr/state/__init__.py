@@ -1,4 +1,4 @@
-"""What training IS: kept in memory or in a file, and put back whatever happens."""
+"""What training IS: its state, kept in memory or in a file, and restored."""
 
 from .checkpoint import load_checkpoint, save_checkpoint
 from .snapshot import preserved

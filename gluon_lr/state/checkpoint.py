@@ -1,4 +1,4 @@
-"""Net and trainer in a file: written at once or not at all, checked before anything is touched."""
+"""Net and trainer in a file: written completely or not at all, checked before it is applied."""
 
 import os
 from typing import Any, Dict, List, Mapping
@@ -29,30 +29,31 @@ _STATES = schema.Record(mxnet=schema.TEXT, trainer=TRAINER)
 def save_checkpoint(
     path: PathLike, net: mx.gluon.Block, trainer: mx.gluon.Trainer, more: Any = None
 ) -> None:
-    """Write net and trainer to a file, which is then whole: the new one, or else still the old.
+    """Write net and trainer to a file, completely or not at all; after an error the old file stays.
 
-    That is: parameters and running statistics, on each context where they differ; the optimizer's
-    states, counts and numbers; what its lr_scheduler remembers; the scale of a mixed-precision
-    loss. It can be read on other contexts. Of several workers the first alone writes.
+    The file has the parameters and running statistics, for each context if they differ; the
+    optimizer's states, counts and numbers; the state of its lr_scheduler; and the scale of a
+    mixed-precision loss. It can be read on other contexts. Of several workers, only the first
+    writes.
 
     Parameters
     ----------
     path : str or path
-        The file. While it is written, there is another with the ending '.partial' beside it.
+        The file. While it is written, a file with the ending '.partial' is beside it.
     net : mx.gluon.Block
-        Initialised.
+        The net, initialised.
     trainer : mx.gluon.Trainer
         The trainer of its parameters.
     more : optional
-        What else to write: what `json` can, and NumPy arrays.
+        Other data to write, of types that `json` can write, and NumPy arrays.
 
     Raises
     ------
     ValueError
-        Where the optimizer remembers more than numbers and its states, and where the servers of
-        a distributed KVStore have them.
+        If the optimizer has attributes other than numbers and its states, or if the servers of a
+        distributed KVStore update the weights.
     OSError
-        Where the file cannot be written.
+        If the file cannot be written.
 
     >>> import tempfile
     >>> import mxnet as mx
@@ -74,7 +75,7 @@ def save_checkpoint(
 def checkpoint_of(
     net: mx.gluon.Block, trainer: mx.gluon.Trainer, more: Any = None
 ) -> Dict[str, Any]:
-    """Return what :func:`save_checkpoint` writes."""
+    """Return the data that :func:`save_checkpoint` writes."""
     return {
         "mxnet": mx.__version__,
         "parameters": nets.parameters_of(net),
@@ -85,33 +86,34 @@ def checkpoint_of(
 
 
 def load_checkpoint(path: PathLike, net: mx.gluon.Block, trainer: mx.gluon.Trainer) -> Any:
-    """Read a file into a net and its trainer, all of it or, after an error, nothing.
+    """Read a file into a net and its trainer; after an error nothing has changed.
 
-    The arrays, the optimizer and its scheduler stay the same objects. The contexts may be others,
-    in kind, number and device ids. What this script states otherwise than the one that wrote the
-    file, a rate, a momentum or a schedule, holds, and a warning names both. A script states what
-    the trainer has when it is first given to this function or to :func:`save_checkpoint`.
+    The arrays, the optimizer and its scheduler stay the same objects. The contexts may differ in
+    kind, number and device ids. If this script sets another rate, momentum or schedule than the
+    script that wrote the file, this script's value is used, and a warning names both. A script's
+    values are those of the trainer when it is first given to this function or to
+    :func:`save_checkpoint`.
 
     Parameters
     ----------
     path : str or path
         A file of :func:`save_checkpoint`.
     net : mx.gluon.Block
-        Like the one that was saved; it may wait for its shapes.
+        A net like the saved one. Its initialisation may be deferred.
     trainer : mx.gluon.Trainer
         The trainer of its parameters, with an optimizer of the same class.
 
     Returns
     -------
     object
-        What was given as `more`.
+        The `more` of :func:`save_checkpoint`.
 
     Raises
     ------
     ValueError
-        Where the file is not whole, or of another net or optimizer.
+        If the file is not complete, or is for another net or optimizer.
     OSError
-        Where there is no such file.
+        If the file does not exist.
     """
     reading = read(path, net, trainer)
     tell(reading.differences)
@@ -130,25 +132,25 @@ def read(path: PathLike, net: mx.gluon.Block, trainer: mx.gluon.Trainer) -> "Rea
 
 
 class Reading:
-    """What :func:`checkpoint_of` returned, checked: it fits net and trainer.
+    """The data that :func:`checkpoint_of` returned, checked to fit net and trainer.
 
     Nothing is changed before :meth:`apply`.
 
     Parameters
     ----------
     data : object
-        That.
+        What :func:`checkpoint_of` returned.
     net, trainer
-        As :func:`load_checkpoint` takes them.
+        As in :func:`load_checkpoint`.
     place : str
-        Where in the file it was.
+        The place of the data in the file.
 
     Attributes
     ----------
     more : object
-        What else was written.
+        The `more` of :func:`save_checkpoint`.
     differences : list of str
-        What this script states otherwise than the one that wrote the file.
+        What this script sets differently from the script that wrote the file.
 
     Raises
     ------
@@ -171,11 +173,11 @@ class Reading:
 
     @uninterrupted
     def add_up_gradients(self) -> None:
-        """Have the net add up gradients where the file's does."""
+        """Make the net add up the gradients that are added up in the file."""
         nets.add_up(self._data["gradients"], self._net)
 
     def apply(self) -> None:
-        """Make net and trainer what they were."""
+        """Restore net and trainer."""
         parameters, trainer = self._data["parameters"], self._trainer
         nets.finish_shapes(parameters, self._net)
         if not _trainer.is_distributed(trainer):
@@ -188,7 +190,7 @@ class Reading:
 
 
 def tell(differences: List[str]) -> None:
-    """Warn, once, of what a script states otherwise than the one that wrote a file."""
+    """Warn once of what this script sets differently from the script that wrote the file."""
     if differences:
         _check.warn_caller(
             "load: the file was written by a script that stated otherwise; what this one states "
@@ -197,7 +199,7 @@ def tell(differences: List[str]) -> None:
 
 
 def save_states(path: PathLike, net: mx.gluon.Block, trainer: mx.gluon.Trainer) -> None:
-    """Write the trainer alone to a file, as :func:`save_checkpoint` does."""
+    """Write only the trainer to a file, as :func:`save_checkpoint` does."""
     _trainer.check_updates_here("save_states", trainer)
     if not Workers.of(trainer).is_first:
         return
@@ -206,14 +208,14 @@ def save_states(path: PathLike, net: mx.gluon.Block, trainer: mx.gluon.Trainer) 
 
 
 def load_states(path: PathLike, net: mx.gluon.Block, trainer: mx.gluon.Trainer) -> None:
-    """Read what :func:`save_states` or :func:`save_checkpoint` wrote into the trainer alone.
+    """Read a file of :func:`save_states` or :func:`save_checkpoint` into the trainer only.
 
-    The net may wait for its shapes.
+    The net's initialisation may be deferred.
 
     Raises
     ------
     ValueError
-        Where the file is not whole, or of another optimizer.
+        If the file is not complete, or is for another optimizer.
     """
     data = load_data(path, _KIND)
     (_CHECKPOINT if "parameters" in data else _STATES).check(data, "")
@@ -232,13 +234,13 @@ def _apply_states(way_back: Return, kvstore_made: bool, trainer: mx.gluon.Traine
 
 
 def save_params(path: PathLike, net: mx.gluon.Block, trainer: mx.gluon.Trainer) -> None:
-    """Write the parameters to a file as ``net.save_parameters`` does, at once or not at all."""
+    """Write the parameters as ``net.save_parameters`` does, completely or not at all."""
     if Workers.of(trainer).is_first:
         write_whole(path, net.save_parameters)
 
 
 def write_params(path: PathLike, parameters: Mapping[str, Any]) -> None:
-    """Write values that `state.net` has read from a net to a file, as :func:`save_params` does."""
+    """Write parameters that `state.net` has read to a file, as :func:`save_params` does."""
     arrays = {
         name: nd.array(np.mean(values, axis=0), dtype=values[0].dtype)
         for name, values in parameters.items()
@@ -248,16 +250,16 @@ def write_params(path: PathLike, parameters: Mapping[str, Any]) -> None:
 
 
 def load_params(path: PathLike, net: mx.gluon.Block, trainer: mx.gluon.Trainer) -> None:
-    """Read a file of ``net.save_parameters``; unlike with MXNet's own, momentum is not lost.
+    """Read a file of ``net.save_parameters``; unlike MXNet's own function, keep the momentum.
 
     Raises
     ------
     ValueError
-        Where the file is none, or of another net.
+        If it is not such a file, or is for another net.
     OSError
-        Where there is no such file.
+        If the file does not exist.
     """
-    with open(path, "rb"):  # MXNet has an error of its own where it cannot be opened
+    with open(path, "rb"):  # raises an OSError, not MXNet's own error
         loaded = _loaded(os.fspath(path))
     parameters = {name: [array.asnumpy()] for name, array in loaded.items()}
     nets.check(parameters, {}, net)
@@ -286,7 +288,7 @@ def _loaded(path: str) -> Dict[str, Any]:
 def _weights(
     net: mx.gluon.Block, trainer: mx.gluon.Trainer, parameters: Dict[str, Any]
 ) -> Dict[str, Any]:
-    """Return arrays like those that the trainer's parameters will have, by name."""
+    """Return arrays with the shapes and types of the trainer's parameters, by name."""
     weights = {}
     for name, parameter in zip(names_of(net, trainer), _trainer.parameters_of(trainer)):
         if parameter._data is not None:

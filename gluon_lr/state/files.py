@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written completely or not at all."""
 
 import contextlib
 import errno
@@ -12,35 +12,35 @@ from typing import Callable, Optional, Union
 
 PathLike = Union[str, "os.PathLike[str]"]
 
-_LONGEST = 100  # bytes of the target's name in the name of a partial file, which has 255 at most
-_ATTEMPTS = 100  # to write, where other writers take the file for one of the dead
-_UNIQUE = 8  # random bytes in it
-_NO_SYNC = (errno.EINVAL, errno.ENOTSUP)  # of a file system that cannot sync a directory
+_LONGEST = 100  # bytes of the target's name in a partial file's name, which may have 255
+_ATTEMPTS = 100  # attempts to write, if other writers delete the file as a leftover
+_UNIQUE = 8  # random bytes in a partial file's name
+_NO_SYNC = (errno.EINVAL, errno.ENOTSUP)  # errors of a file system that cannot sync a directory
 
 
 def write_whole(path: PathLike, write: Callable[[str], object]) -> None:
-    """Let `write` make a new file, and put it in the place of `path` when it is on the disk.
+    """Let `write` make a new file, and move it to `path` when it is on the disk.
 
-    After an error the old file is there as it was. An old file keeps its mode and, where that is
-    allowed, its group; a symlink stays one, and what it leads to is replaced. What is no regular
-    file, as a FIFO, is written straight into.
+    After an error the old file is unchanged. The new file gets the mode of the old one and, if
+    this is allowed, its group. A symlink stays, and its target is replaced. If `path` is not a
+    regular file, for example a FIFO, `write` writes directly into it.
 
-    Until then the new file has a name of its own beside the old one, hidden, with the ending
-    '.partial'. One that a killed process left there is removed by the next write to `path`.
+    Until then the new file is hidden beside the old one, with the ending '.partial'. The next
+    write to `path` removes such a file of a killed process.
 
     Parameters
     ----------
     path : str or path
-        The file; it need not be there, but its folder must.
+        The file. It need not exist, but its folder must.
     write : callable
-        Gets the name of an empty file, as a string, and writes into it. It may put another file
-        in its place, but others that write to `path` can take that one for a dead process's.
+        Gets the name of an empty file, as a string, and writes into it. It may replace this file
+        by another, but other writers to `path` may then delete that one as a leftover.
 
     Raises
     ------
     OSError
-        Where the file cannot be written; IsADirectoryError and FileNotFoundError, for a folder
-        that is missing, before `write` is called.
+        If the file cannot be written. IsADirectoryError, or FileNotFoundError for a missing
+        folder, come before `write` is called.
     """
     path = Path(path).absolute()
     old = _status(path)
@@ -82,7 +82,7 @@ def _write_and_move(
 ) -> bool:
     lock = _create_locked(partial, old)
     try:
-        if not partial.exists():  # another writer locked it first, and took it for one of the dead
+        if not partial.exists():  # another writer locked it first and deleted it
             return False
         write(str(partial))
         given, written = os.fstat(lock), _status(partial)
@@ -102,15 +102,15 @@ def _write_and_move(
 
 
 def _create_locked(partial: Path, old: Optional[os.stat_result]) -> int:
-    """Make an empty file, which is locked as long as its writer lives and has it open."""
+    """Create an empty file and lock it, as long as its writer lives and has it open."""
     mode = 0o666 if old is None else stat.S_IMODE(old.st_mode) | stat.S_IRUSR | stat.S_IWUSR
     return _locked(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode))
 
 
 def _lock(partial: Path, mode: int) -> Optional[int]:
-    """Lock the file that a writer has put in the place of the one it was given.
+    """Lock the file with which `write` has replaced the given one.
 
-    Return None where another writer has taken it for one of the dead.
+    Return None if another writer has deleted it as a leftover.
     """
     try:
         file = _locked(os.open(partial, os.O_RDWR))
@@ -130,7 +130,7 @@ def _locked(file: int) -> int:
 
 
 def _finish(partial: Path, old: Optional[os.stat_result]) -> None:
-    """Give the file the old one's group and mode, and wait until it is on the disk."""
+    """Give the file the group and mode of the old one, and wait until it is on the disk."""
     file = os.open(partial, os.O_RDONLY)
     try:
         if old is not None:
@@ -150,7 +150,7 @@ def _remove_partials_of_the_dead(target: Path) -> None:
     name = re.compile(rf"{re.escape(_prefix(target))}[0-9a-f]{{{2 * _UNIQUE}}}\.partial")
     for other in os.listdir(target.parent):
         if name.fullmatch(other):
-            with contextlib.suppress(OSError):  # it is locked, gone already, or another user's
+            with contextlib.suppress(OSError):  # locked, already removed, or another user's
                 _remove_unless_locked(target.with_name(other))
 
 
@@ -164,7 +164,7 @@ def _remove_unless_locked(partial: Path) -> None:
 
 
 def _sync_directory(folder: int) -> None:
-    """Wait until the new name is on the disk too."""
+    """Wait until the new name is on the disk."""
     try:
         os.fsync(folder)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The random generators that Python and NumPy draw from, and those that an object holds."""
+"""The global random generators of Python and NumPy, and those that objects hold."""
 
 import hashlib
 import math
@@ -12,7 +12,7 @@ from .._memo import remembered
 from . import schema
 
 _GLOBAL = (random._inst, np.random.mtrand._rand)
-# what NumPy does not check itself: it would read outside of its arrays
+# bounds that NumPy does not check: beyond them it reads outside of its arrays
 _LARGEST = {
     "pos": 624,
     "buffer_pos": 4,
@@ -36,7 +36,7 @@ _DATA = schema.Record(
 
 
 class GlobalState(NamedTuple):
-    """The state of Python's generator and of NumPy's; two can be compared."""
+    """The states of Python's and NumPy's global generators; two of these can be compared."""
 
     python: Any
     numpy: Any
@@ -44,25 +44,25 @@ class GlobalState(NamedTuple):
 
     @classmethod
     def get(cls) -> "GlobalState":
-        """Take the state as it is."""
+        """Return the current state."""
         state: Any = np.random.get_state()
         name, key, *rest = state
         return cls(random.getstate(), (name, *rest), key.tobytes())
 
     def put_back(self) -> None:
-        """Make the generators go on from here."""
+        """Set the generators to this state."""
         random.setstate(self.python)
         name, *rest = self.numpy
         np.random.set_state((name, np.frombuffer(self.numpy_key, dtype=np.uint32), *rest))
 
     def digest(self) -> bytes:
-        """Return 32 bytes that tell this state from others."""
+        """Return a 32-byte digest of this state."""
         version, internal, gauss = self.python
         words = np.array(internal, dtype=np.uint32).tobytes() + self.numpy_key
         return hashlib.sha256(words + repr((version, gauss, self.numpy)).encode()).digest()
 
     def as_data(self) -> Dict[str, Any]:
-        """Return the state as what `json` can write."""
+        """Return the state as data for `json`."""
         key = np.frombuffer(self.numpy_key, dtype=np.uint32).tolist()
         return {"python": self.python, "numpy": self.numpy, "numpy_key": key}
 
@@ -84,25 +84,25 @@ class GlobalState(NamedTuple):
 
 
 def is_generator(value: Any) -> bool:
-    """Say whether a value is a random generator, other than the two of a :class:`GlobalState`."""
+    """Return whether a value is a random generator, except the two of :class:`GlobalState`."""
     kind: Any = type(value)
     return can_be_generator(kind) and not any(value is one for one in _GLOBAL)
 
 
 @remembered
 def can_be_generator(kind: Any) -> bool:
-    """Say whether the objects of a class are random generators with a state."""
+    """Return whether the objects of a class are random generators with a state."""
     kinds = (random.Random, np.random.RandomState, np.random.Generator)
     return issubclass(kind, kinds) and not issubclass(kind, random.SystemRandom)
 
 
 def state_of(generator: Any) -> Dict[str, Any]:
-    """Return a generator's state as what `json` can write, and arrays.
+    """Return a generator's state as data for `json`, and arrays.
 
     Parameters
     ----------
     generator : random.Random, numpy.random.RandomState or numpy.random.Generator
-        It does not change.
+        The generator, which does not change.
     """
     if isinstance(generator, np.random.Generator):
         return dict(generator.bit_generator.state)
@@ -119,12 +119,12 @@ def state_of(generator: Any) -> Dict[str, Any]:
 
 
 def put_state(generator: Any, state: Any) -> None:
-    """Make a generator go on from a state that :func:`state_of` returned.
+    """Set a generator to a state that :func:`state_of` returned.
 
     Raises
     ------
     ValueError
-        Where it is of a generator of another kind, or no state.
+        If it is not a state, or is for another kind of generator.
     """
     check_state(generator, state)
     if isinstance(generator, np.random.Generator):
@@ -138,12 +138,12 @@ def put_state(generator: Any, state: Any) -> None:
 
 
 def made_from(state: Any) -> Any:
-    """Return a new generator that goes on from a state that :func:`state_of` returned.
+    """Return a new generator with a state that :func:`state_of` returned.
 
     Raises
     ------
     ValueError
-        Where it is no state.
+        If it is not a state.
     """
     kind = state.get("bit_generator") if isinstance(state, dict) else None
     if kind == "random.Random":
@@ -161,7 +161,7 @@ def made_from(state: Any) -> Any:
 
 
 def check_state(generator: Any, state: Any) -> None:
-    """Raise a ValueError where :func:`put_state` would."""
+    """Raise a ValueError if :func:`put_state` would."""
     own = state_of(generator)
     if not _alike(own, state):
         constraint = f"the state of a generator of {own['bit_generator']}"
@@ -169,7 +169,7 @@ def check_state(generator: Any, state: Any) -> None:
 
 
 def _alike(own: Any, other: Any, name: str = "") -> bool:
-    """Say whether a part of a state is of the kind, the size and within the bounds of one's own."""
+    """Return whether a part of a state has the type and size of `own`, and is within bounds."""
     if type(own) is not type(other):
         return False
     if isinstance(own, dict):

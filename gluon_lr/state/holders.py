@@ -1,4 +1,4 @@
-"""What holds values by name or number: an object's attributes, a closure, a list."""
+"""Holders of values by name or number: an object's attributes, a closure, a list."""
 
 from abc import ABC, abstractmethod
 from collections import deque
@@ -12,18 +12,18 @@ import numpy as np
 from . import plain
 
 CONTAINERS = (*plain.MUTABLE, bytearray, np.ndarray)
-_FEW = 1_000  # items that are looked at
-_LONG = 1_000  # characters of a path
+_FEW = 1_000  # items of a container that are read
+_LONG = 1_000  # characters of the longest path
 _ABSENT = object()
 
 
 class Holder(ABC):
-    """Something that holds values, each by a key.
+    """An object that holds values by keys.
 
     Parameters
     ----------
     path : str or None
-        Where it was reached from the root; None where another process would not find it.
+        Its path from the root; None if another process would not find it.
     """
 
     def __init__(self, path: Optional[str]) -> None:
@@ -31,16 +31,16 @@ class Holder(ABC):
 
     @abstractmethod
     def read(self) -> Dict[Any, Any]:
-        """Return the values by their keys, as they are now."""
+        """Return the current values by their keys."""
 
     def path_of(self, key: Any) -> Optional[str]:
-        """Return where the value of a key is reached from the root, or None."""
+        """Return the path from the root to the value of a key, or None."""
         if self.path is None or len(self.path) > _LONG:
             return None
         return self.path + self._suffix(key)
 
     def remembers(self, value: Any) -> bool:
-        """Say whether a value of this holder is plain, or an array, and can be put back."""
+        """Return whether a value of this holder is plain or an array, and can be restored."""
         return plain.is_array(value) or plain.containers_in(value) is not None
 
     def _suffix(self, key: Any) -> str:
@@ -48,9 +48,9 @@ class Holder(ABC):
 
 
 class Fixed(Holder):
-    """Values that cannot be exchanged: the parts of a tuple, of a bound method. Keys are suffixes.
+    """Values that cannot be replaced: the parts of a tuple or a bound method. Keys are suffixes.
 
-    What is mutable among them can be filled.
+    Mutable values among them can be refilled.
     """
 
     def __init__(self, path: Optional[str], values: Dict[str, Any]) -> None:
@@ -59,7 +59,7 @@ class Fixed(Holder):
 
     @classmethod
     def of_items(cls, path: Optional[str], items: Collection[Any]) -> "Fixed":
-        """Hold the items of a tuple; or of a set, where they have no path."""
+        """Return a holder of the items of a tuple, or of a set, whose items have no path."""
         ordered = isinstance(items, tuple) and len(items) <= _FEW
         parts = {f"[{i}]": item for i, item in enumerate(islice(items, _FEW))}
         return cls(path if ordered else None, parts)
@@ -69,7 +69,7 @@ class Fixed(Holder):
         return self._values
 
     def remembers(self, value: Any) -> bool:
-        """Say whether a value is plain and mutable, or an array."""
+        """Return whether a value is plain and mutable, or an array."""
         return super().remembers(value) and type(value) in (*plain.MUTABLE, np.ndarray)
 
     def _suffix(self, key: Any) -> str:
@@ -77,7 +77,7 @@ class Fixed(Holder):
 
 
 class Items(Holder):
-    """The items of a list, a deque or a dict; of a long one the first, and they have no path."""
+    """The items of a list, deque or dict; of a long one only the first items, without paths."""
 
     def __init__(self, path: Optional[str], container: Any) -> None:
         super().__init__(path if len(container) <= _FEW else None)
@@ -90,11 +90,11 @@ class Items(Holder):
         return dict(islice(items, _FEW))
 
     def bind(self, key: Any, value: Any) -> None:
-        """Exchange an item."""
+        """Replace an item."""
         self._container[key] = value
 
     def path_of(self, key: Any) -> Optional[str]:
-        """Return where an item is reached, or None where its key is an object."""
+        """Return the path to an item, or None if its key is an object."""
         return super().path_of(key) if type(key) in plain.ATOMS else None
 
     def _suffix(self, key: Any) -> str:
@@ -107,15 +107,15 @@ class Names(Holder):
     Parameters
     ----------
     path : str or None
-        As above.
+        As in :class:`Holder`.
     namespace : dict
         The `__dict__`.
     names : collection of str, optional
-        Only these.
+        Only these names.
     without : collection of str
-        All but these.
+        All names except these.
     form : str
-        What is added to the path for a name.
+        The format of a name in the path.
     """
 
     def __init__(
@@ -139,11 +139,11 @@ class Names(Holder):
         return {k: self._namespace[k] for k in self._names if k in self._namespace}
 
     def bind(self, key: Any, value: Any) -> None:
-        """Give a name another value."""
+        """Bind a name to a value."""
         self._namespace[key] = value
 
     def takes(self, name: str) -> bool:
-        """Say whether another name can be given a value."""
+        """Return whether a new name can be bound to a value."""
         free = self._names is None and name not in self._without and name not in self._namespace
         return free and name.isidentifier() and not name.startswith("__")
 
@@ -152,7 +152,7 @@ class Names(Holder):
         del self._namespace[key]
 
     def keep(self) -> Callable[[], None]:
-        """Take the values; what is returned binds the same objects again, where others are."""
+        """Store the values; return a function that binds the names to the same objects again."""
         saved = self.read()
 
         def put_back() -> None:
@@ -166,7 +166,7 @@ class Names(Holder):
         return put_back
 
     def _own(self, attributes: Iterable[Tuple[str, Any]]) -> Iterator[Tuple[str, Any]]:
-        """Yield the attributes but for what Python notes down: `__module__`, `__doc__`."""
+        """Yield the attributes without Python's own, for example `__module__` and `__doc__`."""
         for name, value in attributes:
             if name not in self._without and (not name.startswith("__") or callable(value)):
                 yield name, value
@@ -196,21 +196,21 @@ class ClassNames(Names):
 
 
 class Slots(Names):
-    """Attributes that are in no `__dict__`: of `__slots__`, of a closure's cells.
+    """Attributes outside of a `__dict__`: in `__slots__` or in a closure's cells.
 
     Parameters
     ----------
     path : str or None
-        As above.
+        As in :class:`Holder`.
     slots : dict of str to (object, str)
-        By the suffix of its path, the object and the attribute's name.
+        The object and the attribute's name, by the suffix of the path.
     """
 
     def __init__(self, path: Optional[str], slots: Dict[str, Tuple[Any, str]]) -> None:
         super().__init__(path, slots, form="{}")
 
     def read(self) -> Dict[Any, Any]:
-        """Return the values by their suffixes; of those that are there."""
+        """Return the existing values by their suffixes."""
         present = {}
         for key, (owner, name) in self._namespace.items():
             with suppress(AttributeError, ValueError):  # an empty slot, an empty cell
@@ -227,12 +227,12 @@ class Slots(Names):
 
 
 def content_kept(container: Any) -> Callable[[], None]:
-    """Take what is in a container; what is returned puts the same objects back into it.
+    """Store the items of a container; return a function that puts the same objects back.
 
     Parameters
     ----------
     container : list, dict, set, deque, bytearray or numpy.ndarray
-        It stays untouched where it is too large, or read-only.
+        A container that is too large or read-only is not changed.
     """
     if isinstance(container, np.ndarray):
         if not plain.is_array(container) or not container.flags.writeable:

@@ -1,4 +1,4 @@
-"""What can be reached from an object and remembers: random generators and plain values."""
+"""The state reachable from an object: random generators and plain values."""
 
 import functools
 from typing import Any, Callable, Collection, Dict, Iterable, Iterator, List, Set, Tuple
@@ -13,23 +13,23 @@ _ABSENT = object()
 
 
 class Memory:
-    """What can be reached from an object and remembers: random generators and plain values.
+    """The state reachable from an object: its random generators and plain values.
 
-    Values count where they have a million elements at most. What is in a container of more than
-    a thousand items that are not plain is kept, but has no path. The two generators of
-    :class:`~gluon_lr.state.generators.GlobalState` are left out, and so are arrays of MXNet,
+    Values with more than a million elements are left out. Items of a container with more than a
+    thousand non-plain items are kept, but have no path. The two generators of
+    :class:`~gluon_lr.state.generators.GlobalState` are left out, and so are MXNet's arrays,
     parameters, trainers, threads, processes and files.
 
     Parameters
     ----------
     root : object
-        Its attributes and items are walked, and those of these: once, now. So are the variables
-        of functions and, of the user's own functions and classes, the globals they name.
+        Its attributes and items are walked recursively, once, when this is created. So are the
+        variables of functions, and the globals named by the user's own functions and classes.
 
     Attributes
     ----------
     has_iterator : bool
-        Whether there is an iterator, whose place cannot be kept.
+        Whether there is an iterator, whose position cannot be restored.
 
     >>> import random, types
     >>> sampler = types.SimpleNamespace(random=random.Random(3), epoch=0)
@@ -50,10 +50,10 @@ class Memory:
         self.has_iterator = walk.has_iterator
 
     def keep(self) -> Callable[[], None]:
-        """Take all as it is now; what is returned puts it back, each time it is called.
+        """Store the current state; return a function that restores it at each call.
 
-        Names get the same objects again. Containers and arrays stay the same, and get the same
-        items.
+        Names are bound to the same objects again. Containers and arrays stay the same objects and
+        get the same items.
         """
         steps = [holder.keep() for holder in self._holders if isinstance(holder, Names)]
         steps += [content_kept(container) for container in self._containers()]
@@ -67,23 +67,23 @@ class Memory:
         return put_back
 
     def generators(self) -> Dict[str, Any]:
-        """Return the states of the generators by path: what `json` can write, and arrays."""
+        """Return the states of the generators by path, as data for `json`, and arrays."""
         return {path: state_of(one) for path, one in self._generators if path is not None}
 
     def check_generators(self, states: Any) -> None:
-        """Raise a ValueError where :meth:`put_generators` would."""
+        """Raise a ValueError if :meth:`put_generators` would."""
         self._read_generators(states)
 
     def put_generators(self, states: Any) -> None:
-        """Put back what :meth:`generators` returned, in another process perhaps.
+        """Restore what :meth:`generators` returned, possibly in another process.
 
-        Where there is None yet, a new generator is made. Other paths that are unknown here are
-        left alone, and so are generators without a state.
+        If the value at a path is None, a new generator is made. Other unknown paths are ignored,
+        and generators without a state do not change.
 
         Raises
         ------
         ValueError
-            Where a state is not one of the generator at its path. None has changed then.
+            If a state does not fit the generator at its path. No generator has changed then.
         """
         for generator, state in self._read_generators(states):
             put_state(generator, state)
@@ -95,25 +95,24 @@ class Memory:
         return (states.keys() ^ self.generators().keys()) - self._places_to_come(states).keys()
 
     def values(self) -> Dict[str, Any]:
-        """Return the plain values by path: what `json` can write, and copies of arrays."""
+        """Return the plain values by path, as data for `json`, and copies of arrays."""
         return {path: plain.encode(value) for path, _, _, value in self._values()}
 
     def check_values(self, values: Any) -> None:
-        """Raise a ValueError where :meth:`put_values` would."""
+        """Raise a ValueError if :meth:`put_values` would."""
         self._read_values(values)
 
     def put_values(self, values: Any) -> None:
-        """Put back what :meth:`values` returned, in another process perhaps.
+        """Restore what :meth:`values` returned, possibly in another process.
 
-        A container takes the new items where it is of the same kind, an array where it is of the
-        same shape and type; a name gets a new one elsewhere. An attribute that is not there yet
-        is made. Other paths that are unknown here are left alone, and so are values that are not
-        in `values`.
+        A container of the same kind gets the new items, and so does an array of the same shape
+        and type. Otherwise the name is bound to a new object. A missing attribute is created.
+        Other unknown paths are ignored, and values that are not in `values` do not change.
 
         Raises
         ------
         ValueError
-            Where a value is not an encoded one, or cannot be put at its path. None has changed
+            If a value is not an encoded one, or cannot be put at its path. No value has changed
             then.
         """
         filled: Dict[int, Tuple[Any, Any]] = {}
@@ -123,7 +122,7 @@ class Memory:
                 holder.bind(key, value)
 
     def remove(self, paths: Collection[str]) -> None:
-        """Remove the attributes at these paths; others are left alone."""
+        """Remove the attributes at these paths."""
         for holder in self._holders:
             if type(holder) is Names:
                 for key in [key for key in holder.read() if holder.path_of(key) in paths]:
@@ -139,7 +138,7 @@ class Memory:
         return list(found.values())
 
     def _values(self) -> Iterator[Tuple[str, Holder, Any, Any]]:
-        """Yield each plain value: its path, its holder, its key there, and the value."""
+        """Yield the path, the holder, the key in it and the value of each plain value."""
         for holder in self._holders:
             for key, value in holder.read().items():
                 path = holder.path_of(key)
@@ -147,7 +146,7 @@ class Memory:
                     yield path, holder, key, value
 
     def _read_values(self, values: Any) -> List[Tuple[Holder, Any, Any, Any]]:
-        """Return what to put where: a holder, a key, what is there, and the new value."""
+        """Return a holder, a key, the present value and the new value for each known path."""
         if not isinstance(values, dict):
             raise ValueError(_check.message("Memory", "values", "a dict by path", type(values)))
         found = {path: (holder, key, present) for path, holder, key, present in self._values()}
@@ -159,7 +158,7 @@ class Memory:
         ]
 
     def _attributes_to_come(self, paths: Iterable[str]) -> Iterator[Tuple[str, Any]]:
-        """Yield where attributes would be that their objects do not have yet, by path."""
+        """Yield the places of attributes that do not exist yet, by path."""
         owners = {holder.path: holder for holder in self._holders if type(holder) is Names}
         for path in paths:
             owner, _, name = path.rpartition(".")
@@ -167,7 +166,7 @@ class Memory:
                 yield path, (owners[owner], name, _ABSENT)
 
     def _places_to_come(self, states: Collection[str]) -> Dict[str, Tuple[Any, Any]]:
-        """Return where there is None and is to be a generator, by path."""
+        """Return the places of None that are to become generators, by path."""
         return {
             path: (holder, key)
             for path, holder, key, value in self._values()

@@ -16,9 +16,9 @@ GRADIENTS = schema.ByName(
 
 
 def parameters_of(net: mx.gluon.Block) -> Dict[str, Any]:
-    """Return the values of each parameter, on each context or, where all are the same, on one.
+    """Return the values of each parameter, for each context, or for one if all are equal.
 
-    None stands for a parameter that waits for its shape.
+    None stands for a parameter whose shape is not known yet.
     """
     return {
         name: None if parameter._data is None else _distinct(parameter._data)
@@ -38,7 +38,7 @@ def gradients_of(net: mx.gluon.Block) -> Dict[str, Any]:
 
 
 def check(parameters: Dict[str, Any], gradients: Dict[str, Any], net: mx.gluon.Block) -> None:
-    """Raise a ValueError where these are not of this net."""
+    """Raise a ValueError if these are not for this net."""
     own = named_parameters(net)
     if own.keys() != parameters.keys():
         found = unlike(own, parameters)
@@ -61,14 +61,14 @@ def check(parameters: Dict[str, Any], gradients: Dict[str, Any], net: mx.gluon.B
 
 
 def add_up(gradients: Dict[str, Any], net: mx.gluon.Block) -> None:
-    """Have backward passes add to the gradients of these parameters."""
+    """Make backward passes add to the gradients of these parameters."""
     for name, parameter in named_parameters(net).items():
         if name in gradients and parameter.grad_req == "write":
             parameter.grad_req = "add"
 
 
 def finish_shapes(parameters: Dict[str, Any], net: mx.gluon.Block) -> None:
-    """Give arrays to the parameters that wait for their shapes."""
+    """Give arrays to the parameters whose shapes are not known yet."""
     for name, parameter in named_parameters(net).items():
         if parameter._data is None and parameters[name] is not None:
             values = parameters[name][0]
@@ -83,7 +83,7 @@ def apply(
     net: mx.gluon.Block,
     trainer: mx.gluon.Trainer,
 ) -> None:
-    """Write what was checked into a net, and into the KVStore that has its weights too."""
+    """Write checked values into a net, and into the KVStore if it has the weights too."""
     apply_parameters(parameters, net, trainer)
     for name, parameter in _adding(net).items():
         saved = gradients.get(name, {"values": [], "fresh": False})
@@ -96,7 +96,7 @@ def apply(
 def apply_parameters(
     parameters: Dict[str, Any], net: mx.gluon.Block, trainer: mx.gluon.Trainer
 ) -> None:
-    """Write values that were checked into a net, and to where the trainer has them too."""
+    """Write checked values into a net, and into the trainer's copies of the weights."""
     for name, parameter in named_parameters(net).items():
         if parameters[name] is not None:
             values = _for_each(parameter._data, parameters[name])
@@ -106,7 +106,7 @@ def apply_parameters(
 
 
 def hand_over(trainer: mx.gluon.Trainer) -> None:
-    """Have a trainer go on from the weights of now, in its KVStore and in full precision too."""
+    """Copy the current weights to the trainer's KVStore and its full-precision copies."""
     store = _trainer.store_of(trainer)
     if store is not None:
         _trainer.write_to_store(
@@ -118,7 +118,7 @@ def hand_over(trainer: mx.gluon.Trainer) -> None:
 
 
 def unlike(own: Iterable[str], saved: Iterable[str]) -> str:
-    """Return, as a text, what a file with the names `saved` lacks and has too much."""
+    """Return as text which names a file with the names `saved` lacks, and which are unknown."""
     missing, unknown = Counter(list(own)), Counter(list(saved))
     without, beyond = (sorted(one.elements()) for one in (missing - unknown, unknown - missing))
     return f"one without {few(without)} and with {few(beyond)}"
@@ -144,7 +144,7 @@ def _distinct(arrays: List[mx.nd.NDArray]) -> List[np.ndarray]:
 
 
 def _for_each(places: List[Any], saved: List[np.ndarray]) -> List[np.ndarray]:
-    """Return the saved values for each context: its own, or on another number their mean."""
+    """Return the saved values for each context; their mean if the number of contexts differs."""
     if len(saved) == len(places):
         return saved
     mean = np.mean(saved, axis=0).astype(saved[0].dtype)
@@ -152,7 +152,7 @@ def _for_each(places: List[Any], saved: List[np.ndarray]) -> List[np.ndarray]:
 
 
 def _shared_out(places: List[Any], saved: List[np.ndarray]) -> List[np.ndarray]:
-    """Return the saved gradients for each context: its own, or on another number their sum once."""
+    """Return the saved gradients by context; for another number, their sum on the first."""
     if len(saved) == len(places):
         return saved
     zero = np.zeros(places[0].shape, places[0].dtype)

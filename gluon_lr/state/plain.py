@@ -1,4 +1,4 @@
-"""Plain values, numbers and text and their containers, as what `json` can write and back."""
+"""Plain values (numbers, strings and their containers) as data for `json`, and back."""
 
 import marshal
 import math
@@ -8,11 +8,11 @@ from typing import Any, Dict, FrozenSet, Iterable, Iterator, List, Optional, Tup
 
 import numpy as np
 
-LARGEST = 1_000_000  # elements; what has more is data, and no memory
+LARGEST = 1_000_000  # elements; a larger value is taken as data, not as state
 MUTABLE = (list, dict, set, deque)
 _CONTAINERS = (*MUTABLE, tuple)
-_DEEPEST = 50  # containers within containers
-_BEYOND = 2**63  # Python writes no int of many digits
+_DEEPEST = 50  # levels of nested containers
+_BEYOND = 2**63  # larger ints are written in hex: Python limits the decimal digits
 _KEYS = frozenset([str, int])
 _JSON_ATOMS = (type(None), bool, int, float, str)
 _NUMERIC = "biufc"  # the kinds of NumPy's types
@@ -22,13 +22,13 @@ ATOMS: FrozenSet[type] = frozenset([*_JSON_ATOMS, *_SCALARS])
 
 
 def containers_in(value: Any, deepest: int = _DEEPEST) -> Optional[List[Any]]:
-    """Return the mutable containers in a plain value, with itself; None where it is not plain."""
+    """Return the mutable containers in a plain value, itself included; None if it is not plain."""
     if type(value) in ATOMS:
         return []
     if not deepest or not _is_container(value):
         return None
     if containers_in(next(_parts([value]), None), deepest - 1) is None:
-        return None  # soon, where a long list is not plain
+        return None  # a quick exit for long lists that are not plain
     found: List[Any] = []
     level, left = [value], LARGEST
     for _ in range(deepest):
@@ -54,12 +54,12 @@ def _parts(containers: List[Any]) -> Iterator[Any]:
 
 
 def is_array(value: Any) -> bool:
-    """Say whether a value is an array of numbers that is small enough to be memory."""
+    """Return whether a value is an array of numbers, small enough to count as state."""
     return type(value) is np.ndarray and value.dtype.kind in _NUMERIC and value.size <= LARGEST
 
 
 def encode(value: Any) -> Any:
-    """Return a plain value, or an array, as what `json` can write, or as a copy."""
+    """Return a plain value as data for `json`, or a copy of an array."""
     kind = type(value)
     if kind is np.ndarray:
         return value.copy()
@@ -85,12 +85,12 @@ def _encode_all(values: Iterable[Any]) -> List[Any]:
 
 
 def decode(data: Any) -> Any:
-    """Return what :func:`encode` encoded.
+    """Return the value that :func:`encode` encoded.
 
     Raises
     ------
     ValueError
-        On anything else.
+        If the data is not from :func:`encode`.
     """
     if is_array(data):
         return data.copy()
@@ -141,7 +141,7 @@ def _scalar(kind: Any, digits: Any) -> Any:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Say whether two that :func:`encode` returned are of one kind and the same to the bit."""
+    """Return whether two results of :func:`encode` have the same type and the same bits."""
     if type(one) is not np.ndarray or type(other) is not np.ndarray:
         return type(one) is type(other) and _text(one) == _text(other)
     alike = (one.shape, one.dtype) == (other.shape, other.dtype)
@@ -149,11 +149,11 @@ def same(one: Any, other: Any) -> bool:
 
 
 def _text(data: Any) -> bytes:
-    return marshal.dumps(data, 2)  # without references: the same for what is the same
+    return marshal.dumps(data, 2)  # version 2 has no references: equal bytes for equal data
 
 
 def fits(present: Any, value: Any) -> bool:
-    """Say whether a container that is there can take a value, and stay the same object."""
+    """Return whether an existing container can take a value and stay the same object."""
     kind = type(value)
     if kind is not type(present):
         return False
@@ -164,17 +164,17 @@ def fits(present: Any, value: Any) -> bool:
 
 
 def fill(present: Any, value: Any, filled: Dict[int, Tuple[Any, Any]]) -> Any:
-    """Put a value into the container that is there, and return that; else return the value.
+    """Put a value into the existing container and return it; if it does not fit, return the value.
 
     Parameters
     ----------
     present : object
-        What is there.
+        The existing object.
     value : object
         What :func:`decode` returned.
     filled : dict
-        The containers that took a value already, with it. One that has two names takes one
-        value; the second name gets another container, where its value is another one.
+        The containers that were filled already, with their values. A container with two names is
+        filled once. If the second name has another value, it gets a new container.
     """
     if not fits(present, value):
         return value

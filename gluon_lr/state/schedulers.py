@@ -1,4 +1,4 @@
-"""What a learning-rate scheduler was made with, and what it has come to, as data."""
+"""The arguments and the current state of learning-rate schedulers, as data."""
 
 import copy
 import inspect
@@ -24,10 +24,11 @@ MEMORY = schema.Record(
 
 
 def statement_of(scheduler: Any) -> Any:
-    """Return what a script has said by a scheduler: its class, and what it was made with.
+    """Return a scheduler's statement: its class and the arguments that it was made with.
 
-    Ours and MXNet's own are written alike. Of others count the arguments that they keep by their
-    names; of functions, and of what is no part of a schedule, the name alone.
+    Our schedulers and MXNet's own are written in the same form. Other schedulers have the
+    arguments that they store by name. Functions, and objects that are not schedules, have only
+    their name.
     """
     if isinstance(scheduler, _KINDS):
         return scheduler
@@ -46,9 +47,9 @@ def statements_of_plateaus(scheduler: Any) -> List[Any]:
 
 
 def memory_of(scheduler: Any, plateaus: List[Any]) -> Dict[str, Any]:
-    """Return what a scheduler, and the schedules in it, have come to.
+    """Return the current state of a scheduler and of the schedules in it.
 
-    `plateaus` is what :func:`statements_of_plateaus` returned before.
+    `plateaus` is the earlier result of :func:`statements_of_plateaus`.
     """
     states = [one.state for one in _plateaus(scheduler)]
     return {
@@ -58,7 +59,7 @@ def memory_of(scheduler: Any, plateaus: List[Any]) -> Dict[str, Any]:
 
 
 def remember(scheduler: Any, memory: Dict[str, Any]) -> None:
-    """Let a scheduler that was made with the same go on from what :func:`memory_of` returned."""
+    """Set a scheduler with the same arguments to the state that :func:`memory_of` returned."""
     parts = _parts(scheduler)
     for part, numbers in zip(parts, memory["parts"]):
         vars(part).update(_known(part, numbers))
@@ -70,9 +71,9 @@ def remember(scheduler: Any, memory: Dict[str, Any]) -> None:
 
 
 def remember_plateaus(scheduler: Any, plateaus: List[Any], memory: Dict[str, Any]) -> None:
-    """Let the plateau schedules in another scheduler go on, those that were made with the same.
+    """Restore the plateau schedules in another scheduler, if they have the same arguments.
 
-    `plateaus` is what :func:`statements_of_plateaus` returned of this one.
+    `plateaus` is the result of :func:`statements_of_plateaus` for this scheduler.
     """
     saved = list(memory["plateaus"])
     for plateau, own in zip(_plateaus(scheduler), plateaus):
@@ -84,7 +85,7 @@ def remember_plateaus(scheduler: Any, plateaus: List[Any], memory: Dict[str, Any
 
 
 def check(statement: Any, memory: Any, place: str) -> None:
-    """Raise a ValueError that names the place where these are not what was written."""
+    """Raise a ValueError that names the place if these are not a statement and a state."""
     STATEMENT.check(statement, f"{place}.stated")
     MEMORY.check(memory, f"{place}.now")
     for number, (_, state) in enumerate(memory["plateaus"]):
@@ -97,7 +98,7 @@ def check(statement: Any, memory: Any, place: str) -> None:
 
 
 def check_memory(scheduler: Any, memory: Any, place: str) -> None:
-    """Raise a ValueError where a scheduler that was made with the same cannot go on from this."""
+    """Raise a ValueError if a scheduler with the same arguments cannot have this state."""
     for name, own in (("parts", _parts(scheduler)), ("plateaus", _plateaus(scheduler))):
         if len(memory[name]) != len(own):
             raise schema.astray(f"{place}.{name}", f"a list of {len(own)}", memory[name])
@@ -120,7 +121,7 @@ def describe(statement: Any) -> str:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Compare statements; floats may differ by a rounding."""
+    """Return whether statements are equal; floats may differ by a rounding error."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
@@ -131,14 +132,14 @@ def same(one: Any, other: Any) -> bool:
 
 
 def words_of(owner: Any) -> Set[str]:
-    """Return the names of the arguments that an object can be made with."""
+    """Return the names of the arguments of an object's class."""
     made_by = [vars(cls)["__init__"] for cls in type(owner).__mro__ if "__init__" in vars(cls)]
     named = {name for init in made_by if init is not object.__init__ for name in _parameters(init)}
     return named | {_STORED_AS[name] for name in named & _STORED_AS.keys()}
 
 
 def numbers_of(owner: Any) -> Dict[str, Any]:
-    """Return the attributes that are numbers, texts, true, false or None."""
+    """Return the attributes that are numbers, strings, booleans or None."""
     fields = getattr(owner, "__dict__", {})
     return {name: value for name, value in fields.items() if isinstance(value, _KINDS)}
 
@@ -154,7 +155,7 @@ def _parameters(init: Any) -> Iterator[str]:
 def _arguments_of(scheduler: Any) -> Dict[str, Any]:
     try:
         ours = foreign.as_ours(scheduler)
-    except ValueError:  # MXNet's own that has overwritten its base_lr
+    except ValueError:  # an MXNet scheduler that has overwritten its base_lr
         ours = scheduler
     if isinstance(ours, Schedule):
         named = ours._arguments()
@@ -187,14 +188,14 @@ def _plateaus(scheduler: Any) -> List[PlateauScheduler]:
 
 
 def _attributes(part: Any) -> Dict[str, Any]:
-    """Return the attributes of a schedule, without those that follow from others."""
+    """Return the attributes of a schedule, without derived ones."""
     return Schedule.__getstate__(part) if isinstance(part, Schedule) else dict(vars(part))
 
 
 def _numbers_of_part(part: Any) -> Dict[str, Any]:
     names = set(_attributes(part))
     if _is_mxnets(part):
-        names -= words_of(part) - {"base_lr"}  # it decays that, and leaves the others
+        names -= words_of(part) - {"base_lr"}  # the only argument that MXNet's schedulers change
     return {name: one for name, one in numbers_of(part).items() if name in names}
 
 
@@ -203,7 +204,7 @@ def _is_mxnets(part: Any) -> bool:
 
 
 def _known(part: Any, numbers: Dict[str, Any]) -> Dict[str, Any]:
-    """Return those numbers that a schedule has; another's than ours may have set some later."""
+    """Return the numbers that a schedule has, or may set later if it is not ours."""
     own = _numbers_of_part(part)
     later = {name for name in numbers if not isinstance(part, Schedule) and not hasattr(part, name)}
     return {name: one for name, one in numbers.items() if name in own or name in later}
@@ -228,5 +229,5 @@ def _check_numbers(part: Any, numbers: Dict[str, Any], place: str) -> None:
 
 
 def _observed(plateau: PlateauScheduler, state: Any) -> None:
-    """Let a plateau schedule have observed what led to a state."""
+    """Set a plateau schedule to a state."""
     plateau._state = PlateauScheduler(state=state)._state

@@ -1,4 +1,4 @@
-"""What the data of a file has to look like, and where it does not."""
+"""Schemas of the data in a file, with errors that name the wrong place."""
 
 import reprlib
 from typing import Any, Callable, Sequence
@@ -6,19 +6,19 @@ from typing import Any, Callable, Sequence
 import numpy as np
 
 _LARGEST = float(np.finfo(np.float32).max)
-_SHORT = reprlib.Repr()  # of what may be very deep
+_SHORT = reprlib.Repr()  # for data that may be nested deeply
 _SHORT.maxdict = _SHORT.maxlist = _SHORT.maxlong = _SHORT.maxstring = 80
 
 
 class Schema:
-    """A kind of values.
+    """A rule for values.
 
     Parameters
     ----------
     expected : str
-        What a value has to be, for the messages.
+        A description of the values, for the messages.
     fits : callable
-        From a value to whether it is.
+        Takes a value and returns whether it fits.
     """
 
     def __init__(self, expected: str, fits: Callable[[Any], bool]) -> None:
@@ -26,21 +26,21 @@ class Schema:
         self._fits = fits
 
     def check(self, value: Any, place: str) -> None:
-        """Raise a ValueError that names the place where `value` is of another kind.
+        """Raise a ValueError that names the place if `value` does not fit.
 
         Parameters
         ----------
         value : object
-            What was read: JSON's kinds of values, and arrays.
+            The value that was read: a JSON value or an array.
         place : str
-            Where it was, ``trainer.fields`` say.
+            Its place, for example ``trainer.fields``.
         """
         if not self._fits(value):
             raise astray(place, self.expected, value)
 
 
 class Record(Schema):
-    """A dictionary of given keys, each with a schema of its own."""
+    """A dictionary with given keys, each with its own schema."""
 
     def __init__(self, **fields: Schema) -> None:
         super().__init__(f"of the keys {', '.join(fields)}", lambda value: isinstance(value, dict))
@@ -56,7 +56,7 @@ class Record(Schema):
 
 
 class ByName(Schema):
-    """A dictionary of any keys, whose values are of one schema."""
+    """A dictionary with any keys, whose values have one schema."""
 
     def __init__(self, schema: Schema) -> None:
         super().__init__("a dictionary", lambda value: isinstance(value, dict))
@@ -70,7 +70,7 @@ class ByName(Schema):
 
 
 class Several(Schema):
-    """A list, whose values are of one schema, and of which there are at least so many."""
+    """A list of at least `at_least` values with one schema."""
 
     def __init__(self, schema: Schema, at_least: int = 0) -> None:
         expected = f"a list of at least {at_least}" if at_least else "a list"
@@ -85,7 +85,7 @@ class Several(Schema):
 
 
 class Pair(Schema):
-    """A list of two, each with a schema of its own."""
+    """A list of two values, each with its own schema."""
 
     def __init__(self, first: Schema, second: Schema) -> None:
         super().__init__("a list of two", lambda one: isinstance(one, list) and len(one) == 2)
@@ -99,7 +99,7 @@ class Pair(Schema):
 
 
 class Maybe(Schema):
-    """None, or a value of another schema."""
+    """None, or a value of a given schema."""
 
     def __init__(self, schema: Schema) -> None:
         super().__init__(f"{schema.expected}, or null", lambda value: True)
@@ -112,7 +112,7 @@ class Maybe(Schema):
 
 
 class Plain(Schema):
-    """What JSON has, to a depth of 50, in which each number is one of float32."""
+    """JSON data up to a depth of 50, in which each number fits in float32."""
 
     def __init__(self, depth: int = 50) -> None:
         super().__init__("less deep", lambda value: depth > 0)
@@ -133,7 +133,7 @@ class Plain(Schema):
 
 
 def astray(place: str, expected: str, found: Any) -> ValueError:
-    """Return the error of a file in which something else than expected is at a place."""
+    """Return the error for a file with an unexpected value at a place."""
     if isinstance(found, np.ndarray):
         shown = f"{found.dtype} of shape {found.shape}"
     elif isinstance(found, Exception):
@@ -150,7 +150,7 @@ def _at_most(text: str, length: int) -> str:
 
 
 def arrays_of(shape: Sequence[int], dtype: Any) -> Schema:
-    """Return the schema of arrays of a shape and a type; a size of 0 or -1 is any."""
+    """Return the schema of arrays of a shape and a type; a size of 0 or -1 fits any size."""
 
     def fits(value: Any) -> bool:
         if not isinstance(value, np.ndarray) or value.ndim != len(shape):
@@ -162,7 +162,7 @@ def arrays_of(shape: Sequence[int], dtype: Any) -> Schema:
 
 
 def is_number(value: Any) -> bool:
-    """Say whether a value is an int or float that is finite, in float32 too."""
+    """Return whether a value is an int or float that is finite, also in float32."""
     return type(value) in (int, float) and abs(value) <= _LARGEST
 
 

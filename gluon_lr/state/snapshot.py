@@ -1,4 +1,4 @@
-"""The exact state of nets and their trainers, held in memory and put back."""
+"""The exact state of nets and their trainers, kept in memory and restored."""
 
 import copy
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
@@ -9,45 +9,45 @@ from .generators import GlobalState
 from .transaction import Transaction
 
 _BY_REFERENCE = ("lr_scheduler", "param_dict")
-_STATED = ("grad_req", "lr_mult", "wd_mult")  # what a script states of a parameter
+_STATED = ("grad_req", "lr_mult", "wd_mult")  # attributes that a script sets
 
 Nets = Union[mx.gluon.Block, Sequence[mx.gluon.Block]]
 Trainers = Union[mx.gluon.Trainer, Sequence[mx.gluon.Trainer]]
 
 
 def preserved(net: Nets, trainer: Trainers, seed: Optional[int] = None) -> Transaction:
-    """Put nets and trainers back, at the end of the block, as they were at its start.
+    """Restore nets and trainers, at the end of the block, to their state at its start.
 
-    That is: parameters, running statistics and gradients on every context, with their
+    It restores parameters, running statistics and gradients on every context, with their
     `grad_req`, `lr_mult` and `wd_mult`; optimizer states and attributes (rate, counts,
-    rescale_grad), the scheduler and what it remembers, the weights in a local KVStore, the scale
-    of a mixed-precision loss, and the generators of Python and of NumPy. `trainer.optimizer`,
-    its scheduler and all arrays stay the same objects. Also after an exception or Ctrl-C, which
-    waits until all is put back. Nothing is written to disk. A parameter that waits for its shape
-    keeps the first values it gets in the block.
+    rescale_grad); the scheduler and its state; the weights in a local KVStore; the scale of a
+    mixed-precision loss; and the generators of Python and NumPy. `trainer.optimizer`, its
+    scheduler and all arrays stay the same objects. It also does this after an exception or
+    Ctrl-C; Ctrl-C waits until all is restored. Nothing is written to disk. A parameter with
+    deferred initialisation keeps the first values that it gets in the block.
 
-    MXNet's random generators, which dropout draws from, cannot be read: they can only be set
-    to a `seed`. :meth:`gluon_lr.Learner.place_kept` keeps the place in the data.
+    MXNet's random generators, which dropout uses, cannot be read: they can only be set to a
+    `seed`. :meth:`gluon_lr.Learner.place_kept` restores the place in the data.
 
     Parameters
     ----------
     net : mx.gluon.Block or list of mx.gluon.Block
-        Initialised.
+        The nets, initialised.
     trainer : mx.gluon.Trainer or list of mx.gluon.Trainer
         The trainers of their parameters: ``preserved([net_d, net_g], [trainer_d, trainer_g])``.
     seed : int, optional
-        What to seed MXNet's generators with, at the start of the block and at its end, so that
-        training goes on as after `mx.random.seed(seed)`. A parameter that waits for its shape
-        goes on waiting then.
+        A seed for MXNet's generators, set at the start and at the end of the block, so that
+        training continues as after `mx.random.seed(seed)`. A parameter with deferred
+        initialisation is then deferred again.
 
     Raises
     ------
     RuntimeError
-        Where a parameter is not initialised.
+        If a parameter is not initialised.
     TypeError, ValueError
-        Where the seed is not an integer of at least 0; where there is something else than nets
-        and trainers; where an optimizer or its scheduler holds what cannot be copied; where the
-        servers of a distributed KVStore update the weights.
+        If the seed is not an integer of at least 0; if an argument is not nets or trainers; if an
+        optimizer or its scheduler cannot be copied; if the servers of a distributed KVStore
+        update the weights.
 
     >>> import mxnet as mx
     >>> net = mx.gluon.nn.Dense(1, in_units=1)
@@ -119,13 +119,13 @@ class _Preserved(Transaction):
 
 
 class _Parameter:
-    """A parameter with its arrays, or what it waits with for its shape."""
+    """A parameter with its arrays, or with its deferred initialisation."""
 
-    # Gluon has no public name for a Parameter's arrays by context, nor for the moment in which
-    # it gets its first values: those stand in this class alone.
+    # Gluon has no public names for a Parameter's arrays by context, nor for the moment when it
+    # gets its first values. Only this class uses the private names.
 
     def __init__(self, parameter: mx.gluon.Parameter, goes_on_waiting: bool) -> None:
-        contexts_of(parameter)  # an error where it is not initialised
+        contexts_of(parameter)  # raises an error if it is not initialised
         self._parameter = parameter
         self._goes_on_waiting = goes_on_waiting
         self._waited = parameter.shape, parameter._deferred_init
@@ -138,11 +138,11 @@ class _Parameter:
 
     @property
     def waits(self) -> bool:
-        """Whether it waits for its shape now."""
+        """Whether its initialisation is deferred now."""
         return bool(self._parameter._deferred_init)
 
     def begin(self) -> None:
-        """Keep the first values that a waiting parameter gets."""
+        """Make a deferred parameter keep the first values that it gets."""
         if not self.waits:
             return
         finish = self._parameter._finish_deferred_init
@@ -159,11 +159,11 @@ class _Parameter:
     def put_back(self) -> None:
         parameter = self._parameter
         shape, initialisation = self._waited
-        # without values, where Ctrl-C came while it got them
+        # it has no values if Ctrl-C came while it got them
         if initialisation and (self._goes_on_waiting or not self._fields):
             parameter._data = parameter._grad = None
             parameter._shape, parameter._deferred_init = shape, initialisation
-            parameter._var = None  # of a hybrid net's graph: it has the shape
+            parameter._var = None  # a hybrid net's graph variable, which has the shape
         else:
             self._put_back_fields()
             for array, saved in self._arrays:
@@ -183,7 +183,7 @@ class _Parameter:
             self._fresh = [(array, array._fresh_grad) for array in weights]
 
     def _put_back_fields(self) -> None:
-        """Give it its own arrays again: a new `grad_req` or context brings others."""
+        """Restore its own arrays: a new `grad_req` or context has made others."""
         parameter, fields = self._parameter, self._fields
         others = any(vars(parameter)[name] is not fields[name] for name in ("_data", "_grad"))
         vars(parameter).update(fields)
@@ -228,8 +228,8 @@ class _Optimizer:
 
     def put_back(self) -> None:
         if self._kvstore_is_new:
-            # Making it broadcasts one context's running statistics to the others, so it has
-            # to be made where it would have been: at the first step.
+            # Making a KVStore copies one context's running statistics to the others. So it
+            # must be made at the first step, as without the block.
             self._trainer._reset_kvstore()
         if self._kvstore is not None:
             _trainer.write_to_store(self._kvstore, self._stored, self._store_updater)
@@ -239,7 +239,7 @@ class _Optimizer:
             updater.states, updater.states_synced = dict(states), dict(synced)
             updater.aggregate_updates = several_at_once
             updater.optimizer = self._optimizer
-        self._trainer._optimizer = self._optimizer  # load_states() makes another
+        self._trainer._optimizer = self._optimizer  # load_states() makes a new one
         self._trainer._scale = self._scale
         _replace_fields(self._scaler, self._scaler_fields)
         _replace_fields(self._optimizer, self._fields)
@@ -259,14 +259,14 @@ class _Optimizer:
 
 
 def _is_local(trainer: mx.gluon.Trainer) -> bool:
-    """Say whether the trainer makes a KVStore of its own, on this machine."""
+    """Return whether the trainer makes its own KVStore on this machine."""
     kvstore = trainer._kvstore_params["kvstore"]
     given = kvstore is not None and not isinstance(kvstore, str)
     return not given and not _trainer.is_distributed(trainer)
 
 
 def _copied_fields(target: Any) -> Dict[str, Any]:
-    """Copy the attributes in one go, so that two that share a dict share its copy."""
+    """Copy the attributes together, so that two that share a dict share its copy."""
     fields = getattr(target, "__dict__", {})
     try:
         return copy.deepcopy({k: v for k, v in fields.items() if k not in _BY_REFERENCE})

@@ -1,11 +1,11 @@
-"""Nested data in a safetensors file, with a digest: never pickled, and read whole or refused.
+"""Nested data in a safetensors file, without pickle; a digest detects incomplete files.
 
 The arrays are the file's tensors (https://github.com/huggingface/safetensors), named by their
-places in the data: "parameters/0.weight/0". Its metadata is
+places in the data: "parameters/0.weight/0". The file's metadata is
 
 - format: "gluon_lr checkpoint 2";
-- state: all that is no array, as a JSON text. An array is {"__array__": its name} there, and a
-  float that JSON does not have is {"__float__": "nan"}, "inf" or "-inf";
+- state: all other data, as JSON. An array is {"__array__": its name} in it, and a float that
+  JSON does not have is {"__float__": "nan"}, "inf" or "-inf";
 - sha256: the SHA-256 digest of both.
 """
 
@@ -23,7 +23,7 @@ from .. import _check
 from .files import PathLike, write_whole
 
 _LENGTH = 8  # bytes that hold the length of the header
-_LARGEST_HEADER = 100_000_000  # bytes: above, safetensors refuses a file
+_LARGEST_HEADER = 100_000_000  # bytes; safetensors reads no larger header
 _ARRAY, _BFLOAT16_ARRAY, _FLOAT = _TAGS = ("__array__", "__bfloat16__", "__float__")
 _PLAIN = {int, str, bool, type(None)}
 _FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
@@ -33,26 +33,26 @@ _BFLOAT16 = np.dtype([("bfloat16", "<u2")])  # as MXNet returns it
 
 
 def save_data(path: PathLike, data: Dict[str, Any], kind: str) -> None:
-    """Write nested data to a file, at once or not at all.
+    """Write nested data to a file, completely or not at all.
 
     Parameters
     ----------
     path : str or path
         The file.
     data : dict
-        Of what JSON can write, NumPy's numbers, and arrays of bool, integers or floats up to 64
-        bits. Keys come back as strings, tuples as lists, NumPy's numbers as Python's.
+        JSON data, NumPy numbers, and arrays of bool, integers or floats up to 64 bits. Keys are
+        read back as strings, tuples as lists, NumPy numbers as Python's.
     kind : str
-        What the file is, as "checkpoint"; it is in the file and in messages.
+        The kind of file, for example "checkpoint"; it is in the file and in messages.
 
     Raises
     ------
     TypeError
-        Where something else is in the data.
+        If the data has other types.
     ValueError
-        Where it is too deep or too large, or has keys that the file needs for itself.
+        If it is nested too deeply or too large, or has keys that are reserved in the file.
     OSError
-        Where the file cannot be written.
+        If the file cannot be written.
     """
     state, arrays = _encoded(data, kind)
     metadata = {"format": _format(kind), "state": state, "sha256": _digest(state, arrays)}
@@ -60,14 +60,14 @@ def save_data(path: PathLike, data: Dict[str, Any], kind: str) -> None:
     def write(name: str) -> None:
         if Path(name).is_file():
             safetensors.numpy.save_file(arrays, name, metadata=metadata)
-        else:  # which save_file would replace, be it /dev/null
+        else:  # save_file would replace it, even /dev/null
             Path(name).write_bytes(safetensors.numpy.save(arrays, metadata=metadata))
 
     write_whole(path, write)
 
 
 def as_read(data: Dict[str, Any], kind: str) -> Dict[str, Any]:
-    """Return data as they would come back from a file of :func:`save_data`; arrays are shared."""
+    """Return data as :func:`load_data` would read it from a file; arrays are not copied."""
     return _decoded(*_encoded(data, kind))
 
 
@@ -77,9 +77,9 @@ def load_data(path: PathLike, kind: str) -> Dict[str, Any]:
     Raises
     ------
     ValueError
-        Where the file is another one, or not whole.
+        If the file is of another kind, or not complete.
     OSError
-        Where it cannot be read.
+        If it cannot be read.
     """
     content = Path(path).read_bytes()
     metadata = _metadata(content)
@@ -121,7 +121,7 @@ def _digest(state: str, arrays: Dict[str, np.ndarray]) -> str:
 
 
 def _encoded(data: Dict[str, Any], kind: str) -> Tuple[str, Dict[str, np.ndarray]]:
-    """Return data as a JSON text, and the arrays in them by name."""
+    """Return data as JSON text, and its arrays by name."""
     owner = f"save_{kind}"
     encoder = _Encoder(owner)
     try:
@@ -137,7 +137,7 @@ def _encoded(data: Dict[str, Any], kind: str) -> Tuple[str, Dict[str, np.ndarray
 
 
 class _Encoder:
-    """Turns data into what JSON can write, and takes the arrays out of it."""
+    """Converts data for JSON and collects its arrays."""
 
     def __init__(self, owner: str) -> None:
         self._owner = owner
@@ -153,7 +153,7 @@ class _Encoder:
         if isinstance(value, float):
             return value if math.isfinite(value) else {_FLOAT: float.__repr__(value)}
         if isinstance(value, (list, tuple)):
-            if _PLAIN.issuperset(map(type, value)):  # quickly: generators have thousands of numbers
+            if _PLAIN.issuperset(map(type, value)):  # fast path: generators have thousands
                 return list(value)
             return [self.encode(one, (*place, str(i))) for i, one in enumerate(value)]
         if isinstance(value, dict):
@@ -174,7 +174,7 @@ class _Encoder:
         return encoded
 
     def _key(self, key: Any, place: Tuple[str, ...]) -> str:
-        """Return the text that JSON has for a dict's key."""
+        """Return JSON's text for a dict's key."""
         if isinstance(key, str):
             return key
         if key is None or isinstance(key, (int, float)):
@@ -188,7 +188,7 @@ class _Encoder:
         return name
 
     def _encode_array(self, array: np.ndarray, place: Tuple[str, ...]) -> Dict[str, str]:
-        """Take an array as files have it, little-endian and row by row; a copy if it is not."""
+        """Collect an array, copied if it is not little-endian and row by row as in the file."""
         name = self._free_name(place)
         if array.dtype == _BFLOAT16:
             self.arrays[name] = array.view(np.uint16).astype("<u2", order="C", copy=False)
@@ -208,7 +208,7 @@ class _Encoder:
 
 
 def _metadata(content: bytes) -> Optional[Dict[str, Any]]:
-    """Return the metadata of a safetensors file; None where it is none, or has none."""
+    """Return the metadata of a safetensors file; None if it is no such file, or has none."""
     length = int.from_bytes(content[:_LENGTH], "little")
     try:
         metadata = _from_json(content[_LENGTH : _LENGTH + length], "header", _dict)["__metadata__"]
@@ -218,15 +218,15 @@ def _metadata(content: bytes) -> Optional[Dict[str, Any]]:
 
 
 def _arrays(content: bytes) -> Optional[Dict[str, np.ndarray]]:
-    """Return the tensors of a safetensors file; None where they cannot be read."""
+    """Return the tensors of a safetensors file; None if they cannot be read."""
     try:
         return dict(safetensors.numpy.load(content))
-    except Exception:  # noqa: BLE001 - whatever another version of safetensors raises
+    except Exception:  # noqa: BLE001 - errors differ between versions of safetensors
         return None
 
 
 def _decoded(state: str, arrays: Dict[str, np.ndarray]) -> Dict[str, Any]:
-    """Return the data of a file whose digest is right, or a ValueError that tells what is wrong."""
+    """Return the data of a file with the right digest; raise a ValueError if it is wrong."""
 
     def decoded(pairs: List[Tuple[str, Any]]) -> Any:
         key, value = pairs[0] if len(pairs) == 1 else ("", None)

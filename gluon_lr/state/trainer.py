@@ -1,4 +1,4 @@
-"""A trainer as data: what its optimizer remembers, and what the script had stated of it."""
+"""A trainer as data: its optimizer's state, and the values that the script has set."""
 
 from collections import Counter
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Tuple
@@ -16,8 +16,8 @@ from .._mxnet import (
 from . import schedulers, schema
 from .net import few, unlike
 
-_STATEMENT = "_gluon_lr_stated"  # where a trainer has its own
-# fields of an optimizer that MXNet sets, that are written in another way, or belong to groups
+_STATEMENT = "_gluon_lr_stated"  # the trainer's attribute with its Statement
+# fields of an optimizer that MXNet sets, that are written elsewhere, or belong to groups
 _NOT_WRITTEN = (
     "aggregate_num",
     "allow_np_array",
@@ -33,7 +33,7 @@ _NOT_WRITTEN = (
     "_gluon_lr_shares",
     "_index_update_count",
 )
-# optimizers whose states MXNet 1.9 and 2.0 lay out in another way; of float16 weights alone
+# optimizers whose states have another layout in MXNet 2.0 than in 1.9; below, float16 only
 _OTHERWISE = ("RMSProp",)
 _OTHERWISE_IN_HALF = ("LARS", "NAG", "SGD")
 _KINDS_OF_FIELDS = {
@@ -58,18 +58,18 @@ TRAINER = schema.Record(
 
 
 class Statement(NamedTuple):
-    """What a script has stated of a trainer.
+    """The values that a script has set in a trainer.
 
     Attributes
     ----------
     words : dict
-        The numbers of the optimizer that are arguments of its class: rate, momentum and so on.
+        The optimizer's numbers that are arguments of its class: rate, momentum and so on.
     scheduler : object
         The lr_scheduler itself.
     made_with : object
-        What that was made with.
+        The class and arguments of the lr_scheduler.
     plateaus : list
-        What the plateau schedules in it were made with.
+        The classes and arguments of the plateau schedules in it.
     """
 
     words: Dict[str, Any]
@@ -79,7 +79,7 @@ class Statement(NamedTuple):
 
 
 def statement_of(trainer: mx.gluon.Trainer) -> Statement:
-    """Return what the script has stated: what the trainer was when this was first asked."""
+    """Return the script's values: those that the trainer had at the first call."""
     optimizer = trainer.optimizer
     statement = vars(trainer).get(_STATEMENT)
     if statement is None:
@@ -96,11 +96,11 @@ def statement_of(trainer: mx.gluon.Trainer) -> Statement:
 
 
 def names_of(net: mx.gluon.Block, trainer: mx.gluon.Trainer) -> List[str]:
-    """Return the names of the trainer's parameters in the net, which another process has too."""
+    """Return the names of the trainer's parameters in the net, the same in all processes."""
     number_without_gaps(trainer)
     names = {id(parameter): name for name, parameter in named_parameters(net).items()}
     found = [names.get(id(one), one.name) for one in _trainer.parameters_of(trainer)]
-    counts = Counter(found)  # two that are not the net's have one name in MXNet 2.0
+    counts = Counter(found)  # in MXNet 2.0, parameters outside the net may share a name
     return [f"{name} {i}" if counts[name] > 1 else name for i, name in enumerate(found)]
 
 
@@ -137,29 +137,29 @@ def data_of(trainer: mx.gluon.Trainer, names: List[str]) -> Dict[str, Any]:
 
 
 class Return:
-    """The way back to what a trainer was: checked when it is made, and taken by :meth:`apply`.
+    """The restoring of a trainer: checks the data when created, and :meth:`apply` restores it.
 
     Parameters
     ----------
     data : dict
-        Of a file: the version of MXNet that wrote it, and what :func:`data_of` returned.
+        The data of a file: the version of MXNet that wrote it, and the result of :func:`data_of`.
     trainer : mx.gluon.Trainer
-        The trainer, of the same parameters.
+        A trainer of the same parameters.
     names : list of str
-        Of its parameters, as :func:`names_of` returns them.
+        The names of its parameters, from :func:`names_of`.
     weights : dict
-        Arrays of the shapes and types that its parameters have then, by name; those of
-        parameters whose shapes are unknown are missing.
+        Arrays with the shapes and types that its parameters will have, by name, without
+        parameters of unknown shape.
 
     Attributes
     ----------
     differences : list of str
-        What the script states otherwise than the one that wrote the data had.
+        What this script sets differently from the script that wrote the data.
 
     Raises
     ------
     ValueError
-        Where it is data of another trainer, or none.
+        If it is not such data, or is for another trainer.
     """
 
     def __init__(
@@ -200,7 +200,7 @@ class Return:
         self.differences = changed
 
     def apply(self) -> None:
-        """Make the trainer so; its arrays are there."""
+        """Restore the trainer, whose parameters must have their arrays."""
         trainer, data, optimizer = self._trainer, self._data, self._trainer.optimizer
         places = _trainer.updaters_of(trainer)
         saved = data["states"] if len(data["states"]) == len(places) else data["states"][:1]
@@ -232,7 +232,7 @@ class Return:
             vars(_trainer.loss_scaler_of(trainer)).update(self._scaler_fields)
 
     def _remembered_fields(self) -> Tuple[Dict[str, Any], List[str]]:
-        """Return the optimizer's fields to take over, and what the script states otherwise."""
+        """Return the optimizer's fields to restore, and what this script sets differently."""
         own, words = dict(_fields(self._trainer.optimizer)), self._statement.words
         fields, changed = {}, []
         for name, value in self._data["fields"].items():
@@ -244,7 +244,7 @@ class Return:
                 fields[name] = value
             elif name != "lr":
                 changed.append(f"{name} is {words[name]!r}, not {stated!r}")
-            elif None not in (words[name], stated):  # that is where an lr_scheduler has the rate
+            elif None not in (words[name], stated):  # None: an lr_scheduler sets the rate
                 changed.append(f"learning_rate is {words[name]!r}, not {stated!r}")
         return fields, changed
 
@@ -256,7 +256,7 @@ class Return:
         return fields
 
     def _patterns_of_states(self, weights: Dict[str, Any]) -> Dict[str, Any]:
-        """Return states as the optimizer makes them, by name, where the data fits into them."""
+        """Return states as the optimizer makes them, by name; raise if the data does not fit."""
         patterns: Dict[str, Any] = {}
         for number, states in enumerate(self._data["states"]):
             for name, state in states.items():
@@ -272,7 +272,7 @@ class Return:
         return patterns
 
     def _pattern(self, index: int, weight: Any) -> Any:
-        """Return the state that a parameter has, or would have."""
+        """Return the state of a parameter, or a new one as the optimizer makes it."""
         present = _trainer.updaters_of(self._trainer)[0].states.get(index)
         if present is not None:
             return present
@@ -280,7 +280,7 @@ class Return:
 
 
 def _check_version(version: str, optimizer: Any, weights: Iterable[Any]) -> None:
-    """Raise a ValueError where another MXNet has written states that this one reads wrongly."""
+    """Raise a ValueError if another MXNet has written states that this one would misread."""
     if version.split(".")[0] == mx.__version__.split(".")[0]:
         return
     name = type(optimizer).__name__
@@ -309,7 +309,7 @@ def _fields(optimizer: mx.optimizer.Optimizer) -> Iterator[Tuple[str, Any]]:
 
 
 def _check_field(name: str, value: Any, own: Any, place: str) -> None:
-    """Raise a ValueError where `value` is nothing that could stand in the place of `own`."""
+    """Raise a ValueError if `value` cannot replace `own`."""
     if name in _KINDS_OF_FIELDS:
         kind = _KINDS_OF_FIELDS[name]
     elif isinstance(own, (bool, str)):
@@ -326,7 +326,7 @@ def _state_data(state: Any) -> Any:
 
 
 def _state(data: Any, pattern: Any) -> Any:
-    """Return a state as the optimizer makes them, with the saved numbers in it."""
+    """Return a state as the optimizer makes it, with the saved values."""
     if isinstance(data, list):
         return tuple(_state(*pair) for pair in zip(data, pattern or [None] * len(data)))
     if data is None:
@@ -337,9 +337,9 @@ def _state(data: Any, pattern: Any) -> Any:
 
 
 def _check_state(data: Any, pattern: Any, weight: Any, place: str) -> None:
-    """Raise a ValueError where saved numbers do not fit into a state of the optimizer's making.
+    """Raise a ValueError if saved values do not fit a state that the optimizer makes.
 
-    It makes none where it was made without momentum, and another had some, or the reverse.
+    One of the two may be None, if only one of the two optimizers has momentum.
     """
     if isinstance(pattern, (tuple, list)):
         schema.Several(schema.ANYTHING, at_least=len(pattern)).check(data, place)

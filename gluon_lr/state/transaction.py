@@ -1,4 +1,4 @@
-"""A block after which something is put back, whatever happens in it."""
+"""Blocks after which something is restored, whatever happens in them."""
 
 import contextlib
 import sys
@@ -13,9 +13,9 @@ Self = TypeVar("Self", bound="Transaction")
 class Transaction:
     """A block that begins with :meth:`take` and :meth:`begin`, and ends with :meth:`put_back`.
 
-    Also after an exception or Ctrl-C, which waits until all has begun, or is put back. An
-    exception may come between the block's end and ``__exit__``, from a debugger or from a
-    signal handler of the program's own. So what must hold then too is entered twice:
+    It also ends so after an exception or Ctrl-C. Ctrl-C waits until the begin or the end is
+    complete. A debugger, or the program's own signal handler, may raise an exception between the
+    block's end and ``__exit__``. A block that must be safe then too is entered twice:
     ``with one as again, again:``.
     """
 
@@ -23,13 +23,13 @@ class Transaction:
     _taken = False
 
     def take(self) -> None:
-        """Take note of what is to be put back, and change nothing."""
+        """Store what :meth:`put_back` will restore; change nothing."""
 
     def begin(self) -> None:
-        """Make the changes that the block begins with."""
+        """Make the changes at the start of the block."""
 
     def put_back(self) -> None:
-        """Put all back. Where an exception comes into it, it is called again."""
+        """Restore everything. If Ctrl-C interrupts it, it is called again."""
         raise NotImplementedError(f"{type(self).__name__} must define put_back()")
 
     @to_its_end
@@ -58,7 +58,7 @@ class Transaction:
         self._end_surely(sys._getframe(1))
 
     def _end_surely(self, frame: FrameType) -> None:
-        """Put all back, in spite of an exception that comes into it, and let go of Ctrl-C."""
+        """Restore everything, even if Ctrl-C interrupts it, and raise a delayed Ctrl-C."""
         try:
             self._end()
         except KeyboardInterrupt:
@@ -79,40 +79,40 @@ class Transaction:
 
 
 class Together(Transaction):
-    """Several in one: they begin in their order, and are put back in the reverse one."""
+    """Several transactions as one: they begin in order, and end in reverse order."""
 
     def __init__(self, *parts: Transaction) -> None:
         self._parts = parts
 
     def take(self) -> None:
-        """Take note in each."""
+        """Call :meth:`take` of each."""
         for part in self._parts:
             part.take()
 
     def begin(self) -> None:
-        """Begin each."""
+        """Call :meth:`begin` of each."""
         for part in self._parts:
             part.begin()
 
     def put_back(self) -> None:
-        """Put back each, the last first."""
+        """Call :meth:`put_back` of each, the last first."""
         for part in reversed(self._parts):
             part.put_back()
 
 
 class Kept(Transaction):
-    """Attributes of an object, which are the same objects after the block as before it."""
+    """A block that restores attributes of an object to the same values."""
 
     def __init__(self, owner: Any, *names: str) -> None:
         self._owner = owner
         self._names = names
 
     def take(self) -> None:
-        """Take note of the attributes."""
+        """Store the attributes."""
         self._values = {name: getattr(self._owner, name) for name in self._names}
 
     def put_back(self) -> None:
-        """Assign them again."""
+        """Assign the stored attributes again."""
         for name, value in self._values.items():
             setattr(self._owner, name, value)
 
@@ -123,12 +123,12 @@ def afterwards(put_back: Callable[[], object]) -> Transaction:
 
 
 def at_first(begin: Callable[[], object]) -> Transaction:
-    """Return a block that begins with `begin`, and leaves it to others to put back."""
+    """Return a block that calls `begin` at its start, and restores nothing."""
     return _AtFirst(begin)
 
 
 def backstop(block: ContextManager[Any]) -> ContextManager[Any]:
-    """Return what to enter after `block`, so that it is put back in any case: itself, if it can."""
+    """Return the block to enter after `block`, so that it surely ends: itself if a Transaction."""
     return block if isinstance(block, Transaction) else contextlib.nullcontext()
 
 
@@ -148,4 +148,4 @@ class _AtFirst(Transaction):
         self._begin()
 
     def put_back(self) -> None:
-        """Leave that to the blocks around it."""
+        """Restore nothing: the blocks around this one do it."""

@@ -1,4 +1,4 @@
-"""A walk through all that can be reached from an object, to what holds values there."""
+"""A walk through all objects reachable from an object, to find the holders of values."""
 
 import dis
 import functools
@@ -58,7 +58,7 @@ _LIBRARIES = tuple(
 
 
 def _written_by(owner: type) -> Iterator[str]:
-    """Yield the names of the attributes that the methods of a class write, and of its bases."""
+    """Yield the names of the attributes that the methods of a class and its bases write."""
     for base in owner.__mro__:
         for method in vars(base).values():
             if isinstance(method, FunctionType):
@@ -71,14 +71,16 @@ _GLOBAL = ".__globals__[{!r}]"
 
 
 class OwnNames:
-    """What a user has added to an object of this package, which is not walked else.
+    """The attributes that a user has added to an object of this package.
+
+    Such objects are otherwise not walked.
 
     Parameters
     ----------
     owner : object
-        A Learner of the user's own class, for instance.
+        For example a Learner of the user's own class.
     without : collection of str
-        The attributes that this package has given it.
+        The attributes that this package has set.
     """
 
     def __init__(self, owner: Any, without: Collection[str]) -> None:
@@ -87,24 +89,24 @@ class OwnNames:
 
 
 class Walk:
-    """A walk through all that can be reached from an object: each once, the nearest first.
+    """A walk through all objects reachable from an object: each once, the nearest first.
 
     Parameters
     ----------
     root : object
-        It has the empty path.
+        The first object; its path is empty.
 
     Attributes
     ----------
     holders : list of Holder
-        What holds values.
+        The holders of values.
     generators : list of (str or None, object)
-        The random generators, each after its path.
+        The random generators, each with its path.
     arrays : list of mx.nd.NDArray
         MXNet's arrays.
     has_iterator : bool
-        Whether an iterator is among them, other than in a class or a global variable: it can be
-        passed through only once.
+        Whether there is an iterator, which has only one pass. Iterators in classes and global
+        variables do not count.
     """
 
     def __init__(self, root: Any) -> None:
@@ -112,8 +114,8 @@ class Walk:
         self.generators: List[Tuple[Optional[str], Any]] = []
         self.arrays: List[mx.nd.NDArray] = []
         self.has_iterator = False
-        self._seen: Dict[int, Any] = {}  # the objects themselves: an id is one's own in life alone
-        self._globals: Set[Tuple[int, str]] = set()  # by the user's modules
+        self._seen: Dict[int, Any] = {}  # with the objects, as an id is unique only while they live
+        self._globals: Set[Tuple[int, str]] = set()  # visited globals of the user's modules
         self._libraries: Set[int] = set()
         self._ahead: Deque[Tuple[Optional[str], Any]] = deque()
         self._visit(Fixed("", {"": root}))
@@ -149,7 +151,7 @@ class Walk:
             self.has_iterator |= _is_iterator(kind) and _is_held(path)
             yield from _parts_of(path, value)
             yield from _of_instance(path, value)
-            if kind.__module__ != "builtins":  # whose classes hold nothing
+            if kind.__module__ != "builtins":  # builtin classes hold nothing
                 self._ahead.append((path and f"{path}.__class__", kind))
 
     def _of_class(self, path: Optional[str], owner: type) -> Iterator[Holder]:
@@ -178,7 +180,7 @@ class Walk:
             yield Names(path, namespace, new, form=_GLOBAL)
 
     def _of_library(self, path: Optional[str], namespace: Dict[str, Any]) -> Iterator[Holder]:
-        """Yield the generators among the globals of a library's module, the first time."""
+        """Yield the random generators among the globals of a library's module, only once."""
         if id(namespace) not in self._libraries:
             self._libraries.add(id(namespace))
             items = list(namespace.items())
@@ -188,7 +190,7 @@ class Walk:
 
 
 def _is_iterator(kind: Any) -> bool:
-    """Say whether its place is beyond reach: an NDArrayIter has it in attributes."""
+    """Return whether its position cannot be read: an NDArrayIter has it in attributes."""
     return hasattr(kind, "__next__") and not issubclass(kind, mx.io.NDArrayIter)
 
 
@@ -197,7 +199,7 @@ def _is_held(path: Optional[str]) -> bool:
 
 
 def _parts_of(path: Optional[str], value: Any) -> Iterator[Holder]:
-    """Yield what Python's own kinds of functions and descriptors hold, and what containers do."""
+    """Yield the holders in Python's own functions and descriptors, and in containers."""
     for kind, names in _PARTS.items():
         if isinstance(value, kind):
             yield Fixed(path, {f".{name}": getattr(value, name) for name in names})
@@ -241,7 +243,7 @@ def _slots_of(kind: Any) -> Tuple[str, ...]:
 
 @remembered
 def _is_left_out(kind: Any) -> bool:
-    """Say whether objects of a class are neither walked nor touched."""
+    """Return whether objects of a class are neither walked nor changed."""
     modules = [base.__module__.split(".")[:2] for base in kind.__mro__]
     return issubclass(kind, _NOT_WALKED) or any(
         names[0] in _OUTSIDE or (names[0] == _PACKAGE and names[1:] != ["data"])
@@ -250,16 +252,16 @@ def _is_left_out(kind: Any) -> bool:
 
 
 def _is_users(namespace: Dict[str, Any]) -> bool:
-    """Say whether a module is the user's own, and no library."""
+    """Return whether a module is the user's own and not a library."""
     file = namespace.get("__file__")
     if file is None:
-        return namespace.get("__spec__") is None  # a notebook, and nothing that is built in
+        return namespace.get("__spec__") is None  # a notebook, not a built-in module
     packaged = "site-packages" in file or "dist-packages" in file
     return not packaged and not file.startswith(_LIBRARIES) and not file.endswith((".so", ".pyd"))
 
 
 def _names_in(code: CodeType) -> Iterator[str]:
-    """Yield the names of globals in a function and in those within it, and of attributes too."""
+    """Yield the names of globals and attributes in a function and in its inner functions."""
     yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, CodeType):

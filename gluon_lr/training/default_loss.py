@@ -1,4 +1,4 @@
-"""The loss of a Learner that was given none."""
+"""The default loss of a Learner."""
 
 from typing import Any
 
@@ -11,17 +11,17 @@ _REGRESSION = "Give the Learner the loss that is meant: loss=mx.gluon.loss.L2Los
 
 
 class DefaultLoss(mx.gluon.loss.SoftmaxCrossEntropyLoss):
-    """Softmax cross-entropy of class numbers, which looks whether the first labels are some."""
+    """Softmax cross-entropy, which checks that the first labels are class numbers."""
 
     _has_looked = False
 
     def __call__(self, output: Any, *labels: Any) -> Any:
-        """Return one loss a sample, for labels from 0 to the number of classes.
+        """Return one loss per sample, for labels from 0 to the number of classes minus 1.
 
         Raises
         ------
         ValueError
-            Where the first labels are no class numbers, or the net returns one number a sample.
+            If the first labels are not class numbers, or the net returns one number per sample.
         """
         if not self._has_looked:
             _look(output, labels)

@@ -14,25 +14,25 @@ from ..distributed.workers import Workers
 
 
 def are_added_up(trainer: mx.gluon.Trainer) -> bool:
-    """Say whether backward passes add to gradients, and do not write them anew."""
+    """Return whether backward passes add to gradients instead of overwriting them."""
     return any(one.grad_req == "add" for one in parameters_of(trainer))
 
 
 def written_of(trainer: mx.gluon.Trainer) -> List[mx.gluon.Parameter]:
-    """Return the parameters whose gradients backward passes write anew."""
+    """Return the parameters whose gradients backward passes overwrite."""
     return [one for one in parameters_of(trainer) if one.grad_req == "write"]
 
 
 def set_added_up_to_zero(trainer: mx.gluon.Trainer) -> None:
-    """Set those gradients to 0 that backward passes add to."""
+    """Set the gradients to which backward passes add to 0."""
     for parameter in parameters_of(trainer):
         if parameter.grad_req == "add" and parameter._grad is not None:
-            for gradient in map(as_mx_nd, parameter.list_grad()):  # 2.0's zero_grad takes mx.nd's
+            for gradient in map(as_mx_nd, parameter.list_grad()):  # as 2.0's zero_grad needs
                 mx.nd.zeros_like(gradient, out=gradient)
 
 
 def warn_of_unused(trainer: mx.gluon.Trainer) -> None:
-    """Warn of parameters that the backward pass has not reached: an update leaves them."""
+    """Warn of parameters without a gradient from the backward pass: no update changes them."""
     names = [
         one.name for one in parameters_of(trainer) if one.grad_req != "null" and _is_stale(one)
     ]
@@ -44,9 +44,9 @@ def warn_of_unused(trainer: mx.gluon.Trainer) -> None:
 
 
 def warn_of_zeros(trainer: mx.gluon.Trainer) -> None:
-    """Warn where MXNet 1.9's Adamax is about to divide 0 by 0: it has no epsilon.
+    """Warn if MXNet 1.9's Adamax, which has no epsilon, is about to divide 0 by 0.
 
-    That is at its first update, where a gradient is 0; the weights are NaN after it.
+    This happens at its first update, if a gradient is 0. The weights are then NaN.
     """
     if type(trainer.optimizer) is not mx.optimizer.Adamax or hasattr(trainer.optimizer, "epsilon"):
         return
@@ -60,7 +60,7 @@ def warn_of_zeros(trainer: mx.gluon.Trainer) -> None:
 
 
 def norm_of_sum(trainer: mx.gluon.Trainer, workers: Workers) -> float:
-    """Return the norm of all gradients together, each the sum over its contexts and workers."""
+    """Return the norm of all gradients together, each summed over its contexts and workers."""
     sums = [_sum(one.list_grad()).astype("float32") for one in _fresh_of(trainer)]
     if workers.count > 1:
         return math.sqrt(sum(float(np.square(workers.sum(one.asnumpy())).sum()) for one in sums))
@@ -69,19 +69,19 @@ def norm_of_sum(trainer: mx.gluon.Trainer, workers: Workers) -> float:
 
 
 def gradients_on(trainer: mx.gluon.Trainer, context: mx.Context) -> List[Any]:
-    """Return the gradients on a context, of the parameters that backward passes have reached."""
+    """Return the gradients on a context, of parameters that have got one."""
     return [as_mx_nd(one.grad(context)) for one in _fresh_of(trainer)]
 
 
 def squared_norms(gradients: Iterable[Any]) -> Any:
-    """Return an array whose sum is the squared norm of gradients together; waits for nothing."""
+    """Return an array whose sum is the squared norm of all gradients, without waiting."""
     by_rows_or_not = [one if one.stype == "default" else mx.nd.norm(one) for one in gradients]
     arrays = [one.astype("float32", copy=False) for one in by_rows_or_not]
     return mx.nd.multi_sum_sq(*arrays, num_arrays=len(arrays))
 
 
 def weighted_sums(by_context: Iterable[List[Any]], weights: Iterable[float]) -> List[Any]:
-    """Return the sum over contexts of each gradient, times the weight of its context."""
+    """Return the weighted sum over contexts of each gradient, with one weight per context."""
     weighted = [
         gradients if weight == 1 else [one * weight for one in gradients]
         for gradients, weight in zip(by_context, weights)
@@ -90,7 +90,7 @@ def weighted_sums(by_context: Iterable[List[Any]], weights: Iterable[float]) -> 
 
 
 def update_weights(trainer: mx.gluon.Trainer, divisor: float) -> None:
-    """Update what has a gradient; the rest stays, where the trainer can leave it."""
+    """Update the parameters, without those that have no gradient if the trainer allows it."""
     if _can_ignore_stale(getattr(trainer.step, "__func__", trainer.step)):
         trainer.step(divisor, ignore_stale_grad=True)
     else:

@@ -1,7 +1,7 @@
-"""The hidden state that a net, or what computes its loss, carries from batch to batch.
+"""The hidden state that a net, or its loss function, carries from batch to batch.
 
-That is arrays of MXNet, by themselves or in lists, tuples, dicts and deques, and random generators.
-Plain values are left alone: a list in which a loss notes something goes on being that.
+It consists of MXNet arrays, alone or in lists, tuples, dicts and deques, and of random generators.
+Plain values are not restored: a list in which a loss function records something keeps its items.
 """
 
 from collections import deque
@@ -20,26 +20,26 @@ from ..state.walk import Walk
 
 _ANYTHING = schema.ByName(schema.ANYTHING)
 _STATE = schema.Record(generators=_ANYTHING, arrays=_ANYTHING)
-_MANY = 1000  # items; a list of more is data
+_MANY = 1000  # a list with more items is taken as data
 
 
 class HiddenKept(Transaction):
-    """A block after which the hidden state is as before it.
+    """A block after which the hidden state is restored.
 
-    Names have the same arrays again, and those the same numbers, where they have a million
-    elements at most.
+    Names get their arrays back, and the arrays their values. Arrays of more than a million
+    elements are not restored.
 
     Parameters
     ----------
     root : object
-        Nets and what computes their loss, for instance.
+        For example nets and their loss functions.
     """
 
     def __init__(self, root: Any) -> None:
         self._root = root
 
     def take(self) -> None:
-        """Take note of it."""
+        """Copy the hidden state."""
         walk = Walk(self._root)
         arrays = [array for array in walk.arrays if array.size <= plain.LARGEST]
         self._arrays = [(array, array.copy()) for array in arrays]
@@ -52,7 +52,7 @@ class HiddenKept(Transaction):
         self._generators = [partial(put_state, one, state_of(one)) for one in generators]
 
     def put_back(self) -> None:
-        """Put it back."""
+        """Restore the hidden state."""
         for holder, saved in self._names:
             present = holder.read()
             for key in present.keys() | saved.keys():
@@ -78,14 +78,14 @@ class Saved(NamedTuple):
     generators : dict
         The states of the random generators, by their paths.
     arrays : dict
-        The arrays that have moved, and lists, tuples and dicts of them, by their paths.
+        The arrays that have changed, and lists, tuples and dicts of them, by their paths.
     """
 
     generators: Dict[str, Any]
     arrays: Dict[str, Any]
 
     def as_data(self) -> Dict[str, Any]:
-        """Return it as what JSON can write, and arrays."""
+        """Return it as data for JSON, and arrays."""
         return self._asdict()
 
     @classmethod
@@ -98,24 +98,24 @@ class Saved(NamedTuple):
 
 
 class HiddenState:
-    """The hidden state that can be reached from an object, beside what the script has stated.
+    """The hidden state reachable from an object, and its initial values in this script.
 
     Parameters
     ----------
     root : object
-        As the script has made it.
+        The object as the script has created it.
     contexts : list of mx.Context
-        Where arrays are put that were elsewhere.
+        An array saved on a context that is not one of these is restored on the first.
     """
 
     def __init__(self, root: Any, contexts: Sequence[mx.Context]) -> None:
         self._root = root
         self._contexts = contexts
-        self._plain = Memory(root).values()  # what the script has stated in place of arrays, too
+        self._plain = Memory(root).values()  # initial plain values at places where arrays may come
         self._stated = {path: _encode(place.value) for path, place in _places_in(root).items()}
 
     def now(self) -> Saved:
-        """Return it as it is now."""
+        """Return the current hidden state."""
         present = _places_in(self._root, self._stated)
         arrays = {path: _encode(place.value) for path, place in present.items()}
         moved = {
@@ -124,7 +124,7 @@ class HiddenState:
         return Saved(Memory(self._root).generators(), moved)
 
     def put_back(self, saved: Saved) -> None:
-        """Make it what was saved, and what had not moved there as this script states it."""
+        """Restore the saved state; arrays not in it get their initial values in this script."""
         targets = {**self._stated, **saved.arrays}
         for path, place in _places_in(self._root, targets).items():
             if path in targets:
@@ -135,18 +135,18 @@ class HiddenState:
         Memory(self._root).put_generators(saved.generators)
 
     def check(self, saved: Saved) -> List[str]:
-        """Return the paths of what this script states otherwise, or has not.
+        """Return the paths whose initial values differ in this script, or are missing.
 
         Raises
         ------
         ValueError
-            Where what is at a path is nothing that could have been there.
+            If the data at a path could not have been saved from there.
         """
         memory = Memory(self._root)
         memory.check_generators(saved.generators)
         present = _places_in(self._root, {**self._stated, **saved.arrays})
         unknown = saved.arrays.keys() - present.keys()
-        made = {path for path in present if ".__globals__[" not in path}  # a notebook's
+        made = {path for path in present if ".__globals__[" not in path}  # variables of a notebook
         made -= self._stated.keys() | saved.arrays.keys() | self._plain.keys()
         return sorted(unknown | made | memory.generators_astray(saved.generators))
 
@@ -158,9 +158,9 @@ class _Place(NamedTuple):
 
 
 def _places_in(root: Any, expected: Collection[str] = ()) -> Dict[str, _Place]:
-    """Return where there are arrays, by path; the outermost structures.
+    """Return the places of arrays, or of the outermost structures with arrays, by path.
 
-    What is plain at the paths `expected` counts too, and attributes that are to come there.
+    At the paths in `expected`, plain values and attributes that do not exist yet count too.
     """
     places: Dict[str, _Place] = {}
     owners: Dict[str, Names] = {}
@@ -184,7 +184,7 @@ def _places_in(root: Any, expected: Collection[str] = ()) -> Dict[str, _Place]:
 
 
 def _put(place: _Place, value: Any) -> None:
-    """Put a value there: into the container that is there, which may have other names too."""
+    """Put a value in a place; an existing container is refilled, as other names may refer to it."""
     present = place.value
     if not _can_be_filled(present) or type(present) is not type(value):
         place.holder.bind(place.key, value)
@@ -263,12 +263,12 @@ def _decode(data: Any, contexts: Sequence[mx.Context]) -> Any:
 
 
 def _named(name: str, contexts: Sequence[mx.Context]) -> mx.Context:
-    """Return the context of a name, or the first where that is not among them."""
+    """Return the context with a name, or the first context if there is none."""
     return next((one for one in contexts if str(one) == name), contexts[0])
 
 
 def _check(data: Any, place: str) -> None:
-    """Raise a ValueError that names the place where `data` is nothing that _encode returned."""
+    """Raise a ValueError that names the place if `data` is not from _encode."""
     try:
         _decode(data, [mx.cpu()])
     except Exception as error:

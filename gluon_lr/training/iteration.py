@@ -1,4 +1,4 @@
-"""A net, its data and its trainer: one iteration at a time, and what needs nothing else."""
+"""The base of a Learner: single iterations, validation and prediction."""
 
 import contextlib
 from types import TracebackType
@@ -64,45 +64,45 @@ ComputeLoss = Callable[[Any, Any], Any]
 
 
 class IterationLearner:
-    """A net, its data and its trainer, run one iteration at a time: what a Learner is made on.
+    """The base class of a Learner: trains a net on its data, one iteration at a time.
 
-    An update goes along the gradient of the mean of all losses that the step has returned: on
-    all contexts, of all workers, and of all batches since the last update whose gradients were
-    added up (``grad_req="add"``, which is set to 0 after each update).
+    An update uses the gradient of the mean of all losses of the step: on all contexts, of all
+    workers, and, if gradients are added up (``grad_req="add"``), of all batches since the last
+    update. Gradients that are added up are set to 0 after each update.
 
     Parameters
     ----------
     net : mx.gluon.Block
-        Initialised on the contexts.
+        The net, initialised on the contexts.
     data_loader : iterable
-        Yields batches in every pass.
+        Yields the batches of each pass.
     contexts : list of mx.Context
         Where to train.
     loss : callable
-        From (output, label) to losses.
+        Takes (output, label) and returns losses.
     trainer : mx.gluon.Trainer
         The trainer of the net's parameters.
     split_batches : bool
-        Whether the workers of a distributed KVStore split each batch among them. Otherwise
-        `data_loader` gives each worker batches of its own.
+        Whether the workers of a distributed KVStore split each batch among them. If False,
+        `data_loader` gives each worker its own batches.
     batch_axis : int
-        Along which axis of the arrays the samples lie.
+        The axis of the arrays along which the samples lie.
 
     Attributes
     ----------
     valid_loader : iterable, optional
-        What :meth:`validate` takes where it is given nothing else.
+        The default batches of :meth:`validate`.
     metrics : optional
-        What :meth:`validate` computes where it is given nothing else.
+        The default metrics of :meth:`validate`.
     also : sequence of (mx.gluon.Block, mx.gluon.Trainer)
-        What else an iteration changes: a search puts it back too.
+        Other nets that an iteration changes: a search restores them too.
     batch : object
         The batch of the last iteration, before it was split over the contexts.
     divisor : float
-        What the sum of all gradients is divided by in the next update: the number of losses. A
+        The next update divides the sum of all gradients by this: the number of losses. A
         callback may change it at ``before_step``.
     validation : dict
-        What :meth:`validate` returned last.
+        The last result of :meth:`validate`.
     """
 
     valid_loader: Optional[Iterable[Batch]] = None
@@ -135,35 +135,36 @@ class IterationLearner:
         self._update = PendingUpdate()
         self._last: Optional[PendingLoss] = None
         self._own_losses: List[Losses] = []  # of the last batch, on each context
-        self._returns_weights: Optional[bool] = None  # what compute_loss was seen to return
+        self._returns_weights: Optional[bool] = None  # whether compute_loss returns weights
         self._updated: Optional[PendingLoss] = None  # the loss of the last update
-        self._is_put_off = False  # whether the last batch waits for more of its update
-        self._added_up: Tuple[mx.gluon.Parameter, ...] = ()  # those that were not before
-        self._batches_taken = 0  # by what trains on its own
+        self._is_put_off = False  # whether the update waits for more batches
+        self._added_up: Tuple[mx.gluon.Parameter, ...] = ()  # parameters that were set to add
+        self._batches_taken = 0  # by take_batch
         self._has_others_weights = False
         self._closed = False
         self._prepared = False
 
     def compute_loss(self, net: Any, batch: Batch) -> Any:
-        """Return the losses of a batch, which an iteration computes under ``autograd.record()``.
+        """Return the losses of a batch; an iteration calls it under ``autograd.record()``.
 
-        The last part of a batch is the label, what is before it the inputs: ``(x1, x2, y)`` is
-        ``loss(net(x1, x2), y)``, and ``((x1, x2), (y1, y2))`` is ``loss(net(x1, x2), y1, y2)``.
-        Where that does not fit, give the Learner a function `compute_loss`, or override this.
+        The last part of a batch is the label, and the parts before it are the inputs:
+        ``(x1, x2, y)`` is ``loss(net(x1, x2), y)``, and ``((x1, x2), (y1, y2))`` is
+        ``loss(net(x1, x2), y1, y2)``. For other batches, give the Learner a function
+        `compute_loss`, or override this method.
 
         Parameters
         ----------
         net : mx.gluon.Block
             The net.
         batch : object
-            A context's part of the batch, its arrays on that context.
+            A context's part of the batch, with its arrays on that context.
 
         Returns
         -------
         array, list of arrays or (array, array)
-            Losses, of any shape; their mean is what is minimised. A tuple of two arrays, the
-            second computed without the net, is ``(losses, weights)``: the mean is
-            ``sum(losses * weights) / sum(weights)`` then.
+            Losses of any shape, whose mean is minimised. A tuple of two arrays, the second
+            computed without the net, is ``(losses, weights)``. The mean is then
+            ``sum(losses * weights) / sum(weights)``.
         """
         inputs, labels = inputs_and_labels(batch)
         try:
@@ -176,10 +177,10 @@ class IterationLearner:
 
     @property
     def iteration_loss(self) -> Optional[float]:
-        """The mean loss of the last iteration, None before the first.
+        """The mean loss of the last iteration; None before the first.
 
-        An `iteration` of one's own may assign it. In the middle of a fit in several workers, all
-        of them have to read it.
+        Your own `iteration` may assign it. During a fit with several workers, all of them have to
+        read it.
         """
         return None if self._last is None else float(self._last)
 
@@ -189,12 +190,12 @@ class IterationLearner:
 
     @property
     def loss_fn(self) -> Callable[..., Any]:
-        """The `loss`, as MXNet's tutorial calls it.
+        """The `loss`, by its name in MXNet's tutorial.
 
         Raises
         ------
         TypeError, ValueError
-            When it is assigned, where that is no function, or where `compute_loss` was given.
+            At an assignment, if the value is not a function or `compute_loss` was given.
         """
         return self.loss
 
@@ -208,11 +209,10 @@ class IterationLearner:
 
     @property
     def data_loader_iter(self) -> Iterator[Batch]:
-        """The batches to come, as MXNet's tutorial reads them. Each is moved on from.
+        """An iterator over the next batches, as in MXNet's tutorial.
 
-        For an `iteration` of one's own, ``next(self.data_loader_iter)``. It begins the data loader
-        anew at its end, and has a ``shutdown()``, which is :meth:`close`. An iterator of one's own
-        may be assigned.
+        Use it in your own `iteration`: ``next(self.data_loader_iter)``. It restarts the data
+        loader at its end. Its ``shutdown()`` is :meth:`close`. You may assign your own iterator.
         """
         own: Optional[Iterator[Batch]] = vars(self).get("_own_data_loader_iter")
         return _NextBatches(self) if own is None else own
@@ -230,26 +230,26 @@ class IterationLearner:
 
     @property
     def data_loader(self) -> Iterable[Batch]:
-        """The batches; another one that is assigned is begun at its start.
+        """The loader of the batches; a newly assigned loader starts at its first batch.
 
         Raises
         ------
         TypeError, ValueError
-            Where that yields no batches.
+            At an assignment, if the value yields no batches.
         """
         return self._data_loader
 
     @data_loader.setter
     def data_loader(self, data_loader: Iterable[Batch]) -> None:
         check_loader("Learner", "data_loader", data_loader)
-        if "_batches" in vars(self):  # not where a class of one's own assigns it beforehand
+        if "_batches" in vars(self):  # False if a subclass assigns it before `__init__`
             self._before_other_data()
             self._batches.close()
             self._batches = self._batches_of(data_loader)
         self._data_loader = data_loader
 
     def _batches_of(self, data_loader: Iterable[Batch]) -> Batches:
-        """Return the batches of another loader, split as those there are."""
+        """Return the batches of another loader, split like the current ones."""
         return Batches(data_loader, self.workers, self._batches.split, self._batch_split)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -261,15 +261,15 @@ class IterationLearner:
 
     @property
     def batches_in_update(self) -> int:
-        """The batches whose gradients the next update goes along."""
+        """The number of batches whose gradients the next update uses."""
         return len(self._update.losses)
 
     @property
     def parts_of_batch(self) -> List[Tuple[float, int]]:
-        """The losses, and the samples, of the last batch's part on each context.
+        """The number of losses and of samples of the last batch's part on each context.
 
-        Their weights, where losses have some. Contexts and workers that only borrow a sample of
-        others have no part.
+        Weighted losses have the sum of their weights as number. A context or worker without
+        samples of its own, which borrows one from another, has no part.
         """
         if not self._own_losses:
             return []
@@ -278,7 +278,7 @@ class IterationLearner:
 
     @property
     def samples_in_update(self) -> int:
-        """The samples of :attr:`batches_in_update`; to be asked for at each batch."""
+        """The number of samples in :attr:`batches_in_update`; read it at each batch."""
         samples = self._batch_split.samples(self.batch)
         self._update = self._update.with_samples(
             int(self.workers.sum(np.array([samples]), "samples")[0])
@@ -292,31 +292,31 @@ class IterationLearner:
         ----------
         lr : float, optional
             Learning rate of this iteration, at least 0. The trainer keeps it for the following
-            ones, unless it has an lr_scheduler, which then takes over again. By default the
-            trainer's own rate.
+            iterations, unless it has an lr_scheduler, which then sets the rate again. By default
+            the trainer's own rate.
         take_step : bool
-            Whether to update the weights, or only to compute the loss and the gradients.
+            Whether to update the weights. If False, only compute the loss and the gradients.
 
         Raises
         ------
         ValueError
-            On a negative or non-finite rate; on one of 0 with FTML, Ftrl or SGLD, which would
-            leave no finite weights; where the data loader yields nothing.
+            If the rate is negative or not finite, or is 0 with FTML, Ftrl or SGLD, which would
+            make the weights non-finite; if the data loader yields nothing.
         """
         return float(self.enqueue(lr, take_step))
 
     @uninterrupted
     def enqueue(self, lr: Optional[float] = None, take_step: bool = True) -> PendingLoss:
-        """Do as :meth:`iteration` does, but without waiting for what MXNet computes meanwhile.
+        """Train as :meth:`iteration` does, but without waiting for MXNet's computation.
 
-        Reading each loss an iteration or two late keeps MXNet's engine busy. After an error the
-        next call takes the same batch again.
+        Read each loss one or two iterations later, to keep MXNet's engine busy. After an error,
+        the next call takes the same batch again.
 
         Returns
         -------
         PendingLoss
-            `float()` of it waits for the mean loss; that of the batch before, where a callback
-            has called this one off at ``before_loss``.
+            `float()` of it waits for the mean loss. If a callback cancelled this batch at
+            ``before_loss``, it is the loss of the batch before.
 
         Raises
         ------
@@ -340,7 +340,7 @@ class IterationLearner:
                 elif lr is not None and self.trainer.optimizer.lr_scheduler is None:
                     self.trainer.set_learning_rate(lr)
         except BaseException:
-            if self._update is not before and are_added_up(self.trainer):  # they have this batch
+            if self._update is not before and are_added_up(self.trainer):  # batch is added
                 self._move_on()
             raise
         waiting = bool(self._update.losses) and are_added_up(self.trainer)
@@ -353,23 +353,23 @@ class IterationLearner:
 
     @property
     def has_own_iteration(self) -> bool:
-        """Whether :meth:`iteration` is not the one of this class: a subclass overrides it."""
+        """Whether a subclass overrides :meth:`iteration`."""
         return getattr(self.iteration, "__func__", None) is not IterationLearner.iteration
 
     def advance(self, lr: Optional[float] = None) -> Any:
-        """Train on the next batch: by :meth:`iteration` if it is overridden, or without waiting.
+        """Train on the next batch, by :meth:`iteration` if it is overridden, or :meth:`enqueue`.
 
         Returns
         -------
         PendingLoss
-            Or what the overriding iteration returns.
+            The loss, or what the overriding `iteration` returns.
         """
         if not self.has_own_iteration:
             return self.enqueue(lr)
         return self.iteration() if lr is None else self.iteration(lr)
 
     def update(self, lr: Optional[float] = None) -> Any:
-        """Train until an update is made, of as many batches as callbacks add up, usually one.
+        """Train until an update is made, of one batch, or of as many as callbacks add up.
 
         Returns
         -------
@@ -382,15 +382,15 @@ class IterationLearner:
             if self._updated is not updated:
                 return self._updated
             if not self._is_put_off:
-                return loss  # called off for good, or of an iteration that steps itself
+                return loss  # cancelled, or made by an overridden iteration
 
     def make_update(self, lr: Optional[float] = None) -> None:
-        """Make the update of the gradients that have been added up since the last; none, if none.
+        """Make an update with the gradients added up since the last update, if there are any.
 
         Parameters
         ----------
         lr : float, optional
-            As :meth:`iteration` takes it.
+            As in :meth:`iteration`.
         """
         lr = self._checked("Learner.make_update", lr)
         if self._update.losses:
@@ -400,15 +400,15 @@ class IterationLearner:
                 self.tell("after_step")
 
     def gradient_norm(self) -> float:
-        """Return the norm of the gradient that the next update goes along; waits for it.
+        """Return the norm of the gradient of the next update; wait for its computation.
 
-        It is the Euclidean norm over all parameters together, of the gradient of the mean of all
-        losses, on all contexts and workers.
+        This is the Euclidean norm over all parameters together. The gradient is that of the mean
+        of all losses, on all contexts and workers.
 
         Raises
         ------
         RuntimeError
-            Where no gradients have come since the last update.
+            If there are no gradients since the last update.
         """
         if not self._update.losses:
             raise RuntimeError(
@@ -419,17 +419,17 @@ class IterationLearner:
         return total * scale_of(self.trainer) / self.divisor
 
     def prepare(self) -> None:
-        """Meet the other workers, where the trainer has a distributed KVStore; once.
+        """Join the other workers once, if the trainer has a distributed KVStore.
 
-        The first iteration, fit or search does so by itself. All workers begin with the weights
-        of the first, and ``learner.workers`` tells `rank` and `count` from then on.
+        The first iteration, fit or search calls it. All workers take the weights of the first
+        worker. From then on, ``learner.workers`` has `rank` and `count`.
 
         Raises
         ------
         ValueError
-            Where the KVStore would update the weights on its servers.
+            If the KVStore updates the weights on its servers.
         WorkersLostError
-            Where some have not come within the seconds of GLUON_LR_TIMEOUT, 300 by default.
+            If some workers do not join within GLUON_LR_TIMEOUT seconds, 300 by default.
         """
         if self._prepared:
             return
@@ -443,26 +443,26 @@ class IterationLearner:
     def validate(
         self, data_loader: Optional[Iterable[Batch]] = None, metrics: Any = None
     ) -> Dict[str, float]:
-        """Return the mean loss, and metrics, over one pass, as in use, not training.
+        """Return the mean loss and metrics over one pass, with the net in prediction mode.
 
         Parameters
         ----------
         data_loader : iterable, optional
-            Batches like those of the training; by default the learner's `valid_loader`.
+            Batches like the training batches; by default the learner's `valid_loader`.
         metrics : optional
-            As the Learner takes them; by default the learner's own. They get what the net
-            returned, and the labels: the last part of the batch.
+            As for the Learner; by default the learner's own. They get the outputs of the net and
+            the labels, the last part of the batch.
 
         Returns
         -------
         dict
-            'valid_loss', and each metric by its name; nothing where a callback has called it off
+            'valid_loss', and each metric by its name; empty if a callback cancels the validation
             before the first batch.
 
         Raises
         ------
         ValueError
-            Where there is no loader, or it yields nothing.
+            If there is no loader, or it yields nothing.
         """
         if data_loader is None:
             data_loader = self.valid_loader
@@ -488,24 +488,24 @@ class IterationLearner:
         return self.validation
 
     def predict(self, data_loader: Iterable[Batch]) -> Any:
-        """Return what the net returns for all samples of one pass, as in use, not training.
+        """Return the outputs of the net for all samples of one pass, in prediction mode.
 
         Parameters
         ----------
         data_loader : iterable
-            Batches like those of the training, whose labels are not looked at; or of data alone,
-            each an array. With a `compute_loss` of one's own they need all that it takes.
+            Batches like the training batches, whose labels are ignored; or batches of data only,
+            each an array. Your own `compute_loss` needs the batches that it takes in training.
 
         Returns
         -------
         array
-            Of all samples, in the loader's order, on the CPU; in lists and tuples where the net
-            returns them.
+            The outputs of all samples, in the loader's order, on the CPU; in lists and tuples if
+            the net returns them.
 
         Raises
         ------
         ValueError
-            Where the loader yields nothing, or the net returns nothing for each sample.
+            If the loader yields nothing, or the net does not return an output for each sample.
         """
         check_loader("predict", "data_loader", data_loader)
         outputs = Collected(self._batch_split.axis)
@@ -514,22 +514,22 @@ class IterationLearner:
         return outputs.joined()
 
     def get_preds(self, dl: Optional[Iterable[Batch]] = None) -> Tuple[Any, Any]:
-        """Return what the net returns for all samples of a pass, and their labels.
+        """Return the outputs of the net for all samples of a pass, and their labels.
 
         Parameters
         ----------
         dl : iterable, optional
-            Batches like those of the training; by default the learner's `valid_loader`.
+            Batches like the training batches; by default the learner's `valid_loader`.
 
         Returns
         -------
         (array, array)
-            As :meth:`predict` returns them; labels in a list where there are several.
+            Outputs as from :meth:`predict`, and labels; several labels are in a list.
 
         Raises
         ------
         ValueError
-            As :meth:`predict`; where there is no loader.
+            As :meth:`predict`, and if there is no loader.
         """
         loader = self.valid_loader if dl is None else dl
         if loader is None:
@@ -564,14 +564,14 @@ class IterationLearner:
         return net.outputs[0]
 
     def average_running_statistics(self) -> None:
-        """Give all workers the mean of their running statistics, which the KVStore does not share.
+        """Average the running statistics over all workers, as the KVStore does not share them.
 
-        Every fit does so at the end of its epochs. On each context the mean is that context's.
+        Every fit calls it at the end of each epoch. The mean is computed for each context alone.
 
         Raises
         ------
         WorkersLostError
-            Where one has not called it in time.
+            If a worker does not call it in time.
         """
         if self.workers.count == 1:
             return
@@ -580,53 +580,53 @@ class IterationLearner:
                 self.workers.give_mean(parameter.list_data())
 
     def place_kept(self) -> Transaction:
-        """Go on, after the block, with the batch that would have come without it."""
+        """After the block, continue with the batch that would have come without it."""
         names = ("_last", "_update", "_updated", "_added_up", "batch", "divisor", "validation")
         return Together(self._batches.place_kept(), Kept(self, *names))
 
     def on_other_data(self, data_loader: Iterable[Batch]) -> Transaction:
-        """Train, within the block, on the batches of another loader, from its start."""
+        """Within the block, train on the batches of another loader, from its start."""
         check_loader("Learner", "data_loader", data_loader)
         return _OnOtherData(self, data_loader)
 
     def on_data_of(self, other: "IterationLearner") -> None:
-        """Go on, from now on, with the batches of another learner, which goes on with them too."""
+        """From now on, share the batches of another learner."""
         self._data_loader, self._batches = other._data_loader, other._batches
 
     def hold_out(self, share: float = 0.2, most: int = 1000) -> HeldOut:
-        """Train, within the block, without a share of the data, and judge by that.
+        """Within the block, train without a share of the data, to validate on it.
 
-        ``with learner.hold_out() as held, held: ... learner.validate(held.batches)``. After the
-        block all goes on as after one of :meth:`place_kept`, which it is besides. Such blocks
-        within it begin at the same place, and hold out the same.
+        ``with learner.hold_out() as held, held: ... learner.validate(held.batches)``. The block
+        also does what :meth:`place_kept` does. Nested blocks start at the same place and hold out
+        the same data.
 
-        Of a DataLoader, whose indices can be seen, single samples are held out: always the same,
-        in each pass and on each worker. Batches of a constant size keep it. Of other loaders it
-        is whole batches, by their places in the pass: the second, and each fifth after it. So it
-        is the same samples in all passes of a list, or of what else gives the same batches in
-        each pass; of a loader that shuffles, it is in the first pass alone. What can be passed
-        through only once, an iterator say, holds out of what comes next.
+        From a DataLoader, whose indices are known, it holds out single samples: the same ones in
+        each pass and on each worker. A constant batch size stays the same. From other loaders it
+        holds out whole batches, by their place in the pass: the second, and by default each fifth
+        after it. If each pass gives the same batches, as a list does, these are always the same
+        samples. If the loader shuffles, this is true only in the first pass. A loader with only
+        one pass, for example an iterator, holds out some of its next batches.
 
         Parameters
         ----------
         share : float
-            What part to hold out, above 0 and at most 0.5. Whole batches: each n-th, with n the
-            nearest to ``1 / share``.
+            The part to hold out, above 0 and at most 0.5. For whole batches it is each n-th, with
+            n the integer nearest to ``1 / share``.
         most : int
-            Samples to judge by, at least 1; they stay in memory. A DataLoader holds out no more.
-            Of whole batches it is as many as have that together, or a pass has; the others are
-            held out too.
+            Samples to validate on, at least 1; they stay in memory. A DataLoader holds out no
+            more. From other loaders, `batches` has as many whole batches as reach this number, or
+            those of one pass; the other n-th batches are held out too.
 
         Returns
         -------
         HeldOut
-            The block. Its `batches` is a list of what is held out, of the loader's own structure
-            and by its own transforms.
+            The block. Its `batches` is a list of the held out batches, with the loader's own
+            structure and transforms.
 
         Raises
         ------
         TypeError, ValueError
-            On an argument outside its bounds; where a pass has one batch alone, or one sample.
+            If an argument is outside its bounds, or a pass has only one batch or one sample.
         """
         share = _check.real("Learner.hold_out", "share", share, above=0, maximum=0.5)
         most = _check.integer("Learner.hold_out", "most", most, 1)
@@ -636,7 +636,7 @@ class IterationLearner:
         return HeldOut(batches, self.place_kept(), self._batches.held_out(held))
 
     def take_batch(self) -> Batch:
-        """Return the next batch, which is not trained on here."""
+        """Return the next batch without training on it."""
         self.prepare()
         self.batch = self._next_share().batch
         self._batches_taken += 1
@@ -644,9 +644,9 @@ class IterationLearner:
         return self.batch
 
     def samples_of_batch(self) -> int:
-        """Return how many samples the first batch of another pass has; nothing moves on.
+        """Return how many samples the first batch of another pass has; the place stays.
 
-        They are those of all workers, where these split it.
+        If the workers split batches, these are the samples of all workers.
         """
         own = self._batch_split.size(self._first_of_another_pass())
         if not self._batches.split:
@@ -654,16 +654,16 @@ class IterationLearner:
         return int(self.workers.sum(np.array([own]), "samples of a batch")[0])
 
     def skip_pass(self, batches: int) -> None:
-        """Begin a pass and leave it, so that the next one comes in the order after its.
+        """Start a pass and leave it, so that the next pass has the shuffle order after it.
 
-        Of data with one pass alone, so many `batches` are left out.
+        If the data has only one pass, skip `batches` batches.
         """
         self._batches.start_pass()
         for _ in range(batches if self._batches.has_one_pass else 1):
             self.take_batch()
 
     def first_batch(self) -> Batch:
-        """Return the first batch of another pass, on the first context; nothing moves on."""
+        """Return the first batch of another pass, on the first context; the place stays."""
         batch = self._first_of_another_pass()
         return self._batch_split.over_contexts(batch, self._contexts[:1])[0][0]
 
@@ -672,7 +672,7 @@ class IterationLearner:
             return self._next_share().batch
 
     def _enter(self, validating: List[ContextManager[Any]], blocks: contextlib.ExitStack) -> None:
-        """Be in the blocks of a validation, in which the net may have other weights."""
+        """Enter the blocks of a validation, in which the net may have other weights."""
         if not validating:
             return
         for block in validating:
@@ -681,21 +681,21 @@ class IterationLearner:
         blocks.callback(setattr, self, "_has_others_weights", False)
 
     def _blocks_of_validation(self) -> List[ContextManager[Any]]:
-        """Return the blocks that a validation is to be in."""
+        """Return the blocks to enter for a validation."""
         return []
 
     def tell(self, event: str) -> None:
-        """Tell callbacks of an event, where there are some."""
+        """Call an event of all callbacks, if there are any."""
 
     def add_up_gradients(self) -> None:
-        """Have backward passes add to the gradients, until the end of the fit or search.
+        """Make backward passes add to the gradients, until the end of the fit or search.
 
-        A callback may do so at ``before_loss``. Each update sets them to 0.
+        A callback may call it at ``before_loss``. Each update sets the gradients to 0.
 
         Raises
         ------
         ValueError
-            Where there are gradients by rows, which MXNet cannot add up.
+            If gradients are stored by rows, which MXNet cannot add up.
         """
         written = written_of(self.trainer)
         by_rows = [one.name for one in written if one._grad_stype != "default"]
@@ -709,37 +709,37 @@ class IterationLearner:
         self._note_added_up(written)
 
     def write_gradients(self) -> None:
-        """Have backward passes write gradients anew where :meth:`add_up_gradients` changed that."""
+        """Undo :meth:`add_up_gradients`: make backward passes overwrite the gradients again."""
         for parameter in self._added_up:
-            if parameter.grad_req == "add":  # and is not frozen by now
+            if parameter.grad_req == "add":  # it may be frozen by now
                 parameter.grad_req = "write"
         self._added_up = ()
 
     def tell_losses(self, what: str = "losses") -> None:
-        """Have all workers know all losses so far, so that each can read them by itself.
+        """Exchange all losses so far among the workers, so that each can read them alone.
 
-        They do so by themselves some updates later, and at the end of each epoch and fit.
+        A fit does this some updates later anyway, and at the end of each epoch and of the fit.
 
         Parameters
         ----------
         what : str
-            What for, in errors, in at most 48 characters of ASCII: the same on all of them.
+            The purpose, for error messages: at most 48 ASCII characters, the same on all workers.
 
         Raises
         ------
         WorkersLostError
-            Where one has not called it in time.
+            If a worker does not call it in time.
         """
         self._shared_losses.tell(what=what)
 
     def forget_gradients(self) -> None:
-        """Begin an update anew: gradients that were added up become 0."""
+        """Restart the current update: set gradients that were added up to 0."""
         self.write_gradients()
         set_added_up_to_zero(self.trainer)
         self._update = PendingUpdate()
 
     def close(self) -> None:
-        """Give up the place in the data, and the workers that read ahead of it."""
+        """Give up the place in the data, and end the worker processes that read ahead."""
         self._closed = True
         self._batches.close()
 
@@ -765,7 +765,7 @@ class IterationLearner:
             raise RuntimeError("Learner: closed; build a new one to go on training.")
 
     def _before_other_data(self) -> None:
-        """Check that the data loader may be exchanged now."""
+        """Check that the data loader may be replaced now."""
 
     def _next_share(self) -> Share:
         self._check_open()
@@ -776,11 +776,11 @@ class IterationLearner:
         self._moved_on()
 
     def _note_added_up(self, written: List[mx.gluon.Parameter]) -> None:
-        """Take note which of those that were written are added up now."""
+        """Remember which of the parameters in `written` now have gradients that are added up."""
         self._added_up += tuple(one for one in written if one.grad_req == "add")
 
     def _find_shapes(self) -> None:
-        """Run the net on what comes next, for the parameters that wait for their shapes."""
+        """Run the net on the next batch, for parameters whose shapes are not known yet."""
         with afterwards(GlobalState.get().put_back), self.place_kept():
             batch = self._next_share().batch
             self._losses_of(self.net, self._batch_split.over_contexts(batch, self._contexts)[0])
@@ -798,7 +798,7 @@ class IterationLearner:
         self._update = update
 
     def _losses_of(self, net: Any, parts: Sequence[Batch]) -> List[Losses]:
-        """Return the losses of a batch, of its part on each context."""
+        """Return the losses of a batch's part on each context."""
         losses = []
         for part, context in zip(parts, self._contexts):
             with context:
@@ -815,7 +815,7 @@ class IterationLearner:
                     "weights, or a list, `[losses1, losses2]`, if both are losses."
                 )
             self._returns_weights = are_weights(returned)
-        elif self._returns_weights is None:  # what is recorded tells losses from weights
+        elif self._returns_weights is None:  # only under record() do losses differ from weights
             with mx.autograd.record(train_mode=False):
                 return self._read_losses(net, part)
         else:
@@ -825,7 +825,7 @@ class IterationLearner:
     def _with_batch(
         self, losses: List[Losses], samples: Optional[Tuple[int, int]] = None
     ) -> PendingUpdate:
-        """Return the pending update with this batch, and tell its loss and the divisor."""
+        """Return the pending update with this batch, and set the last loss and the divisor."""
         divisor = self._divisor_of(losses)
         self._own_losses = losses
         if self.workers.count == 1:
@@ -842,28 +842,28 @@ class IterationLearner:
 
     @property
     def _has_one_loss_a_sample(self) -> bool:
-        """Whether a loss of MXNet's is computed in our way, which may have one for each sample."""
+        """Whether an MXNet loss is computed our way, which may give one loss per sample."""
         return not self._has_own_compute_loss and type(self.loss).__module__ in _OF_LOSSES
 
     @property
     def _has_own_compute_loss(self) -> bool:
-        """Whether :meth:`compute_loss` is not the one of this class: overridden, or given."""
+        """Whether :meth:`compute_loss` is overridden or given."""
         own = getattr(self.compute_loss, "__func__", None)
         return own is not IterationLearner.compute_loss
 
     def _divisor_of(self, losses: List[Losses]) -> float:
-        """Return what the sum of the gradients of these losses is to be divided by."""
+        """Return the divisor for the sum of the gradients of these losses."""
         return sum(one.number for one in losses)
 
     def _scaled(self, losses: List[Any]) -> List[Any]:
-        """Return the losses as AMP wants their gradients, where it is used."""
+        """Return the losses, scaled for AMP if it is used."""
         if loss_scaler_of(self.trainer) is None:
             return losses
         with amp.scale_loss(losses, self.trainer) as scaled:
             return list(scaled)
 
     def _checked(self, owner: str, lr: Optional[float], steps: bool = True) -> Optional[float]:
-        """Return a rate that a method was given, after a check that an update can be made at it."""
+        """Check that an update can be made at a given rate, and return the rate."""
         if lr is None:
             return None
         lr = _check.rate(owner, "lr", lr)
@@ -901,20 +901,20 @@ class IterationLearner:
         self._stepped(self._updated)
 
     def _stepping(self) -> None:
-        """Prepare for a step, whose gradients are there."""
+        """Prepare for a step, once its gradients are computed."""
 
     def _updating(self) -> None:
-        """Do what is not to be done where a callback calls the update off, or breaks."""
+        """Do what must not be done if a callback cancels the update or raises an error."""
 
     def _stepped(self, loss: PendingLoss) -> None:
-        """Take note of a step, while the trainer still has what it was made with."""
+        """Record a step, while the trainer still has its hyper-parameters."""
 
     def _moved_on(self) -> None:
-        """Take note of the end of a batch."""
+        """Record the end of a batch."""
 
 
 class _OnOtherData(Kept):
-    """A block in which the batches are another loader's."""
+    """A block in which the batches come from another loader."""
 
     def __init__(self, learner: IterationLearner, data_loader: Iterable[Batch]) -> None:
         super().__init__(learner, "_data_loader", "_batches")
@@ -931,7 +931,7 @@ class _OnOtherData(Kept):
 
 
 class _NextBatches(Iterator[Batch]):
-    """A learner's batches, one after the other."""
+    """An iterator over a learner's next batches."""
 
     def __init__(self, learner: IterationLearner) -> None:
         self._learner = learner

@@ -10,9 +10,9 @@ from .._mxnet import as_mx_nd, is_recorded, mx
 from ..distributed.workers import Workers
 from ..state import schema
 
-LATE = 2  # updates after which a loss is read, so that MXNet need not wait
-_AT_ONCE = 8  # losses that workers tell each other together
-_FEW = 10**5  # numbers that are kept until they are told
+LATE = 2  # read losses so many updates later, so that MXNet need not wait
+_AT_ONCE = 8  # losses that workers send in one message
+_FEW = 10**5  # larger arrays of losses are summed before they are sent
 
 _UPDATE = schema.Record(
     losses=schema.ARRAY, divisors=schema.ARRAY, samples=schema.Several(schema.COUNT)
@@ -25,16 +25,16 @@ class PendingLoss:
     Parameters
     ----------
     losses : list of mx.nd.NDArray
-        Of any shape, on each context.
+        Losses of any shape, on each context.
     weights : list of mx.nd.NDArray, optional
-        Their weights in the mean; all the same by default.
+        Their weights in the mean; equal by default.
     read : callable
-        From an array to its values.
+        Takes an array and returns its values.
 
     Attributes
     ----------
     late : int
-        Updates after which it can be read while MXNet, and other workers, go on.
+        After so many updates it can be read without making MXNet or other workers wait.
     """
 
     late = LATE
@@ -78,7 +78,7 @@ class MeanOfBatches(PendingLoss):
     losses : list of PendingLoss
         The mean of each batch.
     counts : list of float
-        The losses in each.
+        The number of losses of each batch.
     """
 
     def __init__(self, losses: Sequence[PendingLoss], counts: Sequence[float]) -> None:
@@ -96,9 +96,9 @@ class Losses(NamedTuple):
     Attributes
     ----------
     arrays : list of arrays
-        Of any shapes.
+        Losses of any shapes.
     weights : list of arrays, optional
-        The weight of each loss in the mean; all the same where there are none.
+        The weight of each loss in the mean; equal if None.
     """
 
     arrays: List[Any]
@@ -106,41 +106,41 @@ class Losses(NamedTuple):
 
     @property
     def number(self) -> float:
-        """The number of losses, or the sum of their weights, which is waited for."""
+        """The number of losses, or the sum of their weights, which waits for MXNet."""
         if self.weights is None:
             return sum(array.size for array in self.arrays)
         return sum(float(weight.asnumpy().sum(dtype=np.float64)) for weight in self.weights)
 
     @property
     def weighted(self) -> List[Any]:
-        """The losses, each multiplied with its weight."""
+        """The losses, each multiplied by its weight."""
         if self.weights is None:
             return self.arrays
         return [array * weight for array, weight in zip(self.arrays, self.weights)]
 
     def heads(self, is_own: bool) -> List[Any]:
-        """Return what the gradient of each is multiplied with; 0 for another's samples."""
+        """Return the head gradients: the weights, or 0 for samples of another part."""
         if not is_own:
             return [mx.nd.zeros_like(as_mx_nd(array)) for array in self.arrays]
         return [None] * len(self.arrays) if self.weights is None else list(self.weights)
 
 
 class SharedLoss(PendingLoss):
-    """The mean of the losses of all workers, who tell each other theirs some updates later.
+    """The mean of the losses of all workers, which they exchange some updates later.
 
     Parameters
     ----------
     own : list of Losses
-        This worker's, on each context.
+        This worker's losses on each context.
     number : float
         The number of losses on all workers, or the sum of their weights.
     losses : SharedLosses
-        What it is one of.
+        The collection that it belongs to.
 
     Attributes
     ----------
     own : list of arrays
-        Whose sum is that of this worker's losses, each times its weight.
+        Arrays whose sum is the sum of this worker's losses, each times its weight.
     """
 
     late = LATE + _AT_ONCE
@@ -153,7 +153,7 @@ class SharedLoss(PendingLoss):
         self._all = losses
 
     def take(self, total: float) -> None:
-        """Take the sum over all workers."""
+        """Set the sum over all workers."""
         self._value, self.own = total / self._number, []
 
     def _mean(self) -> float:
@@ -165,25 +165,25 @@ class SharedLoss(PendingLoss):
 class SharedLosses:
     """The losses of all workers of one training.
 
-    Each tells its own in the same message as the number of losses of a batch, several together
-    and not before MXNet has them. Where one is asked for before that, all have to ask for it.
+    Each worker sends its losses in the message with the number of losses of a batch: several
+    together, once MXNet has computed them. To read a loss earlier, all workers have to read it.
 
-    How many losses a batch has on all of them needs no message once each worker has seen that it
-    has one for each of its samples, and where it knows the samples of all. Messages to come show
-    whether that was so.
+    The number of losses of a batch on all workers needs no message if every worker has seen one
+    loss for each of its samples, and if it knows the number of samples of all workers. Later
+    messages check that this was right.
 
     Parameters
     ----------
     workers : Workers
-        They.
+        The workers.
     """
 
     def __init__(self, workers: Workers) -> None:
         self._workers = workers
         self._untold: List[SharedLoss] = []
-        self._have_one_each = False  # whether all workers have seen a loss for each sample
-        self._taken_for = 0  # the losses of all workers that no message has told
-        self._own_untold = 0.0  # this worker's part of them
+        self._have_one_each = False  # whether all workers have seen one loss per sample
+        self._taken_for = 0  # assumed number of losses of all workers, not yet checked
+        self._own_untold = 0.0  # this worker's part of this number
 
     def of_batch(
         self, own: Sequence[Losses], divisor: float, samples: Optional[Tuple[int, int]] = None
@@ -193,18 +193,18 @@ class SharedLosses:
         Parameters
         ----------
         own : list of Losses
-            This worker's, on each context.
+            This worker's losses on each context.
         divisor : float
-            This worker's.
+            This worker's divisor.
         samples : (int, int), optional
-            This worker's and those of all, where a sample may have one loss on each of them.
+            The number of samples on this worker and on all, if each sample may have one loss.
 
         Raises
         ------
         ValueError
-            Where the samples of all were not as many as this worker took them for.
+            If all workers together had another number of samples than this worker assumed.
         WorkersLostError
-            Where another worker has not come to this batch.
+            If another worker does not come to this batch.
         """
         late = len(self._untold) - LATE
         told = self._untold[:late] if late >= _AT_ONCE else []
@@ -219,20 +219,20 @@ class SharedLosses:
             numbers = [number, divisor, float(not is_sure)]
             total, total_divisor, unsure = self._tell(told, numbers, "losses of a batch")
             self._have_one_each = not unsure
-        if not total:  # which has no mean
+        if not total:  # there is no mean
             return PendingLoss([]), total_divisor
         loss = SharedLoss(own, total, self)
         self._untold.append(loss)
         return loss, total_divisor
 
     def tell(self, last: Optional[SharedLoss] = None, what: str = "losses") -> None:
-        """Tell each other the losses up to one, or all; all workers do so, by the same name."""
+        """Exchange the losses up to `last`, or all; all workers call it, with the same `what`."""
         count = len(self._untold) if last is None else self._untold.index(last) + 1
         if count:
             self._tell(self._untold[:count], [], what)
 
     def _tell(self, losses: List[SharedLoss], numbers: List[float], what: str) -> List[float]:
-        """Return the sums over all workers of some numbers, and tell losses besides."""
+        """Return the sums of some numbers over all workers, and exchange losses with them."""
         numbers = [self._own_untold, *numbers]
         values = self._workers.read_all([array for one in losses for array in one.own])
         each = iter(float(value.sum(dtype=np.float64)) for value in values)
@@ -245,7 +245,7 @@ class SharedLosses:
         return totals[1 : len(numbers)]
 
     def _check_untold(self, total: float) -> None:
-        """Check the losses of the batches whose numbers no message has told, now that one has."""
+        """Check the numbers of losses that were assumed without a message."""
         taken_for, self._taken_for, self._own_untold = self._taken_for, 0, 0.0
         if total != taken_for:
             constraint = "one of the same batches on all workers, which split each of them"
@@ -255,19 +255,19 @@ class SharedLosses:
 
 
 def losses_of(returned: Any, with_weights: bool) -> Losses:
-    """Read what `compute_loss` has returned.
+    """Return the Losses that `compute_loss` has returned.
 
     Parameters
     ----------
     returned : array, list or tuple
         Losses, several arrays of losses, or ``(losses, weights)``.
     with_weights : bool
-        Whether it is the last of these.
+        Whether it is ``(losses, weights)``.
 
     Raises
     ------
     TypeError, ValueError
-        Where it is something else.
+        If it is something else.
     """
     several = returned if isinstance(returned, (tuple, list)) else [returned]
     arrays = _checked(several)
@@ -281,15 +281,15 @@ def losses_of(returned: Any, with_weights: bool) -> Losses:
 
 
 def are_weights(returned: Any) -> bool:
-    """Say whether `compute_loss` has returned ``(losses, weights)``, under ``record()``.
+    """Return whether `compute_loss` has returned ``(losses, weights)``, under ``record()``.
 
-    Two losses are both recorded, for their gradients; weights are not.
+    Two losses are both recorded by autograd; weights are not.
     """
     return _are_two_arrays(returned) and [*map(is_recorded, returned)] == [True, False]
 
 
 def may_be_weights(returned: Any) -> bool:
-    """Say whether a user may have meant ``(losses, weights)``, but both are recorded."""
+    """Return whether a user may have meant ``(losses, weights)``, although both are recorded."""
     return (
         _are_two_arrays(returned)
         and all(map(is_recorded, returned))
@@ -306,12 +306,12 @@ def _are_two_arrays(returned: Any) -> bool:
 
 
 def as_loss(returned: Any) -> Any:
-    """Return what an iteration has returned as what `float()` makes a loss of.
+    """Return the result of an iteration as a loss that `float()` can read.
 
     Raises
     ------
     TypeError
-        Where it is neither a number nor an array.
+        If it is neither a number nor an array.
     """
     if isinstance(returned, mx.nd.NDArray):
         returned = returned.asnumpy()
@@ -342,16 +342,16 @@ def _checked(several: Sequence[Any]) -> List[Any]:
 
 
 class PendingUpdate(NamedTuple):
-    """What the next update is for: batches whose gradients have come, and no update yet.
+    """The batches of the next update, whose gradients have been computed.
 
     Attributes
     ----------
     losses : tuple of PendingLoss
         The mean loss of each batch.
     divisors : tuple of float
-        What the gradient of each is to be divided by: how many losses it has.
+        The divisor for the gradient of each batch: its number of losses.
     samples : tuple of int
-        How many samples each has, where they were counted.
+        The number of samples of each batch, if they were counted.
     """
 
     losses: Tuple[PendingLoss, ...] = ()
@@ -360,26 +360,26 @@ class PendingUpdate(NamedTuple):
 
     @property
     def divisor(self) -> float:
-        """What the sum of all gradients is to be divided by."""
+        """The divisor for the sum of all gradients."""
         return sum(self.divisors)
 
     @property
     def loss(self) -> PendingLoss:
-        """The mean of all their losses."""
+        """The mean of all losses of the batches."""
         if len(self.losses) == 1:
             return self.losses[0]
         return MeanOfBatches(self.losses, self.divisors)
 
     def with_batch(self, loss: PendingLoss, divisor: float) -> "PendingUpdate":
-        """Return it with another batch."""
+        """Return a copy with another batch."""
         return self._replace(losses=(*self.losses, loss), divisors=(*self.divisors, divisor))
 
     def with_samples(self, samples: int) -> "PendingUpdate":
-        """Return it with the samples of its last batch."""
+        """Return a copy with the number of samples of its last batch."""
         return self._replace(samples=(*self.samples[: len(self.losses) - 1], samples))
 
     def as_data(self) -> Dict[str, Any]:
-        """Return it as what `json` can write, and arrays."""
+        """Return it as data for `json`, and arrays."""
         losses = np.array([float(loss) for loss in self.losses], dtype=np.float64)
         divisors = np.array(self.divisors, dtype=np.float64)
         return {"losses": losses, "divisors": divisors, "samples": list(self.samples)}

@@ -1,4 +1,4 @@
-"""Metrics of what a net returns, whoever calls it."""
+"""Metrics of the outputs of a net, whatever function calls it."""
 
 import re
 from typing import Any, Dict, List, Optional, Sequence
@@ -7,18 +7,18 @@ from .. import _check
 from .._mxnet import for_metrics, metric
 from ..data.structure import Batch, inputs_and_labels
 
-# of what mx.metric calls its own, and of what is called an error or a loss
+# words in the names of MXNet's metrics, and of errors and losses
 _UP = "accuracy|acc|f1|fbeta|mcc|pcc|pearsonr|pearsoncorrelation|cos_sim"
 _DOWN = "loss|error|mse|rmse|mae|mpd|cross-entropy|crossentropy|perplexity|nll"
 
 
 class ListeningNet:
-    """A net that remembers what its calls return.
+    """A net that stores the outputs of its calls.
 
     Parameters
     ----------
     net : mx.gluon.Block
-        The net, whose attributes this has too.
+        The net; its attributes are available here too.
     """
 
     def __init__(self, net: Any) -> None:
@@ -41,7 +41,7 @@ class Measured:
     Parameters
     ----------
     metrics : optional
-        As :func:`metric_of` takes them.
+        As in :func:`metric_of`.
     """
 
     def __init__(self, metrics: Any) -> None:
@@ -49,16 +49,16 @@ class Measured:
         self._metric.reset()
 
     def listening_to(self, net: Any) -> Any:
-        """Return what to call in place of a net, for :meth:`update`."""
+        """Return a net to call instead of `net`, for :meth:`update`."""
         return ListeningNet(net) if self._metric.metrics else net
 
     def update(self, net: Any, parts: Sequence[Batch]) -> None:
-        """Take in the labels of a batch, and what the net returned, on each context.
+        """Add the labels of a batch and the net's outputs, on each context, to the metrics.
 
         Raises
         ------
         ValueError
-            Where the net was not called once a context, or does not return as many arrays as
+            If the net was not called once per context, or does not return as many arrays as
             there are labels.
         """
         if not isinstance(net, ListeningNet):
@@ -73,7 +73,7 @@ class Measured:
         self._metric.update(for_metrics(labels), for_metrics(outputs))
 
     def values(self) -> Dict[str, float]:
-        """Return each metric by its name."""
+        """Return the value of each metric by its name."""
         return dict(self._metric.get_name_value())
 
 
@@ -89,7 +89,7 @@ def metric_of(metrics: Any) -> Any:
 
 
 def direction_of(name: str) -> Optional[str]:
-    """Return 'min' or 'max' for what is better of a value of that name, None where it is unknown.
+    """Return 'min' or 'max' if lower or higher is better for this name; None if unknown.
 
     >>> [direction_of(name) for name in ("rmse", "top_k_accuracy_5", "valid_loss", "iou")]
     ['min', 'max', 'min', None]

@@ -1,4 +1,4 @@
-"""What does not fit where a net or a loss fails on a batch, and what to write."""
+"""Explains why a net or a loss fails on a batch, and what to write instead."""
 
 from typing import Any, Iterator, List, Optional
 
@@ -11,7 +11,7 @@ _COMPUTE_LOSS = "Say what the losses are by compute_loss, a function (net, batch
 
 
 def misfit_of(net: Any, batch: Batch, error: Exception) -> Optional[ValueError]:
-    """Return an error that says what of a batch does not fit, or None where that is not known.
+    """Return an error that says what in a batch does not fit, or None if it is not known.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ def misfit_of(net: Any, batch: Batch, error: Exception) -> Optional[ValueError]:
     batch : object
         A batch of inputs and labels.
     error : Exception
-        What ``loss(net(*inputs), *labels)`` has raised.
+        The error of ``loss(net(*inputs), *labels)``.
     """
     inputs, labels = inputs_and_labels(batch)
     for found in (_no_array(inputs), _of_another_type(net, inputs), _several(inputs, labels)):
@@ -37,7 +37,7 @@ def _no_array(inputs: List[Any]) -> Iterator[Any]:
 
 
 def _of_another_type(net: Any, inputs: List[Any]) -> Iterator[Any]:
-    """Find data of another type than the weights, which MXNet does not convert."""
+    """Find data of another type than the weights: MXNet does not convert it."""
     types = {np.dtype(one.dtype).name for one in net.collect_params().values()}
     for array in arrays_in(inputs):
         name = np.dtype(array.dtype).name
@@ -59,7 +59,7 @@ def _names(letter: str, several: List[Any]) -> str:
 
 
 def first_line(error: Exception) -> str:
-    """Return the line of MXNet's many that tells most."""
+    """Return the most helpful line of an MXNet error."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     telling = [line for line in lines if "Check failed" in line]
     return (telling or lines or [type(error).__name__])[0]

@@ -1,4 +1,4 @@
-"""How much the gradients of single samples differ."""
+"""The gradient noise scale: how much the gradients of single samples differ."""
 
 import math
 from typing import Any, List, NamedTuple, Optional, Tuple
@@ -14,28 +14,27 @@ from .losses import LATE
 
 
 class GradientNoiseScale(Callback):
-    """Measure the gradient noise scale, which says how many samples an update can make use of.
+    """Measure the gradient noise scale: the number of samples that an update can use well.
 
         noise scale = tr(Sigma) / |G|^2
 
     G is the gradient of the expected loss, and Sigma the covariance of the gradients of single
-    samples. An update of many fewer samples follows noise, and twice as many bring it nearly
-    twice as far; one of many more has hardly any use for more. It changes during a training.
-
-    Both are estimated without bias, of the parts of each update on its contexts and workers,
-    k parts of n_i samples with gradients g_i, and N samples in all with gradient g::
+    samples. With far fewer samples, an update is mostly noise, and twice the samples bring nearly
+    twice the progress. With far more, additional samples hardly help. The scale changes during a
+    training. Both quantities are estimated without bias from the parts of each update on its
+    contexts and workers: k parts of n_i samples with gradients g_i, N samples with gradient g::
 
         tr(Sigma) ~ (sum of n_i |g_i|^2 - N |g|^2) / (k - 1)
         |G|^2     ~ |g|^2 - tr(Sigma) / N
 
-    These are averaged over the updates of the fit, each by itself, and then divided: one update
-    says little, its ``|G|^2`` may be below 0, and the mean of such ratios would not settle.
+    Each is averaged over the updates of the fit, and then the averages are divided. One update
+    says little: its ``|G|^2`` may be below 0, so the mean of the ratios would not converge.
 
-    Two contexts are enough, and may be of one CPU: ``ctx=[mx.cpu(0), mx.cpu(1)]``. What an update
-    adds up of several batches counts as one. Updates with gradients that are not finite, and of
-    one part alone, are left out. Workers send each other their gradients for it in each update.
-    As a callback of the Learner itself it measures in a search too, at whose end it is put back
-    like all else: read it at ``after_step`` there.
+    Two contexts are enough, also on one CPU: ``ctx=[mx.cpu(0), mx.cpu(1)]``. Several batches that
+    are added up in one update count as one. Updates with non-finite gradients, or with only one
+    part, are left out. Workers exchange their gradients for this in each update. As a callback of
+    the Learner itself it also measures in a search. A search restores it at its end, so read it
+    at ``after_step``.
 
     McCandlish, Kaplan, Amodei et al., "An Empirical Model of Large-Batch Training", 2018,
     https://arxiv.org/abs/1812.06162, appendix A.1.
@@ -57,7 +56,7 @@ class GradientNoiseScale(Callback):
     True
     """
 
-    order = 99  # where no other calls the update off
+    order = 99  # after callbacks that may cancel the update
 
     def __init__(self) -> None:
         self.take_data(None)
@@ -68,17 +67,17 @@ class GradientNoiseScale(Callback):
         return {"updates": self._updates, "noise": self._noise, "gradient": self._gradient}
 
     def take_data(self, data: Any) -> None:
-        """Go on with these sums, or begin."""
+        """Continue with these sums, or start anew for None."""
         data = data or {"updates": 0, "noise": 0.0, "gradient": 0.0}
         self._updates, self._noise, self._gradient = (
             data[name] for name in ("updates", "noise", "gradient")
         )
-        self._batches: List[List[Tuple[float, int]]] = []  # the parts of those of the next update
+        self._batches: List[List[Tuple[float, int]]] = []  # parts of each batch of the next update
         self._pending: List[_Pending] = []
 
     @property
     def value(self) -> Optional[float]:
-        """The noise scale, in samples; None where too little is known."""
+        """The noise scale, in samples; None if too little is known."""
         self._read(0)
         return self._noise / self._gradient if self._gradient > 0 else None
 
@@ -93,27 +92,27 @@ class GradientNoiseScale(Callback):
             )
 
     def after_loss(self, learner: Any) -> None:
-        """Take note of the parts of the batch."""
+        """Store the sizes of the parts of the batch."""
         del self._batches[learner.batches_in_update :]
         self._batches.append(learner.parts_of_batch)
 
     def before_step(self, learner: Any) -> None:
         """Measure the gradients, while each context and worker still has its own."""
         if len(self._batches) != learner.batches_in_update:
-            return  # not all of them came while this was there
+            return  # some batches came before this callback was added
         contexts = _contexts_of(learner)
         numbers, samples = np.zeros((2, len(contexts)))
         for parts in self._batches:
             for n, part in enumerate(parts):
                 numbers[n], samples[n] = numbers[n] + part[0], samples[n] + part[1]
-        samples[numbers <= 0] = 0  # which have no mean
+        samples[numbers <= 0] = 0  # these parts have no mean
         each = np.flatnonzero(samples)
         if learner.workers.count == 1 and len(each) < 2:
             return
-        to_mean = np.zeros(len(contexts))  # of a part's own losses
+        to_mean = np.zeros(len(contexts))  # factors from a part's sum to its mean
         to_mean[each] = scale_of(learner.trainer) / numbers[each]
         shares = to_mean * samples
-        unit = shares.max() or 1.0  # usually all of them: that is nothing to multiply with
+        unit = shares.max() or 1.0  # usually equal to all shares, so that no gradient is multiplied
         gradients = [gradients_on(learner.trainer, context) for context in contexts]
         squares = [squared_norms(gradients[n]) for n in each]
         sums = weighted_sums(gradients, shares / unit)
@@ -126,7 +125,7 @@ class GradientNoiseScale(Callback):
         self._read(LATE)
 
     def _read(self, left: int) -> None:
-        """Wait for what was measured, but not in the last updates."""
+        """Wait for the measurements, except the last `left` of them."""
         while len(self._pending) > left:
             self._add(*self._pending.pop(0).read())
 
@@ -136,11 +135,11 @@ class GradientNoiseScale(Callback):
         Parameters
         ----------
         parts : int
-            How many there are.
+            The number of parts.
         samples : float
-            Of all of them.
+            The number of samples of all parts.
         of_parts : float
-            The sum of the squared norms of their mean gradients, each times the part's samples.
+            The sum of the squared norms of the parts' mean gradients, each times its samples.
         of_sum : float
             The squared norm of the sum of these gradients, each times the part's samples.
         """
@@ -156,7 +155,7 @@ class GradientNoiseScale(Callback):
 
 
 class _Pending(NamedTuple):
-    """What :meth:`GradientNoiseScale._add` takes, of arrays that may still be computed."""
+    """Arguments of :meth:`GradientNoiseScale._add`, as arrays that may still be computed."""
 
     samples: np.ndarray
     weights: np.ndarray
@@ -165,7 +164,7 @@ class _Pending(NamedTuple):
     of_sum: Any
 
     def read(self) -> Tuple[int, float, float, float]:
-        """Wait for it."""
+        """Wait for the arrays and return the arguments."""
         squares = [_total(array.asnumpy()) for array in self.squares]
         of_sum = self.unit**2 * _total(self.of_sum.asnumpy())
         return len(squares), float(self.samples.sum()), float(self.weights @ squares), of_sum
@@ -179,7 +178,7 @@ def _of_all(
     unit: float,
     sums: List[Any],
 ) -> Tuple[int, float, float, float]:
-    """Return what :meth:`GradientNoiseScale._add` takes, of the parts of all workers."""
+    """Return the arguments of :meth:`GradientNoiseScale._add` for the parts of all workers."""
     values = workers.read_all([*squares, *sums])
     of_parts = weights @ [_total(one) for one in values[: len(squares)]]
     known = np.array([len(squares), samples.sum(), of_parts])

@@ -1,4 +1,4 @@
-"""Where a net is, and where it is to be trained."""
+"""The contexts on which a net is initialised and trained."""
 
 from typing import List, Optional, Union
 
@@ -10,7 +10,7 @@ Context = Union[mx.Context, List[mx.Context]]
 
 
 def contexts_for(net: mx.gluon.Block, ctx: Optional[Context]) -> List[mx.Context]:
-    """Return the contexts to train on, where they agree with where the net is."""
+    """Return the contexts to train on; raise if the net is initialised on others."""
     places = [
         context
         for parameter in net.collect_params().values()
@@ -32,14 +32,14 @@ def contexts_for(net: mx.gluon.Block, ctx: Optional[Context]) -> List[mx.Context
 
 
 def initialize(net: mx.gluon.Block, contexts: List[mx.Context]) -> None:
-    """Initialise what of a net is not, by `mx.init.Xavier()`."""
+    """Initialise the parameters of a net that are not initialised, by `mx.init.Xavier()`."""
     for parameter in net.collect_params().values():
         if not _is_initialized(parameter):
             parameter.initialize(ctx=contexts, default_init=mx.init.Xavier())
 
 
 def _is_initialized(parameter: mx.gluon.Parameter) -> bool:
-    """Say whether the parameter has values, or only waits for its shape to have them."""
+    """Return whether a parameter has values, or gets them once its shape is known."""
     try:
         contexts_of(parameter)
     except RuntimeError:

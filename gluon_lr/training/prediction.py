@@ -1,4 +1,4 @@
-"""What a net returns for all samples of a pass, as arrays of the whole pass."""
+"""The outputs of a net for all samples of a pass, joined to arrays of the whole pass."""
 
 from typing import Any, List, Sequence
 
@@ -11,12 +11,12 @@ from .misfit import first_line
 
 
 class Collected:
-    """Arrays of batches, in one structure, joined along their samples.
+    """Collects the arrays of batches, and joins them along the axis of the samples.
 
     Parameters
     ----------
     batch_axis : int
-        The axis of the samples, where there are as many along it; the first otherwise.
+        The axis of the samples. If its length is not the number of samples, the first axis.
     """
 
     def __init__(self, batch_axis: int) -> None:
@@ -26,12 +26,12 @@ class Collected:
         self._samples: List[int] = []
 
     def add(self, part: Any, samples: int) -> None:
-        """Take in what belongs to so many samples.
+        """Add the arrays for `samples` samples.
 
         Raises
         ------
         ValueError
-            Where there are more or fewer arrays than before.
+            If there are more or fewer arrays than before.
         """
         arrays = [array.asnumpy() for array in arrays_in(part)]
         if not self._parts:
@@ -48,13 +48,13 @@ class Collected:
         Raises
         ------
         ValueError
-            Where an array has no axis of the samples, or it is not known which of two that is.
+            If an array has no axis of the samples, or two axes may be that axis.
         """
         joined = iter([self._joined(arrays) for arrays in zip(*self._parts)])
         return mapped(lambda array: next(joined), self._first)
 
     def _joined(self, arrays: Sequence[np.ndarray]) -> Any:
-        """Return one array of those of the batches."""
+        """Join the arrays of the batches into one."""
         axes = [axis for axis in {self._axis, 0} if self._is_of_samples(axis, arrays)]
         if len(axes) == 1:
             return array_of(np.concatenate(arrays, axes[0]))
@@ -72,9 +72,9 @@ class Collected:
 
 
 def output_of(net: Any, inputs: Sequence[Any]) -> Any:
-    """Return what a net returns for inputs, or raise an error that says what of them does not fit.
+    """Return the output of a net, or raise an error that says what in the inputs does not fit.
 
-    MXNet's own errors, which name no argument, stand below it.
+    MXNet's own error, which names no argument, is its cause.
     """
     try:
         return net(*inputs)
@@ -87,5 +87,5 @@ def output_of(net: Any, inputs: Sequence[Any]) -> Any:
 
 
 def inputs_of(batch: Batch) -> List[Any]:
-    """Return a net's inputs of a batch: what is before the label; of an array, that itself."""
+    """Return a net's inputs in a batch: the parts before the label, or an array itself."""
     return [batch] if is_array(batch) else inputs_and_labels(batch)[0]

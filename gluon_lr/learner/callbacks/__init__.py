@@ -1,4 +1,4 @@
-"""What can be done during a fit, at its events: a file a purpose."""
+"""Callbacks for the events of a fit."""
 
 from ...events import (
     Callback,

@@ -1,4 +1,4 @@
-"""Averages of the weights, which are validated with and stay at the end of a fit."""
+"""Averages of the weights, for validation and for the net after a fit."""
 
 import contextlib
 from typing import Any, ContextManager, Dict, List, Union
@@ -12,26 +12,26 @@ from ...events import Callback
 from ...state import net as nets
 from ...state.transaction import Transaction
 
-Arrays = Dict[str, List[Any]]  # of each parameter, on each context
+Arrays = Dict[str, List[Any]]  # by parameter, one array per context
 
 
 class WeightAverage(Callback):
-    """What all averages of weights have in common.
+    """The base class for averages of weights.
 
-    A validation is made with the averages, and the weights that are trained are back after it. At
-    the end of the fit the net has the averages. Running statistics are averaged as weights are.
-    What is float16 is averaged in float32.
+    A validation uses the averages; after it the net has the trained weights again. At the end of
+    the fit the net gets the averages. Running statistics are averaged like weights. float16
+    arrays are averaged in float32.
     """
 
     order = 50
 
     def __init__(self) -> None:
         self._averages: Arrays = {}
-        self._count = 0  # of the weights that they are of
-        self._epochs = 0  # up to the last that they have weights of
+        self._count = 0  # how many sets of weights are averaged
+        self._epochs = 0  # the number of epochs up to the last one averaged
 
     def as_data(self) -> Any:
-        """Return the averages so far, and of how many weights they are."""
+        """Return the averages so far, and how many sets of weights they average."""
         if not self._averages:
             return None
         averages = {
@@ -40,7 +40,7 @@ class WeightAverage(Callback):
         return {"count": self._count, "epochs": self._epochs, "averages": averages}
 
     def take_data(self, data: Any) -> None:
-        """Go on from these averages, or from none."""
+        """Continue from these averages, or start without any."""
         if data is None:
             data = {"count": 0, "epochs": 0, "averages": {}}
         self._count, self._epochs = data["count"], data["epochs"]
@@ -50,7 +50,7 @@ class WeightAverage(Callback):
         }
 
     def check_fit(self, learner: Any) -> None:
-        """Look at what cannot be averaged."""
+        """Raise a ValueError if weights are stored by rows, which cannot be averaged."""
         for name, weights in _weights_of(learner.net).items():
             if any(weight.stype != "default" for weight in weights):
                 constraint = "used with weights that are stored whole"
@@ -59,7 +59,7 @@ class WeightAverage(Callback):
                 raise ValueError(_check.message(owner, "net", constraint, name, remedy))
 
     def before_fit(self, learner: Any) -> None:
-        """Bring averages to the contexts of the weights."""
+        """Copy the averages to the contexts of the weights."""
         for name, weights in _weights_of(learner.net).items():
             averages = self._averages.get(name)
             if averages is not None:
@@ -71,7 +71,7 @@ class WeightAverage(Callback):
 
     @uninterrupted
     def average(self, learner: Any, share: float) -> None:
-        """Move the averages by that share towards the weights."""
+        """Move the averages towards the weights by `share` of the difference."""
         self._count += 1
         for name, weights in _weights_of(learner.net).items():
             averages = self._averages.get(name)
@@ -106,8 +106,8 @@ class EMA(WeightAverage):
 
         average(n) = sum of decay^(n - i) * weights(i) / sum of decay^(n - i)    i = 1 ... n
 
-    So the first updates count no more than others, however near to 1 the decay is. The weights
-    of the last 1 / (1 - decay) updates are most of it.
+    So the first weights do not count too much, even if the decay is close to 1. The last
+    1 / (1 - decay) updates make up most of the average.
 
     Polyak and Juditsky, "Acceleration of stochastic approximation by averaging", 1992,
     https://doi.org/10.1137/0330046.
@@ -120,7 +120,7 @@ class EMA(WeightAverage):
     Raises
     ------
     TypeError, ValueError
-        On a decay outside its bounds; at the start of a fit with weights stored by rows.
+        If the decay is outside its bounds; at the start of a fit with weights stored by rows.
     """
 
     def __init__(self, decay: float = 0.999) -> None:
@@ -128,7 +128,7 @@ class EMA(WeightAverage):
         self.decay = _check.real(type(self).__name__, "decay", decay, above=0, below=1)
 
     def after_step(self, learner: Any) -> None:
-        """Average in the weights of an update."""
+        """Add the weights of an update to the average."""
         if learner.is_fitting:
             weight_of_all = 1 - self.decay ** (self._count + 1)
             self.average(learner, (1 - self.decay) / weight_of_all)
@@ -138,22 +138,22 @@ class EMA(WeightAverage):
 
 
 class SWA(WeightAverage):
-    """Average the weights of the ends of epochs, all alike: stochastic weight averaging.
+    """Average the weights at the ends of epochs equally: stochastic weight averaging.
 
     Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", 2018,
-    https://arxiv.org/abs/1803.05407. There the rate is high and constant where it is averaged,
-    as by ``fit(n_epoch, lr, cbs=SWA(0.75))``.
+    https://arxiv.org/abs/1803.05407. In the paper the rate is high and constant during the
+    averaging, as in ``fit(n_epoch, lr, cbs=SWA(0.75))``.
 
     Parameters
     ----------
     start : int or float
-        The first epoch, from 0, whose weights are averaged; or, below 1, what part of the fit is
-        done before it.
+        An int is the first epoch, from 0, whose weights are averaged. A float below 1 is the part
+        of the fit before the first average.
 
     Raises
     ------
     TypeError, ValueError
-        On a start outside its bounds; at the start of a fit with weights stored by rows.
+        If the start is outside its bounds; at the start of a fit with weights stored by rows.
     """
 
     def __init__(self, start: Union[int, float] = 0.75) -> None:
@@ -165,18 +165,18 @@ class SWA(WeightAverage):
             self.start = _check.real(name, "start", start, minimum=0, below=1)
 
     def after_train(self, learner: Any) -> None:
-        """Average in the weights of an epoch."""
+        """Add the weights of an epoch to the average."""
         done, total, _ = learner.work_of_fit
         epoch = learner.epoch
         begins = done > self.start * total if isinstance(self.start, float) else epoch >= self.start
-        is_new = epoch >= self._epochs  # and not resumed at this event
+        is_new = epoch >= self._epochs  # False for an epoch that was averaged before a resume
         if begins and is_new and not learner.is_searching:
             self._epochs = epoch + 1
             self.average(learner, 1 / (self._count + 1))
         super().after_train(learner)
 
     def after_fit(self, learner: Any) -> None:
-        """Give the net the averages, and warn where there are none."""
+        """Give the net the averages, and warn if there are none."""
         if not self._averages and learner.is_fitting:
             _check.warn_caller(
                 f"SWA: no weights were averaged, as start={self.start} is after the last epoch, "
@@ -189,7 +189,7 @@ class SWA(WeightAverage):
 
 
 class _Exchanged(Transaction):
-    """A block in which weights have other numbers."""
+    """A block in which the weights have other values."""
 
     def __init__(self, weights: Arrays, others: Arrays) -> None:
         self._weights = weights

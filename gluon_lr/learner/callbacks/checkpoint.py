@@ -1,4 +1,4 @@
-"""Saving during a fit."""
+"""Saves a learner during a fit."""
 
 import signal
 import sys
@@ -14,32 +14,32 @@ _ENDED_BY_SIGTERM = 128 + signal.SIGTERM
 
 
 class CheckpointCallback(Callback):
-    """Save the learner to a file during a fit, each time in place of the last.
+    """Save the learner to a file during a fit; each save replaces the one before.
 
-    After a crash ``learner.load(path)`` and ``learner.resume()`` go on from there. The trials of a
-    fit at 'tune' are not saved, the training that is kept is.
+    After a crash, ``learner.load(path)`` and ``learner.resume()`` continue from there. Of a fit at
+    'tune', only the training that is kept is saved, not the trials.
 
     Parameters
     ----------
     path : str or path
-        The file; a relative one counts from the directory of now, whatever comes.
+        The file. A relative path is resolved when the callback is created.
     iterations : int, optional
-        Save after so many updates, at least 1. By default after each epoch.
+        Save every `iterations` updates, at least 1. By default after each epoch.
     on_sigterm : bool
-        Whether to answer SIGTERM, which Slurm, Kubernetes and `kill` send before they end a
-        process: the batch of now is trained on, the learner saved, and the process exits with
-        status 143. A validation that has begun is ended first. Where it comes to one of several
-        workers, all do so.
+        Whether to handle SIGTERM, which Slurm, Kubernetes and `kill` send before they end a
+        process. Then the current batch is finished, the learner is saved, and the process exits
+        with status 143. A running validation is completed first. If one of several workers gets
+        the signal, all of them do this.
 
     Raises
     ------
     TypeError, ValueError
-        When `iterations` is not an integer of at least 1, or `on_sigterm` not True or False.
+        If `iterations` is not an integer of at least 1, or `on_sigterm` not True or False.
     RuntimeError
-        During a fit that listens for SIGTERM in another thread than the main one.
+        At the start of a fit with `on_sigterm` in another thread than the main one.
     """
 
-    order = 80  # after those that take note of what is saved
+    order = 80  # after callbacks whose state is saved
 
     def __init__(
         self, path: Any, iterations: Optional[int] = None, on_sigterm: bool = False
@@ -53,36 +53,36 @@ class CheckpointCallback(Callback):
         self._hearing: Optional[Hearing] = None
 
     def check_fit(self, learner: Any) -> None:
-        """Check that the file can be written, and that signals come here."""
+        """Check that the directory exists, and with `on_sigterm` that this is the main thread."""
         check_directory(self, learner)
         if self.on_sigterm:
             check_thread(type(self).__name__)
 
     def during_fit(self, learner: Any) -> ContextManager[Any]:
-        """Return a block in which SIGTERM is noted, where that is asked."""
+        """Return a block in which SIGTERM is recorded, if `on_sigterm`."""
         if not self.on_sigterm:
             return super().during_fit(learner)
         self._hearing = Hearing(signal.SIGTERM)
         return self._hearing
 
     def after_batch(self, learner: Any) -> None:
-        """Save after each `iterations` updates, and at SIGTERM."""
+        """Save every `iterations` updates, and after SIGTERM."""
         if self.iterations is not None and len(learner.recorder) % self.iterations == 0:
             self._save(learner)
         self._answer(learner)
 
     def after_train(self, learner: Any) -> None:
-        """Save at SIGTERM, before a validation that may be long."""
+        """Save after SIGTERM, before a validation that may be long."""
         self._answer(learner)
 
     def after_epoch(self, learner: Any) -> None:
-        """Save after each epoch, where `iterations` was not given, and at SIGTERM."""
+        """Save after each epoch if `iterations` was not given, and after SIGTERM."""
         if self.iterations is None:
             self._save(learner)
         self._answer(learner)
 
     def after_fit(self, learner: Any) -> None:
-        """Save at SIGTERM, which came after the last epoch."""
+        """Save if SIGTERM came after the last epoch."""
         self._answer(learner)
 
     def after_tune(self, learner: Any) -> None:

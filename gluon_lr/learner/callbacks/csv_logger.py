@@ -1,4 +1,4 @@
-"""The epochs of fits in a file that other programs read meanwhile."""
+"""Writes the epochs of fits to a CSV file, which other programs can read during a fit."""
 
 import csv
 from pathlib import Path
@@ -13,17 +13,16 @@ from .paths import check_directory
 
 
 class CSVLogger(Callback):
-    """Write a line an epoch to a CSV file: fit, epoch, losses, metrics, time in seconds.
+    """Write one line per epoch to a CSV file: fit, epoch, losses, metrics, time in seconds.
 
-    What is in the file already stays, and lines are added. A fit that is resumed from a checkpoint
-    takes out those that were written after it, so each epoch is there once. Of several workers
-    the first writes. Searches and trials are not written, the training that a fit at 'tune' keeps
-    is.
+    Lines are added to an existing file. A fit that is resumed from a checkpoint deletes the lines
+    written after the checkpoint, so each epoch is there once. Of several workers, the first one
+    writes. Searches and trials are not written, but the training that a fit at 'tune' keeps is.
 
     Parameters
     ----------
     path : str or path
-        The file; a relative one counts from the directory of now, whatever comes.
+        The file. A relative path is resolved when the callback is created.
     """
 
     order = 30
@@ -34,15 +33,15 @@ class CSVLogger(Callback):
         self._is_resumed = False
 
     def as_data(self) -> Any:
-        """Return how many epochs are in the file."""
+        """Return the number of epochs in the file."""
         return self._rows
 
     def take_data(self, data: Any) -> None:
-        """Go on below so many epochs, or below all that are there."""
+        """Continue after so many epochs; for None, after all epochs in the file."""
         self._rows, self._is_resumed = data or 0, data is not None
 
     def check_fit(self, learner: Any) -> None:
-        """Check that the file can be written, and is one of these where there is one."""
+        """Check that the directory exists, and that an existing file is a CSVLogger's."""
         check_directory(self, learner)
         rows = self._read() if learner.workers.is_first else []
         if learner.workers.of_first(bool(rows) and "epoch" not in rows[0]):
@@ -50,7 +49,7 @@ class CSVLogger(Callback):
             raise ValueError(_check.message(name, "path", constraint, str(self.path)))
 
     def before_fit(self, learner: Any) -> None:
-        """Take out what was written after the checkpoint that the fit goes on from."""
+        """Delete the lines written after the checkpoint from which the fit is resumed."""
         rows = self._read()
         if self._is_resumed and self._rows < len(rows) and self._writes(learner):
             self._write(rows[: self._rows])

@@ -1,4 +1,4 @@
-"""The end of a fit that has stopped improving."""
+"""Ends a fit that has stopped improving."""
 
 from typing import Any, Optional
 
@@ -8,22 +8,22 @@ from .tracker import TrackerCallback
 
 
 class EarlyStoppingCallback(TrackerCallback):
-    """End the fit when a value of the epochs has stopped improving, and say so.
+    """End the fit when a value of the epochs has stopped improving, and print a message.
 
     Parameters
     ----------
     monitor, min_delta, mode
-        As :class:`TrackerCallback` takes them.
+        As in :class:`TrackerCallback`.
     patience : int
-        Epochs without an improvement that end the fit, at least 1.
+        End the fit after so many epochs without an improvement, at least 1.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds; at the start of a fit whose epochs have no such value.
+        If an argument is outside its bounds; at the start of a fit without such a value.
     """
 
-    order = 90  # after those that take note of the epoch
+    order = 90  # after callbacks that save or write the epoch
 
     def __init__(
         self,
@@ -36,11 +36,11 @@ class EarlyStoppingCallback(TrackerCallback):
         self.patience = _check.integer(type(self).__name__, "patience", patience, 1)
 
     def before_fit(self, learner: Any) -> None:
-        """End a fit at once that was interrupted between its last epoch and its end."""
+        """End a resumed fit at once, if it was interrupted after the epoch that ends it."""
         self.after_epoch(learner)
 
     def after_epoch(self, learner: Any) -> None:
-        """End the fit where the last `patience` epochs brought no improvement; no search."""
+        """End the fit if the last `patience` epochs brought no improvement; never a search."""
         if learner.is_searching:
             return
         values = self.values(learner)

@@ -1,4 +1,4 @@
-"""Ctrl-C that has a fit finish early, and well."""
+"""Lets Ctrl-C finish a fit early, at the end of its curves."""
 
 import signal
 from typing import Any, ContextManager, Optional
@@ -9,10 +9,10 @@ from .signals import Hearing, check_thread
 
 
 class FinishOnInterrupt(Callback):
-    """At Ctrl-C, or the stop button of a notebook, finish the fit in so many more updates.
+    """Finish the fit in `iterations` more updates at Ctrl-C or a notebook's stop button.
 
-    That is ``learner.finish(iterations)``, or the end as it was planned where that is nearer.
-    Pressed once more, it interrupts the fit as ever. Trials are interrupted at once.
+    It calls ``learner.finish(iterations)``. If the planned end is nearer, the fit ends there. A
+    second Ctrl-C interrupts the fit as usual. In a trial, the first one interrupts it.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ class FinishOnInterrupt(Callback):
     Raises
     ------
     TypeError, ValueError
-        Where it is not an integer of at least 1.
+        If it is not an integer of at least 1.
     """
 
     order = 80
@@ -32,11 +32,11 @@ class FinishOnInterrupt(Callback):
         self._hearing: Optional[Hearing] = None
 
     def check_fit(self, learner: Any) -> None:
-        """Check that signals come here."""
+        """Check that this is the main thread, which gets the signals."""
         check_thread(type(self).__name__)
 
     def during_fit(self, learner: Any) -> ContextManager[Any]:
-        """Return a block in which Ctrl-C is noted."""
+        """Return a block in which Ctrl-C is recorded."""
         self._hearing = None
         if learner.in_trial:
             return super().during_fit(learner)
@@ -44,14 +44,14 @@ class FinishOnInterrupt(Callback):
         return self._hearing
 
     def after_batch(self, learner: Any) -> None:
-        """Finish the fit where Ctrl-C came."""
+        """Finish the fit if Ctrl-C came."""
         if self._hearing is not None and self._hearing.was_heard(learner.workers):
             self._hearing.put_back()
             self._hearing = None
             self._finish(learner)
 
     def after_epoch(self, learner: Any) -> None:
-        """Finish it where Ctrl-C came meanwhile."""
+        """Finish the fit if Ctrl-C came since the last batch."""
         self.after_batch(learner)
 
     def _finish(self, learner: Any) -> None:

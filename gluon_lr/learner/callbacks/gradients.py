@@ -1,4 +1,4 @@
-"""What is made of the gradients before an update."""
+"""Callbacks for gradients: clipping and accumulation."""
 
 from typing import Any, Optional
 
@@ -9,11 +9,11 @@ _TINY = 1e-8  # as in gluon.utils.clip_global_norm
 
 
 class GradientClip(Callback):
-    """Shorten the gradient of each update to a norm of `max_norm`, where it is longer.
+    """Scale the gradient of each update down to the norm `max_norm`, if its norm is larger.
 
         gradient <- gradient * min(1, max_norm / norm(gradient))
 
-    It is the gradient of the mean loss, and its Euclidean norm that over all parameters,
+    It is the gradient of the mean loss. The norm is the Euclidean norm over all parameters,
     contexts and workers together.
 
     Pascanu et al., "On the difficulty of training recurrent neural networks", 2013,
@@ -27,14 +27,14 @@ class GradientClip(Callback):
     Raises
     ------
     TypeError, ValueError
-        Where it is not a finite number above 0.
+        If it is not a finite number above 0.
     """
 
     def __init__(self, max_norm: float) -> None:
         self.max_norm = _check.real(type(self).__name__, "max_norm", max_norm, above=0)
 
     def before_step(self, learner: Any) -> None:
-        """Divide the gradients by so much more."""
+        """Increase the divisor of the gradients, if their norm is too large."""
         norm = learner.gradient_norm()
         if norm > self.max_norm:
             learner.divisor *= (norm + _TINY) / self.max_norm
@@ -44,22 +44,22 @@ class GradientClip(Callback):
 
 
 class GradientAccumulation(Callback):
-    """Make one update of several batches, as of one large batch.
+    """Make one update from several batches, as from one large batch.
 
-    Schedules, curves and the recorder count updates. What is left at the end of an epoch makes
-    an update too. It comes before :class:`GradientClip`, which so reads one norm an update.
+    Schedules, curves and the recorder count updates. The batches left at the end of an epoch make
+    an update too. It runs before :class:`GradientClip`, which so reads one norm per update.
 
     Parameters
     ----------
     batches : int, optional
-        The batches of an update, at least 1.
+        Batches per update, at least 1.
     n_acc : int, optional
-        Its samples, instead, as fastai counts: of as many batches as it takes to have so many.
+        Samples per update, as in fastai: the update comes when its batches have so many samples.
 
     Raises
     ------
     TypeError, ValueError
-        Where it is not one of the two, an integer of at least 1.
+        If not exactly one of the two is given, an integer of at least 1.
     """
 
     order = -10
@@ -75,16 +75,16 @@ class GradientAccumulation(Callback):
         self._is_last = False
 
     def before_loss(self, learner: Any) -> None:
-        """Have gradients added up."""
+        """Make backward passes add up the gradients."""
         learner.add_up_gradients()
 
     def before_step(self, learner: Any) -> None:
-        """Call the update off until there are enough of them."""
+        """Cancel the update until there are enough batches or samples."""
         if not self._is_last and not self._are_enough(learner):
             raise CancelBatchException
 
     def after_train(self, learner: Any) -> None:
-        """Make the update of what is left at the end of an epoch."""
+        """Make an update from the batches left at the end of an epoch."""
         self._is_last = True
         try:
             learner.make_update()

@@ -1,4 +1,4 @@
-"""What is done about a loss that is not a number."""
+"""Warns or raises an error if a loss is not finite."""
 
 import math
 from typing import Any
@@ -8,37 +8,38 @@ from ...events import Callback
 
 
 class TerminateOnNaN(Callback):
-    """Warn of a loss that is not finite, or raise an error, and name the update.
+    """Warn or raise an error if a loss is not finite, and name the update.
 
-    Every fit warns, unless it, or its Learner, is given one of these. Losses are read two updates
-    late, ten with several workers, so that MXNet need not wait: that is when it is noticed.
+    By default every fit warns; a TerminateOnNaN given to the fit or its Learner replaces this.
+    Losses are read two updates late, or ten with several workers, so that MXNet need not wait. So
+    a loss that is not finite is also noticed late.
 
     Parameters
     ----------
     nan : {'raise', 'warn', 'ignore'}
-        Whether to raise a FloatingPointError, which breaks the fit off, so that its ``after_fit``
-        does not come; to warn once a fit; or neither.
+        'raise' raises a FloatingPointError, which ends the fit without ``after_fit``. 'warn' warns
+        once per fit. 'ignore' does nothing.
 
     Raises
     ------
     ValueError
-        When it is none of the three.
+        If it is none of the three.
     """
 
     order = -40
 
     def __init__(self, nan: str = "raise") -> None:
         self.nan = _check.one_of(type(self).__name__, "nan", nan, ["raise", "warn", "ignore"])
-        self._seen = 0  # the losses that were looked at
+        self._seen = 0  # the number of losses checked
         self._has_told = False
 
     def before_fit(self, learner: Any) -> None:
-        """Look at the losses from here on."""
+        """Start with the next loss."""
         self._seen = len(learner.recorder)
         self._has_told = False
 
     def after_batch(self, learner: Any) -> None:
-        """Look at the losses that are known by now."""
+        """Check the new losses that are known without waiting."""
         if self.nan == "ignore" or self._has_told or learner.in_trial:
             return
         for loss in learner.recorder.known_losses(self._seen):
@@ -48,7 +49,7 @@ class TerminateOnNaN(Callback):
                 return
 
     def after_epoch(self, learner: Any) -> None:
-        """Look at the last losses of the epoch too."""
+        """Check the last losses of the epoch."""
         self.after_batch(learner)
 
     def _tell(self, loss: float) -> None:

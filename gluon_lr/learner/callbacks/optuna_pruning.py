@@ -1,4 +1,4 @@
-"""Trials of Optuna that end early."""
+"""Prunes trials of Optuna."""
 
 from typing import Any, Optional
 
@@ -8,10 +8,10 @@ from .tracker import TrackerCallback
 
 
 class OptunaPruningCallback(TrackerCallback):
-    """Report a value of the epochs to an Optuna trial, and end the fit where it is pruned.
+    """Report a value of the epochs to an Optuna trial, and end the fit if it is pruned.
 
-    It raises `optuna.TrialPruned`, which the study expects. Of several workers the first reports,
-    and all end.
+    It raises `optuna.TrialPruned`, which the study expects. Of several workers, the first one
+    reports, and all of them end.
 
     It needs Optuna: ``pip install optuna``.
 
@@ -20,15 +20,15 @@ class OptunaPruningCallback(TrackerCallback):
     trial : optuna.trial.Trial or None
         The trial; None in workers that are not the first.
     monitor, mode
-        As :class:`TrackerCallback` takes them. The study's `direction` has to fit them.
+        As in :class:`TrackerCallback`. The study's `direction` has to agree with the mode.
 
     Raises
     ------
     ImportError
-        Where Optuna is not installed.
+        If Optuna is not installed.
     TypeError, ValueError
-        On an argument outside its bounds; at the start of a fit whose epochs have no such value,
-        or of a study of the other direction.
+        If an argument is outside its bounds; at the start of a fit without such a value, or of a
+        study with the other direction.
     """
 
     order = 95
@@ -39,10 +39,10 @@ class OptunaPruningCallback(TrackerCallback):
         self.trial = trial
 
     def check_fit(self, learner: Any) -> None:
-        """Check the study's direction too."""
+        """Check the value, and the study's direction."""
         super().check_fit(learner)
         wanted = {"min": "MINIMIZE", "max": "MAXIMIZE"}[self.mode]
-        study = getattr(self.trial, "study", None)  # which a FixedTrial has not
+        study = getattr(self.trial, "study", None)  # a FixedTrial has none
         own = wanted if study is None else study.direction.name
         direction = learner.workers.of_first(own)
         if direction != wanted:
@@ -51,13 +51,13 @@ class OptunaPruningCallback(TrackerCallback):
             raise ValueError(_check.message(name, "trial", constraint, direction))
 
     def after_epoch(self, learner: Any) -> None:
-        """Report the epoch, and raise where the trial is pruned."""
+        """Report the epoch's value, and raise `TrialPruned` if the trial is pruned."""
         if learner.in_trial:
             return
         values, epoch = self.values(learner), learner.recorder.epochs[-1]["epoch"]
         if epoch not in values:
             return
-        if self.trial is not None:  # by a number that goes on in a second fit
+        if self.trial is not None:  # the step number continues in a second fit
             self.trial.report(values[epoch], len(learner.recorder.epochs) - 1)
         pruned = self.trial is not None and self.trial.should_prune()
         if learner.workers.of_first(pruned):

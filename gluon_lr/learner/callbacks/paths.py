@@ -1,4 +1,4 @@
-"""Where callbacks write their files."""
+"""Checks of the paths to which callbacks write."""
 
 from pathlib import Path
 from typing import Any, Optional
@@ -8,7 +8,7 @@ from ...events import Callback
 
 
 def check_directory(callback: Callback, learner: Any) -> None:
-    """Raise a FileNotFoundError, in all workers, where the first has no directory of its `path`."""
+    """Raise a FileNotFoundError in all workers if the directory of `path` is not on the first."""
     path: Optional[Path] = vars(callback)["path"]
     if path is not None and not learner.workers.of_first(path.parent.is_dir()):
         constraint, name = "in a directory that there is", type(callback).__name__

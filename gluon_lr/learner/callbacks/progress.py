@@ -1,4 +1,4 @@
-"""A fit on the screen: a bar, and a line an epoch that stays."""
+"""Shows a fit on the screen: a progress bar, and one line per epoch."""
 
 from functools import partial
 from typing import Any, Callable, ContextManager, Dict, Optional
@@ -15,10 +15,10 @@ _FORMATS = {
 
 
 class ProgressCallback(Callback):
-    """Show a bar during a fit, and after each epoch a line with its values, which stays.
+    """Show a progress bar during a fit, and print a line with the values of each epoch.
 
-    Every fit has one of its own. It shows something where ``learner.progress`` is true, on the
-    first worker: lines on the standard output, the bar on the standard error.
+    Every fit has this callback by default. It shows something if ``learner.progress`` is true, on
+    the first worker: lines on the standard output, the bar on the standard error.
     """
 
     order = -50
@@ -28,7 +28,7 @@ class ProgressCallback(Callback):
         self._named: Optional[Dict[str, str]] = None
 
     def during_fit(self, learner: Any) -> ContextManager[Any]:
-        """Return the bar."""
+        """Return the progress bar."""
         done, total, unit = learner.work_of_fit
         hidden = not (learner.progress and learner.workers.is_first)
         self._bar = _Bar(
@@ -47,7 +47,7 @@ class ProgressCallback(Callback):
         self._move_on(learner)
 
     def after_epoch(self, learner: Any) -> None:
-        """Show the epoch's line, below its names where these are others than before."""
+        """Print the epoch's values, below a line of names if these have changed."""
         self._move_on(learner)
         if learner.is_searching:
             return
@@ -66,7 +66,7 @@ class ProgressCallback(Callback):
 
 
 class _Bar(tqdm):
-    """A bar that asks for its last words whenever it is shown, and only then."""
+    """A progress bar that computes its last words only when it is drawn."""
 
     def __init__(self, last_words: Callable[[], str], **options: Any) -> None:
         self._last_words = last_words
@@ -74,16 +74,16 @@ class _Bar(tqdm):
 
     @property
     def format_dict(self) -> Dict[str, Any]:
-        """What the bar is made of."""
+        """The fields of the bar's format."""
         return {**super().format_dict, "postfix": self._last_words()}
 
 
 def _state_of(learner: Any) -> str:
-    """Return the epoch, the loss and the rate, in few letters."""
+    """Return the epoch, the loss and the rate as a short text."""
     recorder = learner.recorder
     parts = [f"epoch {min(learner.epoch + 1, learner.n_epoch)}/{learner.n_epoch}"]
     if recorder.last_loss is not None:
         parts.append(f"loss {recorder.last_loss:.3g}")
-    if learner.trainer.learning_rate is not None:  # MXNet's, beside a scheduler that rests
+    if learner.trainer.learning_rate is not None:  # an optimizer may have none
         parts.append(f"lr {learner.trainer.learning_rate:.2g}")
     return ", ".join(parts)

@@ -1,4 +1,4 @@
-"""A rate that is reduced where a value of the epochs has stopped improving."""
+"""Reduces the rate when a value of the epochs has stopped improving."""
 
 from typing import Any, Dict, List, Optional, Sequence, Union
 
@@ -15,27 +15,27 @@ class ReduceLROnPlateau(TrackerCallback):
 
         lr = max(lr of the fit's curve * factor^k, min_lr)    k = the reductions so far
 
-    The rule is that of :class:`gluon_lr.PlateauScheduler`: `patience` epochs without an
-    improvement are borne, and one more reduces the rate. It is reduced in a fit without a rate
-    too, from the trainer's own; with a curve, the rate is that share of it.
+    The rule is that of :class:`gluon_lr.PlateauScheduler`: the rate does not change for `patience`
+    epochs without an improvement, and one more such epoch reduces it. A fit without a rate
+    reduces the trainer's own rate. A fit with a curve multiplies the curve.
 
     Parameters
     ----------
     monitor, mode, min_delta
-        As :class:`TrackerCallback` takes them.
+        As in :class:`TrackerCallback`.
     patience : int
-        Epochs without an improvement that are borne, at least 0. fastai's `patience` counts the
-        one that reduces the rate too, so it is one more.
+        Epochs without an improvement that do not reduce the rate, at least 0. fastai's `patience`
+        is one more, as it also counts the epoch that reduces the rate.
     factor : float
-        Above 0 and below 1; or above 1, as fastai writes it, to divide by.
+        Above 0 and below 1 to multiply by; or above 1 to divide by, as in fastai.
     min_lr : float or sequence
-        The rate is not reduced below this, at least 0; one for all parameter groups, or one each.
+        The lowest rate after a reduction, at least 0: one number, or one per parameter group.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds; at the start of a fit whose epochs have no such value,
-        or whose trainer has an lr_scheduler that moves the rate, or other groups than `min_lr`.
+        If an argument is outside its bounds; at the start of a fit without such a value, with a
+        rate set by the trainer's lr_scheduler, or with other groups than `min_lr`.
     """
 
     scales = ("lr",)
@@ -65,7 +65,7 @@ class ReduceLROnPlateau(TrackerCallback):
         self._hypers: Optional[HyperParameters] = None
 
     def check_fit(self, learner: Any) -> None:
-        """Check that the epochs will have the value, and that there is a `min_lr` a group."""
+        """Check that the epochs will have the value, and that `min_lr` fits the groups."""
         super().check_fit(learner)
         groups = len(learner.groups)
         if isinstance(self.min_lr, list) and len(self.min_lr) != groups:
@@ -73,25 +73,25 @@ class ReduceLROnPlateau(TrackerCallback):
             raise ValueError(_check.message(name, "min_lr", constraint, self.min_lr))
 
     def before_fit(self, learner: Any) -> None:
-        """Take up what the epochs of a resumed fit have come to."""
+        """Apply the reductions that the epochs of a resumed fit led to."""
         self._hypers = HyperParameters(learner.trainer, learner.groups)
         self._share = self._share_after(self.values(learner))
 
     def before_step(self, learner: Any) -> None:
-        """Reduce the rates that the fit has given the trainer."""
+        """Reduce the rates that the fit has set in the trainer."""
         if self._share < 1 and self._hypers is not None and learner.is_fitting:
             pairs = zip(self._hypers["lr"], self._hypers.by_group("lr", self.min_lr))
             self._hypers["lr"] = [min(lr, max(lr * self._share, lowest)) for lr, lowest in pairs]
 
     def after_epoch(self, learner: Any) -> None:
-        """Reduce the rate where it is time, and say so."""
+        """Reduce the rate if the rule says so, and print a message."""
         before, self._share = self._share, self._share_after(self.values(learner))
         if self._share < before:
             text = f"the rate is {self._share:.3g} of the fit's from here on"
             learner.say(f"{type(self).__name__}: {text}.")
 
     def _share_after(self, values: Dict[int, float]) -> float:
-        """Return what is left of the rate after epochs with these values."""
+        """Return the share of the rate that remains after epochs with these values."""
         factor = self.factor if self.factor < 1 else 1 / self.factor
         rule = PlateauScheduler(
             factor,

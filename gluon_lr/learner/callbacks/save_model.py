@@ -1,4 +1,4 @@
-"""The best weights of a fit, kept and loaded at its end."""
+"""Keeps the best weights of a fit and loads them at its end."""
 
 from pathlib import Path
 from typing import Any, Dict, Optional
@@ -15,27 +15,27 @@ Parameters = Dict[str, Any]
 class SaveModelCallback(TrackerCallback):
     """Keep the weights of the best epoch, and load them at the end of the fit.
 
-    They are those that were validated: averages, where :class:`EMA` or :class:`SWA` makes some.
-    The optimizer is left as it is. Of a fit at 'tune' the file has the weights of the training that
-    is kept.
+    These are the weights that were validated: the averages, with :class:`EMA` or :class:`SWA`.
+    The optimizer does not change. After a fit at 'tune', the file has the weights of the training
+    that is kept.
 
     Parameters
     ----------
     monitor, mode, min_delta
-        As :class:`TrackerCallback` takes them.
+        As in :class:`TrackerCallback`.
     path : str or path, optional
-        A file to write them to as well, as ``net.save_parameters`` does; a relative one counts
-        from the directory of now.
+        A file to write them to, as ``net.save_parameters`` does. A relative path is resolved when
+        the callback is created.
     restore : bool
         Whether to load them at the end of the fit.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds; at the start of a fit whose epochs have no such value.
+        If an argument is outside its bounds; at the start of a fit without such a value.
     """
 
-    order = 60  # so that what is loaded at the end is the best, and no average of the last
+    order = 60  # after EMA and SWA, so that the best weights replace their last averages
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class SaveModelCallback(TrackerCallback):
         self._is_written = True
 
     def check_fit(self, learner: Any) -> None:
-        """Check that the file can be written, too."""
+        """Check the value, and that the directory of `path` exists."""
         super().check_fit(learner)
         check_directory(self, learner)
 
@@ -62,20 +62,20 @@ class SaveModelCallback(TrackerCallback):
         return self._best
 
     def take_data(self, data: Any) -> None:
-        """Go on from these best weights, or from none."""
+        """Continue from these best weights, or start without any."""
         self._best, self._validated, self._is_written = data, None, data is None
 
     def after_train(self, learner: Any) -> None:
-        """Forget the weights of other validations than the epoch's."""
+        """Forget weights from validations before the epoch's own."""
         self._validated = None
 
     def after_validate(self, learner: Any) -> None:
-        """Take note of the weights that were validated."""
+        """Copy the weights that were validated."""
         self._validated = nets.parameters_of(learner.net)
 
     @uninterrupted
     def after_epoch(self, learner: Any) -> None:
-        """Keep the weights of a better epoch."""
+        """Keep the weights if the epoch is the best so far."""
         values, epoch = self.values(learner), learner.recorder.epochs[-1]["epoch"]
         if epoch in values and self.improved(values.values())[-1] and not learner.is_searching:
             validated = self._validated
@@ -86,7 +86,7 @@ class SaveModelCallback(TrackerCallback):
             self._is_written = True
 
     def after_tune(self, learner: Any) -> None:
-        """Write the weights of the training that is kept to the file."""
+        """Write the weights of the training that is kept."""
         self._write(learner, nets.parameters_of(learner.net))
 
     def after_fit(self, learner: Any) -> None:

@@ -1,4 +1,4 @@
-"""A picture of a fit that is drawn anew after each epoch, in a notebook."""
+"""Draws a fit in a notebook, again after each epoch."""
 
 from typing import Any, Callable, Optional
 
@@ -7,24 +7,24 @@ from ...events import Callback
 
 
 class ShowGraphCallback(Callback):
-    """Draw the losses in a notebook, above the lines of the epochs, and anew after each of them.
+    """Draw the losses in a notebook, above the lines of the epochs, again after each epoch.
 
-    Elsewhere it shows nothing: ``learner.recorder.plot_loss()`` draws them after the fit.
+    Outside a notebook it shows nothing; ``learner.recorder.plot_loss()`` draws them after the fit.
     """
 
     order = 20
 
     def __init__(self) -> None:
-        self._shown: Any = None  # what a notebook shows
+        self._shown: Any = None  # the display handle of the notebook
 
     def before_fit(self, learner: Any) -> None:
-        """Take a place for the picture."""
+        """Reserve a place for the picture in the notebook."""
         display, self._shown = _display(), None
         if display is not None and learner.workers.is_first and not learner.in_trial:
             self._shown = display({"text/plain": ""}, raw=True, display_id=True)
 
     def after_epoch(self, learner: Any) -> None:
-        """Draw it."""
+        """Draw the picture."""
         if self._shown is not None:
             figure = learner.recorder.plot_loss().figure
             self._shown.update(figure)
@@ -32,7 +32,7 @@ class ShowGraphCallback(Callback):
 
 
 def _display() -> Optional[Callable[..., Any]]:
-    """Return what shows something in a notebook, where this is one."""
+    """Return IPython's `display` in a notebook, otherwise None."""
     try:
         from IPython import get_ipython
         from IPython.display import display

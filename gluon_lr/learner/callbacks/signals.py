@@ -1,4 +1,4 @@
-"""A signal that a fit hears, and answers between two updates."""
+"""Signals that a fit records and handles between two updates."""
 
 import os
 import signal
@@ -14,16 +14,16 @@ from ...state.transaction import Transaction
 
 
 def check_thread(owner: str) -> None:
-    """Raise a RuntimeError where this is not the main thread, which alone hears signals."""
+    """Raise a RuntimeError if this is not the main thread: only that one gets signals."""
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError(f"{owner}: signals come to the main thread alone; run the fit in that.")
 
 
 class Hearing(Transaction):
-    """A block in which a signal is noted, and does nothing else.
+    """A block in which a signal is only recorded.
 
-    Ctrl-C that comes again does what it does elsewhere. Processes that are forked meanwhile, those
-    of a DataLoader say, end by SIGTERM as ever.
+    A second Ctrl-C acts as outside the block. Processes forked within the block, for example
+    those of a DataLoader, still end at SIGTERM.
 
     Parameters
     ----------
@@ -37,20 +37,20 @@ class Hearing(Transaction):
         self._heard = False
 
     def take(self) -> None:
-        """Take note of what the program does at the signal."""
+        """Store the program's own handler of the signal."""
         self._own = signal.getsignal(self._number)
         self._process = os.getpid()
 
     def begin(self) -> None:
-        """Listen."""
+        """Start to record the signal."""
         signal.signal(self._number, self._hear)
 
     def put_back(self) -> None:
-        """Leave the signal to the program again."""
+        """Restore the program's own handler."""
         signal.signal(self._number, self._own)  # type: ignore[arg-type]
 
     def was_heard(self, workers: Workers) -> bool:
-        """Say whether it came to one of the workers, which all have to ask."""
+        """Return whether any worker got the signal; all workers have to call this."""
         if workers.count == 1:
             return self._heard
         return bool(workers.sum(np.array([float(self._heard)]))[0])

@@ -1,4 +1,4 @@
-"""A fit in TensorBoard."""
+"""Writes fits for TensorBoard."""
 
 import time
 from pathlib import Path
@@ -12,33 +12,33 @@ from ..._interrupts import uninterrupted
 from ...events import Callback
 from ...state.transaction import afterwards
 
-_PLACES = ("fit", "epoch", "time")  # what an epoch says of itself, beside what came of it
+_PLACES = ("fit", "epoch", "time")  # values of an epoch that are not results
 
 
 class TensorBoardCallback(Callback):
-    """Write a fit to a directory that TensorBoard shows, over the number of updates.
+    """Write a fit to a directory for TensorBoard, over the number of updates.
 
-    That is the mean loss and the hyper-parameters of each group, after each `iterations` updates;
-    the losses and metrics of epochs; and the picture of a search that was made before the fit.
-    Fits one after the other go on in one curve. A fit that is resumed from a checkpoint takes the
-    place of what was written after that. Of several workers the first writes. Searches and trials
-    are not written, the training that a fit at 'tune' keeps is.
+    It writes the mean loss and the hyper-parameters of each group every `iterations` updates, the
+    losses and metrics of epochs, and the picture of a search made before the fit. Several fits
+    form one curve. A fit that is resumed from a checkpoint replaces what was written after the
+    checkpoint. Of several workers, the first one writes. Searches and trials are not written, but
+    the training that a fit at 'tune' keeps is.
 
     It needs tensorboardX: ``pip install tensorboardX``.
 
     Parameters
     ----------
     log_dir : str or path
-        The directory; a relative one counts from the directory of now, whatever comes.
+        The directory. A relative path is resolved when the callback is created.
     iterations : int
-        Updates, at least 1.
+        Updates per point of a curve, at least 1.
 
     Raises
     ------
     ImportError
-        Where tensorboardX is not installed.
+        If tensorboardX is not installed.
     TypeError, ValueError
-        When `iterations` is not an integer of at least 1.
+        If `iterations` is not an integer of at least 1.
     """
 
     order = 30
@@ -50,15 +50,15 @@ class TensorBoardCallback(Callback):
         self.iterations = _check.integer(name, "iterations", iterations, 1)
         self._writer: Any = None
         self._before = 0  # updates of the fits before this one
-        self._written = 0  # of this fit
-        self._search: Any = None  # whose picture is there
+        self._written = 0  # updates of this fit that are written
+        self._search: Any = None  # the last search whose picture is written
 
     def as_data(self) -> Any:
-        """Return the updates before the fit, and those of it that are written."""
+        """Return the number of updates before the fit, and of its own updates written."""
         return {"before": self._before, "written": self._written}
 
     def take_data(self, data: Any) -> None:
-        """Go on from these, or with a fit that comes after those that were written."""
+        """Continue from these numbers; for None, after all updates that are written."""
         if data is None:
             self._before, self._written = self._before + self._written, 0
         else:
@@ -71,7 +71,7 @@ class TensorBoardCallback(Callback):
             self._writer = self._tensorboard.SummaryWriter(
                 str(self.log_dir),
                 purge_step=self._before + self._written + 1,
-                filename_suffix=f".{time.time_ns()}",  # several may begin within a second
+                filename_suffix=f".{time.time_ns()}",  # unique, even within a second
             )
         return afterwards(self._close)
 
@@ -83,7 +83,7 @@ class TensorBoardCallback(Callback):
             self._writer.add_figure("search", search.plot().figure, self._before)
 
     def after_batch(self, learner: Any) -> None:
-        """Write the updates that are known, as soon as there are enough of them."""
+        """Write the updates whose losses are known, if there are enough of them."""
         self._write_updates(learner, len(learner.recorder), self.iterations)
 
     def after_epoch(self, learner: Any) -> None:
@@ -104,7 +104,7 @@ class TensorBoardCallback(Callback):
 
     @uninterrupted
     def _write_updates(self, learner: Any, end: int, at_least: int) -> None:
-        """Write the updates that are known, as points of `iterations` of them, or of fewer."""
+        """Write the known updates, up to `iterations` of them per point."""
         if learner.in_trial:
             return
         known = learner.recorder.known_losses(self._written)[: end - self._written]

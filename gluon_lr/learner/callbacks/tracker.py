@@ -1,4 +1,4 @@
-"""What watches a value of the epochs."""
+"""The base class of callbacks that watch a value of the epochs."""
 
 import math
 from typing import Any, Dict, Iterable, List, Optional
@@ -9,26 +9,25 @@ from ...training.metrics import direction_of
 
 
 class TrackerCallback(Callback):
-    """Watch a value of the epochs, and know whether it has improved.
+    """Watch whether a value of the epochs has improved.
 
-    It remembers nothing but what the recorder does, so a fit that was resumed goes on as it would
-    have.
+    It has no state besides the recorder's, so a resumed fit continues as without an interruption.
 
     Parameters
     ----------
     monitor : str
         A key of ``recorder.epochs``: 'valid_loss', 'train_loss' or the name of a metric.
     mode : {'min', 'max'}, optional
-        Whether lower is better. By default what the name says, of a metric of MXNet's or of a
-        loss or error.
+        'min' if lower is better. By default it follows from the name, for MXNet's metrics and for
+        losses and errors.
     min_delta : float
-        What an improvement has to exceed, at least 0.
+        An improvement has to be larger than this, at least 0.
 
     Raises
     ------
     TypeError, ValueError
-        On an argument outside its bounds, and on a name that says nothing of its direction; at
-        the start of a fit whose epochs have no such value.
+        If an argument is outside its bounds, or no mode follows from the name; at the start of a
+        fit without such a value.
     """
 
     def __init__(
@@ -61,7 +60,7 @@ class TrackerCallback(Callback):
             raise ValueError(_check.message(name, "monitor", constraint, self.monitor, remedy))
 
     def values(self, learner: Any) -> Dict[int, float]:
-        """Return the value of each epoch of the fit, but where its validation was called off."""
+        """Return the value of each epoch of the fit, except if its validation was cancelled."""
         epochs = learner.recorder.fit_epochs
         for one in epochs:
             if self.monitor not in one and "valid_loss" in one:
