@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Tuple, Union
 
+from ..plotting import DPI
 from .errors import RequestError
 from .files import add_force, check_file, picture
 
@@ -68,7 +69,7 @@ def run_search(
         return 0
     lines = [told(result)]
     if out is not None:
-        result.plot().figure.savefig(out)
+        result.plot().figure.savefig(out, dpi=DPI)
         lines += [] if options.quiet else [f"wrote {out}"]
     if options.json == _STDOUT:
         sys.stderr.write("\n".join(lines) + "\n")

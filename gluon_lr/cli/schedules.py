@@ -7,6 +7,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Type
 
+from ..plotting import DPI
 from .errors import RequestError
 from .files import add_force, picture
 
@@ -83,7 +84,7 @@ def run_plot(options: Any) -> str:
     if out is None:
         pyplot.show()
         return ""
-    pyplot.savefig(out)
+    pyplot.savefig(out, dpi=DPI)
     return f"wrote {out}"
 
 
