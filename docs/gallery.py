@@ -122,12 +122,12 @@ def summary_of(cls: type) -> str:
 
 
 def formula_of(cls: type) -> str:
-    """Return the first indented paragraph of a class's documentation before its parameters."""
+    """Return the formula in a class's documentation, with each condition on a line of its own."""
     text = inspect.getdoc(cls).split("\nParameters\n")[0].split("\n>>> ")[0]
     found = re.search(r"\n\n((?: +\S.*\n?)+)", text)
     if not found:
         return ""
-    lines = re.sub(r"(?<=\S) {4,}", "    ", textwrap.dedent(found.group(1))).splitlines()
+    lines = re.sub(r"(?<=[^\s,]) {2,}", "\n    ", textwrap.dedent(found.group(1))).splitlines()
     return FORMULA.format(lines="\n".join(" " * 9 + line for line in lines))
 
 
