@@ -142,7 +142,9 @@ def test_the_lines_for_machines_run_on_one(tmp_path):
 def test_the_site_is_built_in_ci_as_contributing_says():
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    commands = re.sub(r'"\$work/tools/bin/(\w+)"', r"\1", ci).splitlines()
+    commands = [
+        line.strip() for line in re.sub(r'"\$work/tools/bin/(\w+)"', r"\1", ci).splitlines()
+    ]
     lines = re.findall(r"^(?:python -m sphinx|lychee) .*", page, re.MULTILINE)
     assert len(lines) == 2
     assert set(lines) <= set(commands)
