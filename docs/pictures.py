@@ -26,18 +26,10 @@ FOLDER = Path(__file__).parent
 
 
 def make_learner(**settings: object) -> Learner:
-    """Make a small convolutional net for the digits, the same each time."""
-    mx.random.seed(demo.SEED)
-    np.random.seed(demo.SEED)
-    nn = mx.gluon.nn
-    net = nn.HybridSequential()
-    for channels in (32, 64):
-        net.add(nn.Conv2D(channels, 3, padding=1, activation="relu"))
-    net.add(nn.MaxPool2D(), nn.Dense(10))
-    net.hybridize()
+    """Make a learner of the demo's net and digits, the same each time."""
     digits = demo.load_digits()
     return Learner(
-        net,
+        demo.make_net(),
         mx.gluon.data.DataLoader(digits.train, batch_size=32, shuffle=True),
         valid_loader=mx.gluon.data.DataLoader(digits.valid, batch_size=120),
         **settings,

@@ -61,8 +61,8 @@ def load_digits() -> Digits:
     )
 
 
-def make_learner(digits: Digits) -> Learner:
-    """Build the same net, with the same weights, and the same batches each time."""
+def make_net() -> mx.gluon.nn.HybridSequential:
+    """Seed all generators, and build a small convolutional net for the digits."""
     mx.random.seed(SEED)
     np.random.seed(SEED)
     nn = mx.gluon.nn
@@ -74,8 +74,13 @@ def make_learner(digits: Digits) -> Learner:
         nn.Dense(10),
     )
     net.hybridize()
+    return net
+
+
+def make_learner(digits: Digits) -> Learner:
+    """Build the same net, with the same weights, and the same batches each time."""
     return Learner(
-        net,
+        make_net(),
         mx.gluon.data.DataLoader(digits.train, BATCH_SIZE, shuffle=True),
         optimizer="sgd",
         valid_loader=mx.gluon.data.DataLoader(digits.valid, 10 * BATCH_SIZE),

@@ -275,8 +275,8 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
         if self.spread is not None:
             low, high = self.spread
             bands[f"of {len(self.runs)} searches, {low:.2g} to {high:.2g}"] = self.spread
-        why = None if self.refusal is None else suggest.why_none(self.refusal, self.usual)
-        title = f"{answer(self.suggestion, why)}\n{len(self)} iterations: {self.reason}"
+        told = answer(self.suggestion, self.refusal, self.usual)
+        title = f"{told}\n{len(self)} iterations: {self.reason}"
         lines = lines_of_groups(self.by_group)
         axes = plotting.plot_search(searches, title, suggested, lines, bands, ax)
         return plotting.shown(axes, show)
@@ -440,10 +440,10 @@ def told_by_group(rates: Optional[Sequence[float]]) -> str:
     return "" if rates is None else f", by group {', '.join(f'{rate:.3g}' for rate in rates)}"
 
 
-def answer(suggestion: Optional[float], why_none: Optional[str]) -> str:
+def answer(suggestion: Optional[float], refusal: Optional[Refusal], usual: Optional[float]) -> str:
     """Return the title of a plot: the suggestion, or why there is none."""
     if suggestion is None:
-        return f"No rate suggested: {why_none}"
+        return f"No rate suggested: {suggest.why_none(refusal, usual)}"
     return f"Suggested rate: {suggestion:.2g}"
 
 

@@ -67,12 +67,13 @@ def why_none(refusal: Optional[Refusal], usual: Optional[float]) -> str:
 # fastai calls its four rules with `num_it`, and none of them uses it.
 
 
-def exponential_mean(losses: np.ndarray, weight: float = 0.98) -> np.ndarray:
+def exponential_mean(losses: np.ndarray) -> np.ndarray:
     """Smooth as fastai does: an exponential mean, divided by the sum of its weights so far.
 
     m(i) = weight m(i - 1) + (1 - weight) loss(i),    m(0) = 0
-    smoothed(i) = m(i) / (1 - weight^i)               i = 1, 2, ...
+    smoothed(i) = m(i) / (1 - weight^i)               i = 1, 2, ...;  weight = 0.98
     """
+    weight = 0.98
     means = np.empty(len(losses))
     mean = 0.0
     for i, loss in enumerate(losses, start=1):

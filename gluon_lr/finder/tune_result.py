@@ -216,9 +216,9 @@ class TuneResult:
 
     @property
     def _title(self) -> str:
-        why = None if self.refusal is None else suggest.why_none(self.refusal, self.usual)
+        told = answer(self.suggestion, self.refusal, self.usual)
         return (
-            f"{answer(self.suggestion, why)}\n{self.policy}, {self.length} updates: "
+            f"{told}\n{self.policy}, {self.length} updates: "
             f"{len(list(self._all_trials))} trials, {self.cost} spent"
         )
 
