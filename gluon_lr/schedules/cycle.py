@@ -343,9 +343,9 @@ class OneCycleSchedule(BoundedSchedule):
                 _check.message(
                     name,
                     "finish_lr",
-                    "given with a cooldown_length above 0",
+                    "a rate if `cooldown_length` is above 0",
                     finish_lr,
-                    f"Say at which rate the {self.cooldown_length} iterations of cool-down end.",
+                    f"Pass the rate at the end of the cool-down of {self.cooldown_length} iterations.",
                 )
             )
         if self.cooldown_length == 0 and self.finish_lr is not None:
@@ -353,9 +353,9 @@ class OneCycleSchedule(BoundedSchedule):
                 _check.message(
                     name,
                     "cooldown_length",
-                    "above 0 when finish_lr is given",
+                    "above 0 if `finish_lr` is given",
                     cooldown_length,
-                    "Say how many iterations the cool-down takes.",
+                    "Pass the number of iterations of the cool-down.",
                 )
             )
         self._derive()
@@ -438,9 +438,9 @@ class CyclicalSchedule(BoundedSchedule):
         super().__init__()
         name = type(self).__name__
         if isinstance(schedule_class, Schedule):
-            constraint = "a schedule's class, not one of its instances"
+            constraint = "the class of a schedule, not an instance"
             raise TypeError(_check.message(name, "schedule_class", constraint, schedule_class))
-        _check.is_callable(name, "schedule_class", schedule_class, "a schedule's class")
+        _check.is_callable(name, "schedule_class", schedule_class, "the class of a schedule")
         self.schedule_class = schedule_class
         self.cycle_length = _check.length(name, "cycle_length", cycle_length)
         self.cycle_length_decay = _check.real(
