@@ -68,10 +68,10 @@ def check_updates_here(owner: str, trainer: mx.gluon.Trainer) -> None:
         on_server = by_default if asked is None else asked
     if on_server or "async" in _store_type(trainer):
         constraint = "a trainer that updates the weights itself, so that a new rate has an effect"
-        value = f"one with update_on_kvstore=True and {_store_type(trainer)}"
+        value = f"a trainer with update_on_kvstore=True and {_store_type(trainer)}"
         remedy = (
             "Create it with mx.gluon.Trainer(..., kvstore='dist_sync', update_on_kvstore=False); "
-            "or pass an lr_scheduler to the optimizer, because the servers also use that one."
+            "or pass an lr_scheduler to the optimizer: the servers also use it."
         )
         raise ValueError(_check.message(owner, "trainer", constraint, value, remedy))
 

@@ -33,7 +33,7 @@ def add_to(commands: Any) -> None:
     compare.add_argument(
         "--tune",
         action="store_true",
-        help="compare the held-out losses of short trainings; takes longer, and needs --length",
+        help="compare the held-out losses of trial trainings; takes longer and needs --length",
     )
     compare.add_argument(
         "--length",

@@ -206,14 +206,13 @@ def _not_alike(batch: Batch, lengths: List[int]) -> ValueError:
     shown = f"{kind_of(batch)}, with {' or '.join(map(str, lengths)) or 'no'} samples"
     constraint = "an iterable of batches whose arrays all have the same number of samples"
     remedy = (
-        "Pass the axis of the samples as batch_axis. If a part of the batch has no axis of "
-        "samples, remove it from the batch or convert it from an array to another type. Or train "
-        "on one context."
+        "Pass the axis of the samples as batch_axis; or remove arrays without such an axis from "
+        "the batch, or convert them to another type; or train on one context."
     )
     return ValueError(_check.message("Learner", "data_loader", constraint, shown, remedy))
 
 
 def _ambiguous(arrays: List[Any]) -> ValueError:
-    constraint = "batches whose lists are clear: either several arrays, or one array per sample"
+    constraint = "batches that show whether a list holds several arrays or one array per sample"
     remedy = "Put several arrays into a tuple, or start with a batch of another size."
     return ValueError(_check.message("Learner", "data_loader", constraint, kind_of(arrays), remedy))

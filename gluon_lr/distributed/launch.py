@@ -133,7 +133,7 @@ def _wait(workers: int, events: "queue.SimpleQueue[_Event]") -> int:
         role, number, code = event
         if code != 0:
             how = f"was ended by signal {-code}" if code < 0 else f"failed with exit status {code}"
-            sys.stderr.write(f"gluon-lr launch: {role} {number} {how}; all others were stopped.\n")
+            sys.stderr.write(f"gluon-lr launch: {role} {number} {how}; all others are stopped.\n")
             return code if code > 0 else 128 - code
         workers -= role == "worker"
     return 0

@@ -354,7 +354,7 @@ class ScheduledCurve(_Curve):
     def __call__(self, pos: Any) -> Any:
         """Return the value at `pos`, a number or an array."""
         if self.length is None:
-            raise RuntimeError("ScheduledCurve: `length` is not set. Pass the number of updates.")
+            raise RuntimeError("ScheduledCurve: `length` is not set. Pass it, in updates.")
         if isinstance(pos, np.ndarray):
             return np.vectorize(self, otypes=[float])(pos)
         n = max(1 + pos * self.length, 0)

@@ -352,7 +352,7 @@ def _at_update(curve: Curve, n: int, length: Optional[int]) -> Any:
     if isinstance(curve, ScheduledCurve) and curve.counts_updates:
         return curve.at(n)
     if length is None:
-        raise RuntimeError("ParamScheduler: `length` is not set. Pass the number of updates.")
+        raise RuntimeError("ParamScheduler: `length` is not set. Pass it, in updates.")
     return over_updates(curve, length)(position_of(n, length))
 
 

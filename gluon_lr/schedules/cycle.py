@@ -345,7 +345,7 @@ class OneCycleSchedule(BoundedSchedule):
                     "finish_lr",
                     "a rate if `cooldown_length` is above 0",
                     finish_lr,
-                    f"Pass the rate at the end of the cool-down of {self.cooldown_length} iterations.",
+                    f"Pass the rate after the cool-down of {self.cooldown_length} iterations.",
                 )
             )
         if self.cooldown_length == 0 and self.finish_lr is not None:

@@ -337,7 +337,7 @@ class FiniteDecaySchedule(DecaySchedule):
         self.max_update = _check.length(name, "max_update", max_update)
         if self.max_update <= self.warmup_steps:
             constraint = f"above warmup_steps, {self.warmup_steps}"
-            remedy = "Count from the first iteration and include the warm-up."
+            remedy = "Increase it: it counts from the first iteration and includes the warm-up."
             raise ValueError(_check.message(name, "max_update", constraint, max_update, remedy))
         self.final_lr = _check.rate(name, "final_lr", final_lr)
         self._derive()

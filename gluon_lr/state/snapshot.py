@@ -273,7 +273,7 @@ def _copied_fields(target: Any) -> Dict[str, Any]:
     except TypeError as error:
         constraint = "a trainer whose optimizer and lr_scheduler can be copied"
         value = f"{type(target).__name__}: {error}"
-        remedy = "Remove from it what cannot be copied: a lock, a file, a generator."
+        remedy = "Move what cannot be copied (a lock, a file, a generator) out of them."
         message = _check.message("preserved", "trainer", constraint, value, remedy)
         raise TypeError(message) from error
 

@@ -88,7 +88,8 @@ def load_data(path: PathLike, kind: str) -> Dict[str, Any]:
         if content.startswith(f"gluon_lr {kind} 1\n".encode()):
             constraint = f"a {kind} of this version of gluon_lr"
             remedy = (
-                "Load it with the older gluon_lr that wrote it, and save its content from there."
+                "Load it with the older gluon_lr that wrote it, and save its content in another "
+                "format."
             )
         raise ValueError(_check.message("load", "path", constraint, str(path), remedy))
     state, digest = metadata.get("state"), metadata.get("sha256")

@@ -102,7 +102,9 @@ def test_a_list_goes_on_being_what_it_was_where_it_could_be_either():
 
 
 def test_what_could_be_either_from_the_first_is_refused_with_the_remedy():
-    with pytest.raises(ValueError, match=r"either several arrays, or one array per sample.*tuple"):
+    with pytest.raises(
+        ValueError, match=r"whether a list holds several arrays or one array per sample.*tuple"
+    ):
         BatchSplit().over_contexts((numbers(2, 5), [numbers(2, 4), numbers(2, 4)]), TWO)
     parts, _ = BatchSplit().over_contexts((numbers(2, 5), (numbers(2, 4), numbers(2, 4))), TWO)
     assert [one.shape for one in parts[0][1]] == [(1, 4), (1, 4)]

@@ -138,7 +138,7 @@ def test_the_rate_alone_goes_into_an_optimizer():
     ],
 )
 def test_nothing_else_goes_into_an_optimizer(scheduler):
-    with pytest.raises(ValueError, match="to be an lr_scheduler"):
+    with pytest.raises(ValueError, match="if it is used as an lr_scheduler"):
         scheduler.as_lr_scheduler()
 
 

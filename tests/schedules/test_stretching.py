@@ -159,7 +159,7 @@ def test_shares_have_no_rates(shares):
         lambda: shares.values([1, 2]),
         lambda: shares.continued(at=0.5, to=2),
     ):
-        with pytest.raises(ValueError, match=r"use schedule\.scaled_to\(iterations\)"):
+        with pytest.raises(ValueError, match=r"Use schedule\.scaled_to\(iterations\)"):
             ask()
     assert repr(shares) == before
     assert shares.scaled_to(100)(50) >= 0
