@@ -438,9 +438,9 @@ class CyclicalSchedule(BoundedSchedule):
         super().__init__()
         name = type(self).__name__
         if isinstance(schedule_class, Schedule):
-            constraint = "the class of a schedule, not an instance"
+            constraint = "a schedule's class, not an instance"
             raise TypeError(_check.message(name, "schedule_class", constraint, schedule_class))
-        _check.is_callable(name, "schedule_class", schedule_class, "the class of a schedule")
+        _check.is_callable(name, "schedule_class", schedule_class, "a schedule's class")
         self.schedule_class = schedule_class
         self.cycle_length = _check.length(name, "cycle_length", cycle_length)
         self.cycle_length_decay = _check.real(

@@ -291,7 +291,7 @@ def test_a_moved_end_is_reached_without_a_jump(schedule, share, more):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: FLAT.continued(at=1, to=2), "ConstantSchedule: `continued` must be that of a sch"),
+        (lambda: FLAT.continued(at=1, to=2), "ConstantSchedule: `continued` must be called on a s"),
         (lambda: CosineScheduler(10).continued(at=5, to=5), "`to` must be above `at`, 5, got 5"),
         (lambda: CosineScheduler(10).continued(at=-1, to=5), "ContinuedSchedule: `at` must be"),
         (lambda: CosineScheduler(10).continued(at=1, to=math.inf), "ContinuedSchedule: `to` must"),

@@ -179,7 +179,7 @@ def deep(config, levels):
         (
             deep({"class": "ConstantSchedule", "arguments": {"lr": 1}}, 60),
             "['schedule']",
-            "50 deep",
+            "more than 50 levels",
         ),
     ],
 )
