@@ -95,7 +95,7 @@ def load_data(path: PathLike, kind: str) -> Dict[str, Any]:
     state, digest = metadata.get("state"), metadata.get("sha256")
     arrays = _arrays(content)
     if arrays is None or not isinstance(state, str) or digest != _digest(state, arrays):
-        constraint = f"a complete, unchanged {kind}"
+        constraint = f"a {kind} that is complete and unchanged"
         remedy = "Use another copy: the digest shows that this one was cut off or changed."
         raise ValueError(_check.message("load", "path", constraint, str(path), remedy))
     try:

@@ -283,10 +283,8 @@ def test_a_file_cut_off_anywhere_is_refused():
         with pytest.raises(ValueError, match=r"^load: `path` must be a checkpoint ") as caught:
             loaded(content[:length])
         if length > 8 + header:
-            assert "complete, unchanged checkpoint, got 'other'. Use another copy: " in str(
-                caught.value
-            )
-    with pytest.raises(ValueError, match="complete, unchanged"):
+            assert "is complete and unchanged, got 'other'. Use another copy: " in str(caught.value)
+    with pytest.raises(ValueError, match="complete and unchanged"):
         loaded(content + b"\0")
 
 
