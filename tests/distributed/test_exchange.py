@@ -169,7 +169,7 @@ def test_a_worker_that_waits_for_gradients_learns_that_they_will_not_come(waitin
         while not call.running():
             pass
         mine.check(updates=2)  # what it sends for these may still be on its way
-        with pytest.raises(WorkersLostError, match=r"after 2 updates, where worker \d waits for"):
+        with pytest.raises(WorkersLostError, match=r"after 2 updates, while worker \d waits for"):
             for _ in range(10**6):
                 mine.check(updates=3)
         mine.close("test")
