@@ -159,7 +159,7 @@ def is_callable(owner: str, argument: str, value: Any, constraint: str) -> None:
 def is_function(owner: str, argument: str, value: Any, constraint: str) -> None:
     """Check that `value` can be called and is not a class, which a user may pass by mistake."""
     if isinstance(value, type):
-        remedy = f"Make one of this class: {value.__name__}(...)."
+        remedy = f"Create an instance: {value.__name__}(...)."
         raise TypeError(message(owner, argument, constraint, value, remedy))
     is_callable(owner, argument, value, constraint)
 

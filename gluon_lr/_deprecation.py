@@ -18,7 +18,7 @@ def warn_deprecated(old: str, instead: str, removed_in: str, stacklevel: int = 3
         Which line the warning names. By default, it is the line that calls the deprecated function.
     """
     warnings.warn(
-        f"{old} is deprecated, and gluon_lr {removed_in} will not have it. Use {instead}.",
+        f"{old} is deprecated and will be removed in gluon_lr {removed_in}. Use {instead}.",
         DeprecationWarning,
         stacklevel=stacklevel,
     )

@@ -14,7 +14,7 @@ def imported(owner: str, package: str) -> ModuleType:
         return importlib.import_module(package)
     except ImportError as error:
         raise ImportError(
-            f"{owner}: {package} is not installed; {install_command(package)}"
+            f"{owner}: {package} is not installed. Install it: {install_command(package)}"
         ) from error
 
 

@@ -22,8 +22,9 @@ except Exception as error:
     raise ImportError(
         f"gluon_lr: `mxnet` must be importable, got {type(error).__name__}: {error}. "
         f"MXNet needs NumPy below 1.24 (on Python 3.12: 1.26; found {np.__version__}) and Python "
-        "below 3.13. Install all packages of your project again in one command, so that pip takes "
-        f"versions that fit: `{sys.executable} -m pip install 'mxnet>=1.9.1' {needed} OTHERS`."
+        "below 3.13. Reinstall all packages of your project with one command, so that pip chooses "
+        "versions that work together. Replace OTHERS with your other packages: "
+        f"`{sys.executable} -m pip install 'mxnet>=1.9.1' {needed} OTHERS`."
     ) from error
 
 

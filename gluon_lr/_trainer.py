@@ -67,11 +67,11 @@ def check_updates_here(owner: str, trainer: mx.gluon.Trainer) -> None:
         by_default = bool(int(os.environ.get("MXNET_UPDATE_ON_KVSTORE", "1")))
         on_server = by_default if asked is None else asked
     if on_server or "async" in _store_type(trainer):
-        constraint = "one that updates the weights itself, so that a new rate has an effect"
-        value = f"one with update_on_kvstore=True and {_store_type(trainer)}"
+        constraint = "a trainer that updates the weights itself, so that a new rate has an effect"
+        value = f"a trainer with update_on_kvstore=True and {_store_type(trainer)}"
         remedy = (
-            "Make it with mx.gluon.Trainer(..., kvstore='dist_sync', update_on_kvstore=False); "
-            "or move the rate by an lr_scheduler of the optimizer, which the servers get too."
+            "Create it with mx.gluon.Trainer(..., kvstore='dist_sync', update_on_kvstore=False); "
+            "or pass an lr_scheduler to the optimizer: the servers also use it."
         )
         raise ValueError(_check.message(owner, "trainer", constraint, value, remedy))
 
@@ -99,11 +99,15 @@ def check_rates(owner: str, trainer: mx.gluon.Trainer, lr: Optional[float] = Non
     trained = [one for one in parameters_of(trainer) if one.grad_req != "null"]
     if all(lr * parameter.lr_mult for parameter in trained):
         return
-    constraint = f"above 0 for all parameters with {type(optimizer).__name__}, not finite at 0"
+    constraint = f"above 0 for all parameters, because {type(optimizer).__name__} divides by it"
     if isinstance(optimizer, mx.optimizer.Ftrl):
-        remedy = "Keep it constant: Ftrl's weights are in proportion to it, and go to 0 with it."
+        remedy = (
+            "Keep the rate constant: Ftrl's weights are proportional to it, so they also go to 0."
+        )
     else:
-        remedy = "End the schedule above 0: finish_lr=1e-8, or schedule.clip(low=1e-8)."
+        remedy = (
+            "End the schedule above 0, for example with finish_lr=1e-8 or schedule.clip(low=1e-8)."
+        )
     raise ValueError(_check.message(owner, "lr", constraint, 0.0, remedy))
 
 
@@ -116,10 +120,11 @@ def check_is_not_anothers(owner: str, trainer: mx.gluon.Trainer) -> None:
     homes = {kind.__module__.partition(".")[0] for kind in type(trainer).__mro__}
     libraries = sorted({*homes, _store_type(trainer).lower()} & {"horovod", "byteps"})
     if libraries:
-        constraint = "one whose gradients MXNet's own KVStore adds up"
+        constraint = "a trainer whose gradients MXNet's own KVStore sums"
         remedy = (
-            "Make it with mx.gluon.Trainer(..., kvstore='dist_sync', update_on_kvstore=False); or "
-            "move its rate by a schedule in its optimizer, or by a ParamScheduler, which work."
+            "Create it with mx.gluon.Trainer(..., kvstore='dist_sync', update_on_kvstore=False); "
+            "or change its rate with an lr_scheduler in its optimizer or with a ParamScheduler: "
+            "both work with this trainer."
         )
         value = f"{type(trainer).__name__} of {libraries[0]}"
         raise ValueError(_check.message(owner, "trainer", constraint, value, remedy))
@@ -128,7 +133,7 @@ def check_is_not_anothers(owner: str, trainer: mx.gluon.Trainer) -> None:
 def check_no_compression(owner: str, trainer: mx.gluon.Trainer) -> None:
     """Raise a ValueError if gradients are compressed: all other data would be compressed too."""
     if trainer._compression_params:
-        constraint = "one without compression_params on a distributed KVStore"
+        constraint = "a trainer without compression_params if its KVStore is distributed"
         value = trainer._compression_params
         raise ValueError(_check.message(owner, "trainer", constraint, value))
 

@@ -39,7 +39,7 @@ def test_plot_keeps_a_file_that_exists(out, capsys):
     assert main(["plot", STEPS, *out]) == 2
     assert capsys.readouterr() == (
         "",
-        "gluon-lr plot: --out schedule.png exists; name another file, "
+        "gluon-lr plot: --out schedule.png exists. Choose another file, "
         "or add --force to overwrite it\n",
     )
     assert Path("schedule.png").read_text() == "precious"
@@ -140,8 +140,8 @@ def test_schedules_lists_those_of_other_packages_and_says_which_cannot_be_loaded
         (["plot", "Foo(1)"], "gluon-lr plot: schedule: `text` must be .* unknown name 'Foo'"),
         (["table", "CosineScheduler(-1)"], "CosineScheduler: `max_update` must be"),
         (["table", STEPS, "--iterations", "0"], "--iterations must be at least 1, got 0"),
-        (["plot", STEPS, "-o", "no/such/dir.png"], "no/such/dir.png must be a file in a directory"),
-        (["plot", STEPS, "-o", "picture.xyz"], "picture.xyz must be a file for a picture"),
+        (["plot", STEPS, "-o", "no/such/dir.png"], "no/such/dir.png must be a writable file in an"),
+        (["plot", STEPS, "-o", "picture.xyz"], "picture.xyz must be a picture file with"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(arguments, reason, capsys):
@@ -325,7 +325,7 @@ def test_a_file_that_exists_is_kept(command, option, training, capsys):
     assert main([*command, *option, "my.training:broken"]) == 2
     name = "--json" if "--json" in option else "--out"
     assert capsys.readouterr().err == (
-        f"gluon-lr {command[0]}: {name} kept.png exists; name another file, "
+        f"gluon-lr {command[0]}: {name} kept.png exists. Choose another file, "
         "or add --force to overwrite it\n"
     )
     assert Path("kept.png").read_text() == "precious"
@@ -354,14 +354,14 @@ def test_find_can_refine(training, capsys):
         (["my.training:make"], "my.training:make: my.training has no function 'make'"),
         (["my.training:number"], "my.training has no function 'number'"),
         (["builtins:dict"], "builtins:dict must return a Learner. LRFinder: `learner` must be"),
-        (["my.training:make_learner", "-o", "no/x.png"], "--out no/x.png must be a file in a"),
+        (["my.training:make_learner", "-o", "no/x.png"], "--out no/x.png must be a writable file"),
         (["my.training:make_learner", "--length", "0"], "--length must be at least 1, got 0"),
         (["my.training:make_learner", "--seed", "-1"], "`seed` must be an integer of at least 0"),
         (["my.training:make_learner", "--num-iter", "1"], "`num_iter` must be an integer of at"),
         (["my.training:make_learner", "--lr-start", "0"], "`lr_start` must be a finite number abo"),
         (["my.training:make_learner", "--lr-end", "1e-7"], "`lr_end` must be a finite number abov"),
-        (["my.training:make_learner", "--json", "my"], "--json my must be a file in a directory"),
-        (["my.training:make_learner", "-o", "x.wav"], "--out x.wav must be a file for a picture"),
+        (["my.training:make_learner", "--json", "my"], "--json my must be a writable file in an"),
+        (["my.training:make_learner", "-o", "x.wav"], "--out x.wav must be a picture file with"),
     ],
 )
 def test_find_says_before_the_search_what_is_wrong(training, arguments, message, capsys):
@@ -437,7 +437,7 @@ def test_compare_by_trials_of_a_length(training, capsys):
         (["wd=0,"], "--set wd must be numbers, got '0,'"),
         (["batch_size=8,1.5"], "--set batch_size must be integers, got '8,1.5'"),
         (["optimizer=sgd,foo"], "--set optimizer must be names of MXNet's optimizers, got"),
-        (["net=a,b"], "--set net needs Python, as nets are made by functions: LRFinder(learner)."),
+        (["net=a,b"], "--set net is not possible, because functions create nets. Use Python: LRF"),
         (["wd=0,1", "--set", "wd=2"], "--set wd must be given once, with all values"),
         (["wd=1"], "LRFinder.compare: `values` must be two values or more"),
         (["wd=1,1"], "LRFinder.compare: `values` must be one or more values of 'wd', each once"),
@@ -449,9 +449,9 @@ def test_compare_by_trials_of_a_length(training, capsys):
         (["wd=0,1", "--repeats", "0"], "--repeats must be at least 1, got 0"),
         (
             ["wd=0,1", "--tune", "--length", "8", "--repeats", "2"],
-            "--repeats must be left out with --tune",
+            "--repeats must be omitted with --tune",
         ),
-        (["wd=0,1", "-o", "no/x.png"], "--out no/x.png must be a file in a directory"),
+        (["wd=0,1", "-o", "no/x.png"], "--out no/x.png must be a writable file in an"),
     ],
 )
 def test_compare_says_before_the_search_what_is_wrong(training, arguments, message, capsys):

@@ -67,7 +67,7 @@ def test_a_directory_that_cannot_be_written_is_refused_before_any_training(capsy
     assert cli.main(["demo", "--out", "file/pictures"]) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith("gluon-lr demo: --out file/pictures must be a directory that can be")
+    assert err.startswith("gluon-lr demo: --out file/pictures must be a writable directory: ")
     assert err.count("\n") == 1
 
 
@@ -75,7 +75,7 @@ def test_a_missing_scikit_learn_is_one_line_with_the_remedy(capsys, monkeypatch)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert cli.main(["demo"]) == 2
     assert capsys.readouterr().err == (
-        "gluon-lr demo: the demo's digits are scikit-learn's: "
+        "gluon-lr demo: the demo needs scikit-learn. Install it: "
         f"{sys.executable} -m pip install scikit-learn numpy=={np.__version__}\n"
     )
 

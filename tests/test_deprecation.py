@@ -14,7 +14,7 @@ def find(smooth=None):
 
 
 def test_the_warning_names_the_line_of_the_caller_and_what_to_write():
-    message = "find: `smooth` is deprecated, and gluon_lr 0.3 will not have it. Use `smoothing`."
+    message = "find: `smooth` is deprecated and will be removed in gluon_lr 0.3. Use `smoothing`."
     with pytest.warns(DeprecationWarning) as caught:
         line = inspect.currentframe().f_lineno + 1
         assert find(smooth=0.3) == 0.3

@@ -189,7 +189,7 @@ def test_many_schedules_are_drawn_by_their_texts_or_by_names():
     ("schedules", "iterations", "error", "message"),
     [
         ([], 10, ValueError, "plot_schedule: `schedules` must be at least one"),
-        ([3], 10, TypeError, "plot_schedule: `schedules` must be a schedule: callable"),
+        ([3], 10, TypeError, "plot_schedule: `schedules` must be a schedule: a call"),
         (TriangularSchedule, 10, TypeError, "Instantiate it"),
         (TriangularSchedule(0, 1, 10), 0, ValueError, "`iterations` must be an integer of at"),
     ],

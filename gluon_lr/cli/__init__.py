@@ -16,9 +16,9 @@ from .errors import RequestError, described
 
 _DEBUG = "show the traceback of an exception"
 _EPILOG = """\
-exit status: 0 when the command has done its work, also where a search shows no rate;
-1 after an exception in your code; 2 after a request that cannot be met; 130 after Ctrl-C;
-that of `launch` is its command's
+exit status: 0 if the command succeeds, even if a search finds no rate;
+1 after an exception in your code; 2 if an argument is wrong or cannot be used;
+130 after Ctrl-C; `launch` returns the exit status of its command
 
 completion in bash and zsh: pip install argcomplete; eval "$(register-python-argcomplete gluon-lr)"
 """

@@ -12,7 +12,7 @@ def add_to(commands: Any) -> None:
         "compare",
         help="compare settings of your own training",
         description="Compare weight decays, momenta, batch sizes or optimizers for the Learner "
-        "that a function of yours returns, by searches at each or by trials, and print a table.",
+        "that your function returns, with searches or with trials, and print a table.",
     )
     compare.set_defaults(run=run)
     add_arguments(compare)
@@ -22,28 +22,30 @@ def add_to(commands: Any) -> None:
         required=True,
         dest="settings",
         metavar="NAME=VALUE,VALUE",
-        help="what to compare, once or several times: wd=0,1e-4 mom=0.9,0.95 batch_size=16,32 "
-        "optimizer=sgd,adam",
+        help="a setting and the values to compare, for example wd=0,1e-4, mom=0.9,0.95, "
+        "batch_size=16,32 or optimizer=sgd,adam; may be repeated",
     )
     compare.add_argument(
-        "--grid", action="store_true", help="compare all combinations, and not each name alone"
+        "--grid",
+        action="store_true",
+        help="compare all combinations, instead of one setting at a time",
     )
     compare.add_argument(
         "--tune",
         action="store_true",
-        help="judge by trials of the training on held-out data; takes longer, and needs --length",
+        help="compare the held-out losses of trial trainings; takes longer and needs --length",
     )
     compare.add_argument(
         "--length",
         type=int,
         metavar="N",
-        help="updates of the training that is meant (default without --tune: 250)",
+        help="number of updates of your training (default without --tune: 250)",
     )
     compare.add_argument(
         "--repeats",
         type=int,
         metavar="N",
-        help="searches at each setting, without --tune (default: 3)",
+        help="number of searches for each setting, without --tune (default: 3)",
     )
 
 
@@ -51,9 +53,13 @@ def run(options: Any) -> Union[str, int]:
     """Run the comparison, and return what to print."""
     values = _read_settings(options.settings)
     if options.tune and options.length is None:
-        raise RequestError("--length must be given with --tune: the updates of your training")
+        raise RequestError(
+            "--length must be given with --tune: the number of updates of your training"
+        )
     if options.tune and options.repeats is not None:
-        raise RequestError("--repeats must be left out with --tune: a race decides on its own")
+        raise RequestError(
+            "--repeats must be omitted with --tune: the race sets the number of trials"
+        )
     if options.repeats is not None and options.repeats < 1:
         raise RequestError(f"--repeats must be at least 1, got {options.repeats}")
     return run_search(
@@ -80,7 +86,7 @@ def _read_settings(texts: Sequence[str]) -> Dict[str, List[Any]]:
             raise RequestError(f"--set must be NAME=VALUE,VALUE, got {text!r}")
         if name == "net":
             raise RequestError(
-                "--set net needs Python, as nets are made by functions: "
+                "--set net is not possible, because functions create nets. Use Python: "
                 "LRFinder(learner).compare({'net': {'narrow': make_narrow, 'wide': make_wide}})"
             )
         if name in settings:

@@ -13,8 +13,8 @@ def add_to(commands: Any) -> None:
     """Add the command and its arguments."""
     demo = commands.add_parser(
         "demo",
-        help="find a rate for handwritten digits and train by it",
-        description="Find a rate for handwritten digits, train by it and at MXNet's default "
+        help="find a rate for handwritten digits and train with it",
+        description="Find a rate for handwritten digits, train with it and with MXNet's default "
         "rate, print a table and draw three pictures. Takes a few seconds.",
     )
     demo.set_defaults(run=run)
@@ -23,7 +23,7 @@ def add_to(commands: Any) -> None:
         type=Path,
         default=Path("gluon-lr-demo"),
         metavar="DIR",
-        help="directory for the pictures, made if there is none (default: %(default)s)",
+        help="directory for the pictures, created if needed (default: %(default)s)",
     )
 
 
@@ -31,7 +31,7 @@ def run(options: Any) -> str:
     """Run the demo, and return what to print."""
     if importlib.util.find_spec("sklearn") is None:
         raise RequestError(
-            f"the demo's digits are scikit-learn's: {install_command('scikit-learn')}"
+            f"the demo needs scikit-learn. Install it: {install_command('scikit-learn')}"
         )
     out = options.out
     try:
@@ -39,7 +39,7 @@ def run(options: Any) -> str:
         with tempfile.TemporaryFile(dir=out):
             pass
     except OSError as error:
-        reason = f"--out {out} must be a directory that can be written to: {error}"
+        reason = f"--out {out} must be a writable directory: {error}"
         raise RequestError(reason) from None
     from .. import demo
 

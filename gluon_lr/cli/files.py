@@ -10,7 +10,7 @@ from .errors import RequestError
 def add_force(command: Any) -> None:
     """Give a command the option to overwrite files."""
     command.add_argument(
-        "--force", action="store_true", help="overwrite files; without it, one that exists is kept"
+        "--force", action="store_true", help="overwrite existing files (default: show an error)"
     )
 
 
@@ -26,10 +26,10 @@ def check_file(option: str, path: Optional[Path], force: bool) -> None:
         return
     written = path if path.is_file() else path.parent
     if path.is_dir() or not path.parent.is_dir() or not os.access(written, os.W_OK):
-        raise RequestError(f"{option} {path} must be a file in a directory that can be written to")
+        raise RequestError(f"{option} {path} must be a writable file in an existing directory")
     if path.is_file() and not force:
         raise RequestError(
-            f"{option} {path} exists; name another file, or add --force to overwrite it"
+            f"{option} {path} exists. Choose another file, or add --force to overwrite it"
         )
 
 
@@ -47,6 +47,8 @@ def picture(path: Path, force: bool) -> Path:
     formats = FigureCanvasBase.get_supported_filetypes()
     if path.suffix[1:].lower() not in formats:
         known = ", ".join(sorted(formats))
-        raise RequestError(f"--out {path} must be a file for a picture, one of {known}")
+        raise RequestError(
+            f"--out {path} must be a picture file with one of the extensions {known}"
+        )
     check_file("--out", path, force)
     return path

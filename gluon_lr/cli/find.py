@@ -13,8 +13,8 @@ def add_to(commands: Any) -> None:
     find = commands.add_parser(
         "find",
         help="find a learning rate for your own training",
-        description="Find a rate for the Learner that a function of yours returns, and print it. "
-        "Modules are looked for in the working directory too. Training is left as it was.",
+        description="Find a rate for the Learner that your function returns, and print it. The "
+        "module can also be in the working directory. The search does not change the training.",
     )
     find.set_defaults(run=run)
     add_arguments(find)
@@ -22,12 +22,12 @@ def add_to(commands: Any) -> None:
         "--length",
         type=int,
         metavar="N",
-        help="updates of the training that the rate is for (default: 250)",
+        help="number of updates of the training that will use the rate (default: 250)",
     )
     find.add_argument(
         "--refine",
         action="store_true",
-        help="search again around the suggestion: takes twice as long, and the rate is better",
+        help="search again around the suggestion: takes twice as long and gives a better rate",
     )
     find.add_argument(
         "--lr-start", type=float, metavar="RATE", help="first rate of the search (default: 1e-6)"
@@ -39,7 +39,7 @@ def add_to(commands: Any) -> None:
         "--num-iter",
         type=int,
         metavar="N",
-        help="iterations of the search, at least 2 (default: each rate is 1.1 times the last)",
+        help="iterations of the search, at least 2 (default: each rate is 1.1 times the previous)",
     )
 
 

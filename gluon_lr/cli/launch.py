@@ -12,7 +12,7 @@ def add_to(commands: Any) -> None:
         "launch",
         help="run a script in several workers on this machine",
         description="Run a command in several workers of MXNet's KVStore on this machine, with "
-        "a scheduler and servers, and end all of them when one fails. The exit status is that of "
+        "a scheduler and servers, and end all of them if one fails. The exit status is that of "
         "the command.",
     )
     launch.set_defaults(run=run)
@@ -22,7 +22,7 @@ def add_to(commands: Any) -> None:
         type=int,
         default=2,
         metavar="N",
-        help="how many workers (default: %(default)s)",
+        help="number of workers (default: %(default)s)",
     )
     launch.add_argument(
         "-s",
@@ -30,13 +30,13 @@ def add_to(commands: Any) -> None:
         type=int,
         default=1,
         metavar="N",
-        help="how many servers (default: %(default)s)",
+        help="number of servers (default: %(default)s)",
     )
     launch.add_argument(
         "program",
         nargs=argparse.REMAINDER,
         metavar="-- COMMAND",
-        help="the command of each worker: -- python train.py",
+        help="the command of each worker, for example: -- python train.py",
     )
 
 

@@ -24,13 +24,16 @@ def add_arguments(command: Any) -> None:
     command.add_argument(
         "factory",
         metavar="MODULE:FUNCTION",
-        help="a function without arguments that returns a Learner, 'package.module:function'",
+        help="a function that takes no arguments and returns a Learner: 'package.module:function'",
     )
     command.add_argument(
-        "--seed", type=int, metavar="N", help="seed of MXNet's random numbers, for dropout say"
+        "--seed",
+        type=int,
+        metavar="N",
+        help="seed of MXNet's random numbers, for example for dropout",
     )
     command.add_argument(
-        "-o", "--out", type=Path, metavar="FILE", help="draw the result to this file"
+        "-o", "--out", type=Path, metavar="FILE", help="save a picture of the result to this file"
     )
     command.add_argument(
         "--json",
@@ -41,7 +44,7 @@ def add_arguments(command: Any) -> None:
     )
     add_force(command)
     command.add_argument(
-        "--quiet", action="store_true", help="print the answer alone, without a progress bar"
+        "--quiet", action="store_true", help="print only the answer, without a progress bar"
     )
 
 

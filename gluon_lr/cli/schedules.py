@@ -23,7 +23,7 @@ def add_to(commands: Any) -> None:
         "plot",
         help="draw schedules",
         description="Draw one schedule, or several in one picture. Without a display, and "
-        "with -o, the picture goes to a file.",
+        "with -o, the picture is saved to a file.",
     )
     plot.set_defaults(run=run_plot)
     plot.add_argument(
@@ -31,7 +31,7 @@ def add_to(commands: Any) -> None:
         "--out",
         type=Path,
         metavar="FILE",
-        help="file for the picture; its ending tells the format "
+        help="file for the picture; its extension sets the format "
         "(default: a window, or schedule.png without a display)",
     )
     add_force(plot)
@@ -56,15 +56,15 @@ def add_to(commands: Any) -> None:
             "--iterations",
             type=int,
             metavar="N",
-            help="the last iteration shown (default: as many as the schedule lasts, or as show "
-            "what it does)",
+            help="last iteration to show (default: the end of the schedule, or enough to show its "
+            "shape if it has no end)",
         )
 
     listed = commands.add_parser(
         "schedules",
         help="list the schedules that plot and table know",
-        description="List the schedules that plot, table and gluon_lr.schedule know, those that "
-        "other packages register too: how each is called, and what it does.",
+        description="List the schedules that plot, table and gluon_lr.schedule know, including "
+        "those of other packages, with their arguments and what they do.",
     )
     listed.set_defaults(run=run_schedules)
 

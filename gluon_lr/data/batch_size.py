@@ -22,8 +22,8 @@ def of_batch_size(owner: str, loader: Any, batch_size: int) -> Any:
         last_batch = batch_sampler._last_batch
         resized = mx.gluon.data.BatchSampler(batch_sampler._sampler, batch_size, last_batch)
     else:
-        constraint = "given where the data_loader is no DataLoader with a sampler of MXNet's"
-        remedy = "Write make_loader=lambda batch_size: DataLoader(dataset, batch_size, ...)."
+        constraint = "given if `data_loader` is not a DataLoader with one of MXNet's samplers"
+        remedy = "Pass make_loader=lambda batch_size: DataLoader(dataset, batch_size, ...)."
         raise TypeError(_check.message(owner, "make_loader", constraint, None, remedy))
     python = {"try_nopython": False} if hasattr(loader, "_mx_iter") else {}
     return mx.gluon.data.DataLoader(

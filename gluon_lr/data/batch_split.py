@@ -203,16 +203,16 @@ def _is_list_of_arrays(part: Any) -> bool:
 
 
 def _not_alike(batch: Batch, lengths: List[int]) -> ValueError:
-    shown = f"{kind_of(batch)}, so {', '.join(map(str, lengths)) or 'no'} samples"
-    constraint = "batches of arrays with as many samples each, to be split"
+    shown = f"{kind_of(batch)}, with {' or '.join(map(str, lengths)) or 'no'} samples"
+    constraint = "an iterable of batches whose arrays all have the same number of samples"
     remedy = (
-        "Name the axis of the samples by batch_axis; keep what is not by sample out of the "
-        "batch, or make it no array; or train on one context."
+        "Pass the axis of the samples as batch_axis; or remove arrays without such an axis from "
+        "the batch, or convert them to another type; or train on one context."
     )
     return ValueError(_check.message("Learner", "data_loader", constraint, shown, remedy))
 
 
 def _ambiguous(arrays: List[Any]) -> ValueError:
-    constraint = "batches in which a list is either of several arrays or of one array a sample"
-    remedy = "Make several arrays a tuple, or begin with a batch of another size."
+    constraint = "batches that show whether a list holds several arrays or one array per sample"
+    remedy = "Put several arrays into a tuple, or start with a batch of another size."
     return ValueError(_check.message("Learner", "data_loader", constraint, kind_of(arrays), remedy))

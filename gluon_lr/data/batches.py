@@ -157,9 +157,10 @@ class Batches:
         now = self._moment()
         if self._passes > 1 and self._can_hold_iterator and self._memory.has_iterator:
             _check.warn_caller(
-                f"Learner: data_loader, {type(self._loader).__name__}, holds an iterator, whose "
-                "place no file can hold: from this one other batches would come. Give the Learner "
-                "iter(loader), of a loader without end, and iterations_per_epoch."
+                f"Learner: `data_loader`, {type(self._loader).__name__}, contains an iterator, and "
+                "a file cannot store the position of an iterator. A training that continues from "
+                "this file gets other batches. Pass iter(loader), of a loader that never ends, "
+                "and iterations_per_epoch to the Learner."
             )
         to_come = list(self._kept)[self._given or 0 :]
         for number, draw in enumerate(to_come):
@@ -385,8 +386,8 @@ class Batches:
         if self._workers.count == 1 or not self.split:
             return
         if threads_of(self._loader) is not None:
-            constraint = "one that all workers draw alike from"
-            remedy = "Make it with DataLoader(..., try_nopython=False)."
+            constraint = "a loader from which all workers can draw the same batches"
+            remedy = "Create it with DataLoader(..., try_nopython=False)."
             raise ValueError(
                 _check.message("Learner", "data_loader", constraint, self._loader, remedy)
             )
@@ -470,7 +471,7 @@ def check_loader(owner: str, argument: str, loader: Any) -> None:
 def empty(loader: Any) -> ValueError:
     """Return the error for a loader that yields nothing."""
     constraint = "an iterable that yields a batch in every pass"
-    remedy = "Is the dataset empty, or the loader a generator that has ended?"
+    remedy = "Check whether the dataset is empty, or the loader is a generator that has ended."
     return ValueError(_check.message("Learner", "data_loader", constraint, loader, remedy))
 
 

@@ -45,7 +45,7 @@ class DataIterPasses:
         """Return the number of batches in a pass; a TypeError if the iterator has no length."""
         data_iter = self.data_iter
         if not isinstance(data_iter, mx.io.NDArrayIter):
-            raise TypeError(f"{type(data_iter).__name__} does not tell its length")
+            raise TypeError(f"{type(data_iter).__name__} has no known length")
         whole, rest = divmod(int(data_iter.num_data), int(data_iter.batch_size))
         return whole + (rest > 0 and data_iter.last_batch_handle == "pad")
 

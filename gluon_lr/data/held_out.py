@@ -126,8 +126,8 @@ Held = Union[HeldBatches, HeldSamples]
 
 def nothing_to_hold_out(kind: str) -> ValueError:
     """Return the error for a loader with a single batch or sample."""
-    constraint = f"given where a pass of the data_loader has one {kind} alone"
-    remedy = f"A {kind} that is held out cannot be trained on."
+    constraint = f"given if a pass of `data_loader` has only one {kind}"
+    remedy = f"Pass other data: a {kind} that is held out cannot also be used for training."
     return ValueError(_check.message("Learner", "validation", constraint, None, remedy))
 
 

@@ -56,5 +56,5 @@ class ContinuousBatchSampler:
             "sampler",
             "an iterable that yields indices in every pass",
             self._sampler,
-            "This one yields none: is the dataset empty, or the sampler a generator?",
+            "Check whether the dataset is empty, or the sampler is a generator that has ended.",
         )

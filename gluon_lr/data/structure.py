@@ -102,8 +102,12 @@ def inputs_and_labels(batch: Batch) -> Tuple[List[Any], List[Any]]:
     if isinstance(batch, mx.io.DataBatch):
         return list(batch.data), list(batch.label or ())
     if not isinstance(batch, (tuple, list)) or len(batch) < 2:
-        constraint = "an iterable of batches whose last part is the label, (data, label) say"
-        remedy = "Say what the losses of others are by compute_loss: a function (net, batch)."
+        constraint = (
+            "an iterable of batches whose last part is the label, for example (data, label)"
+        )
+        remedy = (
+            "For other batches, pass compute_loss: a function (net, batch) that returns the losses."
+        )
         raise ValueError(
             _check.message("Learner", "data_loader", constraint, kind_of(batch), remedy)
         )

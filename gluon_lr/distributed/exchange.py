@@ -109,8 +109,8 @@ class Exchange:
             raise
         except BaseException:  # a late answer must not be taken for that to a later call
             self.close(
-                f"Learner: all workers must make each call to its end, and worker {self._rank} "
-                "was interrupted in one. Start the training again, from a checkpoint say."
+                f"Learner: all workers must complete each call, but a call of worker {self._rank} "
+                "was interrupted. Start the training again, for example from a checkpoint."
             )
             raise
 
@@ -238,15 +238,16 @@ class Exchange:
 
     def _ended(self, rank: int) -> WorkersLostError:
         return WorkersLostError(
-            f"Learner: all workers of the KVStore must end together, and worker {rank} of "
-            f"{self._count} has ended, or has lost another one, while worker {self._rank} trains."
+            f"Learner: all workers of the KVStore must end together, but worker {rank} of "
+            f"{self._count} has ended, or has lost another worker, while worker {self._rank} is "
+            "still training."
         )
 
     def _astray(self, rank: int, theirs: _Call, own: str) -> WorkersLostError:
         return WorkersLostError(
-            f"Learner: all workers of the KVStore must make the same calls, and worker {rank} of "
-            f"{self._count} is at {theirs}, where worker {self._rank} {own}. What cancels, ends "
-            "the program or reads a loss within a fit must do so on all of them."
+            f"Learner: all workers of the KVStore must make the same calls, but worker {rank} of "
+            f"{self._count} is at {theirs}, while worker {self._rank} {own}. If code cancels a "
+            "fit, ends the program or reads a loss during a fit, it must do so in all workers."
         )
 
 
@@ -285,7 +286,7 @@ def connect(rank: int, count: int, timeout: float, of_first: Callable[[bytes], b
     except OSError as error:
         raise WorkersLostError(
             f"Learner: worker {rank} must reach worker 0 at {host}:{number}, got {error}. On the "
-            "machine of worker 0, set DMLC_NODE_HOST to the address that the others know it by."
+            "machine of worker 0, set DMLC_NODE_HOST to an address that the others can reach."
         ) from None
     return Exchange(rank, count, {0: first}, timeout)
 
@@ -334,9 +335,9 @@ def _host_towards(other: str) -> str:
 def no_answer(who: str, timeout: float) -> WorkersLostError:
     """Return the error for a worker that has waited for `timeout` seconds."""
     return WorkersLostError(
-        f"Learner: all workers of the KVStore must answer within {timeout:g} s ({TIMEOUT}), and "
-        f"to {who} they did not. One has died, made other calls than this one, or never came: "
-        "compare DMLC_NUM_WORKER with what was started."
+        f"Learner: all workers of the KVStore must answer within {timeout:g} s ({TIMEOUT}), but "
+        f"{who} got no answer. Another worker has died, made other calls, or never started. Check "
+        "that DMLC_NUM_WORKER is the number of workers that you started."
     )
 
 
@@ -379,8 +380,8 @@ def _close_all() -> None:
     """Close connections in a forked process, so that they end with the worker that opened them."""
     for exchange in list(_open):
         exchange.close(
-            "Learner: all workers of the KVStore must be processes of their own, and this one was "
-            "forked from one. Leave what needs the others to that."
+            "Learner: a process that was forked from a worker of the KVStore cannot call the other "
+            "workers. Make these calls in the worker itself."
         )
 
 

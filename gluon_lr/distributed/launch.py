@@ -79,9 +79,11 @@ def launch(
         If the command cannot be started, or the system is not Linux.
     """
     if not Path("/proc/self/stat").exists():
-        raise OSError("launch: needs Linux's /proc, to end all that it starts.")
+        raise OSError(
+            "launch: works only on Linux: it needs /proc to end all processes that it started."
+        )
     if not command or isinstance(command, str):
-        constraint = "a program and its arguments, ['python', 'train.py'] say"
+        constraint = "a program and its arguments, for example ['python', 'train.py']"
         raise ValueError(_check.message("launch", "command", constraint, command))
     workers = _check.integer("launch", "workers", workers, 1)
     servers = _check.integer("launch", "servers", servers, 1)
@@ -131,7 +133,7 @@ def _wait(workers: int, events: "queue.SimpleQueue[_Event]") -> int:
         role, number, code = event
         if code != 0:
             how = f"was ended by signal {-code}" if code < 0 else f"failed with exit status {code}"
-            sys.stderr.write(f"gluon-lr launch: {role} {number} {how}; the others are ended too.\n")
+            sys.stderr.write(f"gluon-lr launch: {role} {number} {how}; all others are stopped.\n")
             return code if code > 0 else 128 - code
         workers -= role == "worker"
     return 0

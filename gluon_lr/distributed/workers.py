@@ -163,7 +163,7 @@ class Workers:
         if self.count == 1:
             return data
         text = json.dumps(data).encode()
-        return json.loads(self._told("what the first has", b"", lambda given: text))
+        return json.loads(self._told("data of the first worker", b"", lambda given: text))
 
     def of_first_if_unlike(
         self, what: str, digest: bytes, data: Callable[[], Any]

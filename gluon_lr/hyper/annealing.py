@@ -103,7 +103,7 @@ class Annealer(_Curve):
         self.end = self._number("end", end)
         shapes = np.shape(self.start), np.shape(self.end)
         if all(shapes) and shapes[0] != shapes[1]:
-            constraint = f"a number, or of the shape of `start`, {shapes[0]}"
+            constraint = f"a number or an array with the shape of `start`, {shapes[0]}"
             raise ValueError(_check.message(type(self).__name__, "end", constraint, end))
 
     def __call__(self, pos: Any) -> Any:
@@ -241,7 +241,7 @@ class CombinedAnnealer(_Curve):
         if not self.pcts or abs(math.fsum(self.pcts) - 1) > 1e-9:
             raise ValueError(_check.message(owner, "pcts", "shares that sum to 1", pcts))
         if len(self.scheds) != len(self.pcts):
-            constraint = f"as many as the {len(self.pcts)} shares"
+            constraint = f"{len(self.pcts)} curves, one for each share in `pcts`"
             raise ValueError(_check.message(owner, "scheds", constraint, len(self.scheds)))
         for sched in self.scheds:
             _check.is_function(owner, "scheds", sched, "callable with a position")
@@ -354,7 +354,7 @@ class ScheduledCurve(_Curve):
     def __call__(self, pos: Any) -> Any:
         """Return the value at `pos`, a number or an array."""
         if self.length is None:
-            raise RuntimeError("ScheduledCurve: no `length` yet; pass it, in updates.")
+            raise RuntimeError("ScheduledCurve: `length` is not set. Pass it, in updates.")
         if isinstance(pos, np.ndarray):
             return np.vectorize(self, otypes=[float])(pos)
         n = max(1 + pos * self.length, 0)
@@ -404,7 +404,7 @@ def to_config(curve: Curve) -> Dict[str, Any]:
     """
     name = type(curve).__name__
     if _CLASSES.get(name) is not type(curve):
-        remedy = "Others can be used, but not written as data."
+        remedy = "Use one of these: other curves work in a training, but cannot be saved as data."
         constraint = "a curve of gluon_lr.annealing"
         raise ValueError(_check.message("to_config", "curve", constraint, curve, remedy))
     if isinstance(curve, CombinedAnnealer):

@@ -57,16 +57,16 @@ def _refuse_what_has_a_rate(owner: str, argument: str, lr: Any) -> None:
     """Raise a TypeError for a schedule or a search result; the message says how to use it."""
     constraint = "a number, a slice, or a number for each group"
     if hasattr(lr, "best"):
-        remedy = f"Write {argument}=comparison.best.suggestion, where there is a winner."
+        remedy = f"Pass {argument}=comparison.best.suggestion, if the comparison has a winner."
         raise TypeError(_check.message(owner, argument, constraint, type(lr).__name__, remedy))
     if hasattr(lr, "suggestion"):
-        remedy = f"Write {argument}=result.suggestion for the rate that the search suggests."
+        remedy = f"Pass {argument}=result.suggestion, the rate that the search suggests."
         if lr.suggestion is None:
-            remedy = f"The search found no rate. Start from {argument}=result.usual."
+            remedy = f"Start from {argument}=result.usual: the search found no rate."
         raise TypeError(_check.message(owner, argument, constraint, lr, remedy))
     if callable(lr):
         remedy = (
-            "A schedule goes into fit(n_epoch, lr=schedule), a curve into "
+            "Pass a schedule to fit(n_epoch, lr=schedule), and a curve to "
             "fit(n_epoch, cbs=ParamScheduler({'lr': SchedCos(0.1, 0)}))."
         )
         raise TypeError(_check.message(owner, argument, constraint, lr, remedy))

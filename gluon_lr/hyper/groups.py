@@ -41,7 +41,9 @@ def parameter_groups(
     if groups is None:
         return [parameters]
     if isinstance(groups, (str, mx.gluon.Block)) or not isinstance(groups, Sequence):
-        raise TypeError(_check.message(owner, "groups", f"a list, each {_KINDS}", groups))
+        raise TypeError(
+            _check.message(owner, "groups", f"a list whose items are each {_KINDS}", groups)
+        )
     trained = {id(parameter) for parameter in parameters}
     named = [(parameter.name, parameter) for parameter in parameters]
     if net is not None:
@@ -51,13 +53,16 @@ def parameter_groups(
     ]
     for group, members in zip(groups, found):
         if not members:
-            constraint = "groups of which each has a parameter of the trainer"
+            constraint = "a list in which each group has a parameter of the trainer"
             raise ValueError(_check.message(owner, "groups", constraint, group))
     places = Counter(id(one) for members in found for one in members)
     astray = {one.name: places[id(one)] for one in parameters if places[id(one)] != 1}
     if astray:
-        constraint = "groups that hold each parameter of the trainer once"
-        some = [f"{name} {'twice' if count else 'never'}" for name, count in astray.items()]
+        constraint = "a list that has each parameter of the trainer in exactly one group"
+        some = [
+            f"{name} in {'several groups' if count else 'no group'}"
+            for name, count in astray.items()
+        ]
         value = ", ".join(some[:5]) + (", ..." if some[5:] else "")
         raise ValueError(_check.message(owner, "groups", constraint, value))
     return found
@@ -79,7 +84,9 @@ def _members(
     elif hasattr(group, "values"):  # collect_params(): in 2.0 a shared one has several names
         yield from dict.fromkeys(group.values())
     else:
-        raise TypeError(_check.message(owner, "groups", f"a list, each {_KINDS}", group))
+        raise TypeError(
+            _check.message(owner, "groups", f"a list whose items are each {_KINDS}", group)
+        )
 
 
 class Freezer:

@@ -165,8 +165,8 @@ class HyperParameters:
         """Raise a ValueError if the trainer has an lr_scheduler, which would set the rate."""
         scheduler = self.trainer.optimizer.lr_scheduler
         if scheduler is not None:
-            constraint = "one without an lr_scheduler, which decides the rate alone"
-            remedy = "Make it without, or set trainer.optimizer.lr_scheduler to None."
+            constraint = "a trainer without an lr_scheduler, because an lr_scheduler sets the rate"
+            remedy = "Create it without one, or set trainer.optimizer.lr_scheduler = None."
             raise ValueError(
                 _check.message("HyperParameters", "trainer", constraint, scheduler, remedy)
             )
@@ -188,7 +188,7 @@ class HyperParameters:
             If the optimizer is not SGD or NAG: only these store momentum multiplied by the rate.
         """
         if not isinstance(self.trainer.optimizer, RATE_IN_MOMENTUM):
-            constraint = "False for an optimizer that keeps its momentum without the rate"
+            constraint = "False unless the optimizer is SGD or NAG"
             value = type(self.trainer.optimizer).__name__
             raise TypeError(
                 _check.message("ParamScheduler", "momentum_correction", constraint, value)

@@ -88,14 +88,16 @@ class ParamScheduler(Callback):
     ) -> None:
         name = type(self).__name__
         if not isinstance(scheds, Mapping):
-            constraint = "a dict of curves by hyper-parameter, {'lr': ...}"
+            constraint = (
+                "a dict of hyper-parameters and their curves, for example {'lr': SchedCos(0.1, 0)}"
+            )
             raise TypeError(_check.message(name, "scheds", constraint, scheds))
         for curves in scheds.values():
             for curve in curves if isinstance(curves, (list, tuple)) else [curves]:
                 if isinstance(curve, type) or not callable(curve):
                     constraint = (
-                        "a dict of curves, SchedCos(0.1, 0) say, schedules or functions of a "
-                        "position"
+                        "a dict whose values are curves, for example SchedCos(0.1, 0), schedules "
+                        "or functions of a position"
                     )
                     raise TypeError(_check.message(name, "scheds", constraint, scheds))
         self.scheds = _each_of(scheds, as_curve)
@@ -104,7 +106,7 @@ class ParamScheduler(Callback):
         self.groups = groups
         self.momentum_correction = momentum_correction
         if momentum_correction and "lr" not in self.scheds:
-            constraint = "a dict with a curve for lr, where the momentum is to be corrected"
+            constraint = "a dict with a curve for 'lr' if `momentum_correction` is True"
             raise ValueError(_check.message(name, "scheds", constraint, list(self.scheds)))
         self.hps: Dict[str, List[float]] = {}
         self._corrects = momentum_correction
@@ -291,10 +293,12 @@ class ParamScheduler(Callback):
         """
         curve = over_updates(self.scheds.get("lr"), self.length or _ANY)
         if list(self.scheds) != ["lr"] or not callable(curve) or np.ndim(curve(0.0)):
-            constraint = "{'lr': curve}, one for all groups, to be an lr_scheduler"
+            constraint = (
+                "{'lr': curve}, with one curve for all groups, if it is used as an lr_scheduler"
+            )
             raise ValueError(_check.message("ParamScheduler", "scheds", constraint, self.scheds))
         if self.length is None:
-            constraint = "given, to be an lr_scheduler"
+            constraint = "given if it is used as an lr_scheduler"
             raise ValueError(_check.message("ParamScheduler", "length", constraint, None))
         return AnnealedSchedule(curve, self.length)
 
@@ -323,7 +327,8 @@ class ParamScheduler(Callback):
     def _of_trainer(self) -> HyperParameters:
         if self._hypers is None:
             raise RuntimeError(
-                "ParamScheduler: no `trainer` yet; pass it, or call super().before_fit() in yours."
+                "ParamScheduler: `trainer` is not set. Pass it, or call super().before_fit() in "
+                "your own before_fit."
             )
         return self._hypers
 
@@ -347,7 +352,7 @@ def _at_update(curve: Curve, n: int, length: Optional[int]) -> Any:
     if isinstance(curve, ScheduledCurve) and curve.counts_updates:
         return curve.at(n)
     if length is None:
-        raise RuntimeError("ParamScheduler: no `length` yet; pass it, in updates.")
+        raise RuntimeError("ParamScheduler: `length` is not set. Pass it, in updates.")
     return over_updates(curve, length)(position_of(n, length))
 
 

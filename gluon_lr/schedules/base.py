@@ -141,7 +141,7 @@ class Schedule(LRScheduler):
         """
         if type(num_update) is not int or num_update < 0 or not self._is_in_iterations:
             self.check_in_iterations()
-            remedy = "For many at once there is `values`." if np.ndim(num_update) else ""
+            remedy = "For many iterations at once, call `values`." if np.ndim(num_update) else ""
             owner = type(self).__name__
             num_update = _check.iterations(owner, "num_update", num_update, 0, remedy)
         return self._rate(num_update)
@@ -320,8 +320,8 @@ class Schedule(LRScheduler):
         self.check_in_iterations()
         length, ends = self._extent()
         if not ends:
-            remedy = "For an end of one that has none use CoolDown."
-            constraint = "that of a schedule that ends"
+            remedy = "Use CoolDown to add an end to a schedule without one."
+            constraint = "called on a schedule that ends"
             raise ValueError(
                 _check.message(type(self).__name__, "continued", constraint, self, remedy)
             )
@@ -381,8 +381,8 @@ class Schedule(LRScheduler):
         if isinstance(of_class, property) and of_class.fset is None:
             arguments = ", ".join(self._names())
             raise AttributeError(
-                f"{type(self).__name__}: `{name}` must be read only, as it follows from the "
-                f"arguments, got {value!r}. Assign one of those: {arguments}."
+                f"{type(self).__name__}: `{name}` is read-only, because the arguments determine "
+                f"it; got {value!r}. Assign to an argument instead: {arguments}."
             )
         object.__setattr__(self, name, value)
 
@@ -410,20 +410,20 @@ class Schedule(LRScheduler):
         if optimizer is None or self.base_lr == before:
             return
         name, kind = type(self).__name__, type(optimizer).__name__
-        moved = f"{name}: `base_lr` moves from {before:g} to {self.base_lr:g}, "
+        moved = f"{name}: `base_lr` changes from {before:g} to {self.base_lr:g}, "
         first = earlier() if isinstance(earlier, weakref.ref) else None
         stated = earlier is _User or (earlier is None and before != _DEFAULT)
         if first is not None:
             _warn_once(
                 optimizer,
-                f"{moved}the learning_rate of a second optimizer, {kind}, and so do the rates of "
-                f"the first, {type(first).__name__}. Give each a schedule of its own: "
-                "copy.copy(schedule).",
+                f"{moved}the learning_rate of a second optimizer, {kind}. This also changes the "
+                f"rates of the first optimizer, {type(first).__name__}. Pass each optimizer its "
+                "own copy: copy.copy(schedule).",
             )
         elif stated and self.base_lr == _default_rate(optimizer):
             _warn_once(
                 optimizer,
-                f"{moved}the default learning_rate of {kind}. To keep yours, pass "
+                f"{moved}the default learning_rate of {kind}. To keep {before:g}, pass "
                 f"learning_rate={before:g} to {kind}.",
             )
 
@@ -487,9 +487,10 @@ class Schedule(LRScheduler):
         self._declined = True
         name = type(self).__name__
         _check.warn_caller(
-            f"{name}: `base_lr` stays {self.base_lr:g}, which the schedule states itself; the "
-            f"assigned {value!r} is not used. Optimizers assign their learning_rate, given or "
-            f"default: pass learning_rate={self.base_lr:g} to yours, or change the {name}."
+            f"{name}: `base_lr` stays {self.base_lr:g}, because the arguments of the schedule "
+            f"determine it; the assigned {value!r} is not used. An optimizer assigns its "
+            f"learning_rate, even the default: pass learning_rate={self.base_lr:g} to the "
+            f"optimizer, or change the {name}."
         )
 
     def _arguments(self) -> Dict[str, Any]:

@@ -343,9 +343,9 @@ class OneCycleSchedule(BoundedSchedule):
                 _check.message(
                     name,
                     "finish_lr",
-                    "given with a cooldown_length above 0",
+                    "a rate if `cooldown_length` is above 0",
                     finish_lr,
-                    f"Say at which rate the {self.cooldown_length} iterations of cool-down end.",
+                    f"Pass the rate after the cool-down of {self.cooldown_length} iterations.",
                 )
             )
         if self.cooldown_length == 0 and self.finish_lr is not None:
@@ -353,9 +353,9 @@ class OneCycleSchedule(BoundedSchedule):
                 _check.message(
                     name,
                     "cooldown_length",
-                    "above 0 when finish_lr is given",
+                    "above 0 if `finish_lr` is given",
                     cooldown_length,
-                    "Say how many iterations the cool-down takes.",
+                    "Pass the number of iterations of the cool-down.",
                 )
             )
         self._derive()
@@ -438,7 +438,7 @@ class CyclicalSchedule(BoundedSchedule):
         super().__init__()
         name = type(self).__name__
         if isinstance(schedule_class, Schedule):
-            constraint = "a schedule's class, not one of its instances"
+            constraint = "a schedule's class, not an instance"
             raise TypeError(_check.message(name, "schedule_class", constraint, schedule_class))
         _check.is_callable(name, "schedule_class", schedule_class, "a schedule's class")
         self.schedule_class = schedule_class

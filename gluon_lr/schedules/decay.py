@@ -67,7 +67,7 @@ class DecaySchedule(Schedule):
             warmup_begin_lr,
             minimum=0,
             maximum=self.base_lr,
-            remedy="The warm-up climbs to `base_lr`: raise that one or lower this one.",
+            remedy="Increase `base_lr` or decrease this value: the warm-up rises to `base_lr`.",
         )
         self.warmup_mode = _check.one_of(name, "warmup_mode", warmup_mode, ["linear", "constant"])
 
@@ -337,7 +337,7 @@ class FiniteDecaySchedule(DecaySchedule):
         self.max_update = _check.length(name, "max_update", max_update)
         if self.max_update <= self.warmup_steps:
             constraint = f"above warmup_steps, {self.warmup_steps}"
-            remedy = "It counts from the first iteration and includes the warm-up."
+            remedy = "Increase it: it counts from the first iteration and includes the warm-up."
             raise ValueError(_check.message(name, "max_update", constraint, max_update, remedy))
         self.final_lr = _check.rate(name, "final_lr", final_lr)
         self._derive()

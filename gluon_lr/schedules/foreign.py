@@ -29,7 +29,7 @@ LRCallable = Callable[[int], float]
 
 def check_schedule(owner: str, schedule: Any, argument: str = "schedule") -> LRCallable:
     """Check that `schedule` can be called with an iteration, and return it."""
-    constraint = "a schedule: callable with an iteration, returning a learning rate"
+    constraint = "a schedule: a callable that takes an iteration and returns a learning rate"
     if isinstance(schedule, type):
         raise TypeError(_check.message(owner, argument, constraint, schedule, "Instantiate it."))
     _check.is_callable(owner, argument, schedule, constraint)
@@ -145,9 +145,9 @@ def _undecayed(schedule: Any, decays: int, floor: float) -> float:
             _check.message(
                 type(schedule).__name__,
                 "schedule",
-                "unused, or not yet decayed to its end",
+                "one that has not yet decayed to its end",
                 schedule,
-                "It has overwritten the base_lr it started from: build it anew.",
+                "Create a new one: its calls have overwritten the `base_lr` that it started from.",
             )
         )
     return schedule.base_lr / schedule.factor**decays

@@ -72,18 +72,20 @@ def factor_to(iterations: float, lengths: List[float], extent: Extent, schedule:
     if (are_shares(lengths) and fills) or is_whole(lengths, extent):
         return iterations
     name = type(schedule).__name__
-    remedy = "Write all its lengths as shares of the training, which come to 1 at most."
+    remedy = "Write all its lengths as shares of the training, with a sum of at most 1."
     if min(lengths) < 1:
-        constraint = "one with all lengths in iterations, or all as shares of a training"
+        constraint = (
+            "called on a schedule with all lengths in iterations, or all as shares of a training"
+        )
         raise ValueError(_check.message(name, "scaled_to", constraint, schedule, remedy))
     if not (extent.ends and extent.length):
-        constraint = "that of a schedule that ends, as only this tells how long its training is"
+        constraint = "called on a schedule that ends: its end is the length of its training"
         raise ValueError(_check.message(name, "scaled_to", constraint, schedule, remedy))
     return iterations / extent.length
 
 
 def must_be_scaled(schedule: Any) -> str:
     """Return the error message for a schedule in shares that is called before it is stretched."""
-    constraint = "in iterations to be asked for a rate"
-    remedy = "Its lengths are shares of a training: use schedule.scaled_to(iterations)."
+    constraint = "in iterations before it is called"
+    remedy = "Use schedule.scaled_to(iterations): its lengths are shares of a training."
     return _check.message(type(schedule).__name__, "schedule", constraint, schedule, remedy)

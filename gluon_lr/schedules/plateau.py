@@ -24,7 +24,7 @@ class _State(NamedTuple):
     @classmethod
     def checked(cls, owner: str, state: Any) -> "_State":
         if not isinstance(state, Mapping) or set(state) != set(cls._fields):
-            constraint = "another one's state, with " + ", ".join(cls._fields)
+            constraint = "the state of a PlateauScheduler, with " + ", ".join(cls._fields)
             raise ValueError(_check.message(owner, "state", constraint, state))
         best = state["best"]
         counts = [_check.integer(owner, f"state['{n}']", state[n], 0) for n in cls._fields[1:]]

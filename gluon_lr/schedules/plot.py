@@ -61,7 +61,7 @@ def plot_schedule(
     else:
         named = [(repr(schedule), schedule) for schedule in schedules]
     if not named:
-        raise ValueError(_check.message(owner, "schedules", "at least one", schedules))
+        raise ValueError(_check.message(owner, "schedules", "at least one schedule", schedules))
     for _, schedule in named:
         foreign.check_schedule(owner, schedule, "schedules")
     if iterations is None:

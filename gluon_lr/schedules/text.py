@@ -86,11 +86,11 @@ def schedule(text: str) -> Schedule:
         _check_tokens(text)
         tree = ast.parse(text, mode="eval")
     except tokenize.TokenError:
-        raise _text_error(*_place(text, len(text)))("a bracket or string is still open") from None
+        raise _text_error(*_place(text, len(text)))("a bracket or string is not closed") from None
     except SyntaxError as error:
         raise _text_error(error.lineno or 1, error.offset or 1)(error.msg) from None
     except (MemoryError, RecursionError) as error:
-        raise _text_error(1, 1)(f"it is too deep ({error})") from None
+        raise _text_error(1, 1)(f"it is nested too deeply ({error})") from None
     built = _read_node(tree.body)
     if not isinstance(built, Schedule):
         raise _text_error(1, 1)("it is not a call")
@@ -133,7 +133,7 @@ def from_config(config: Union[str, Mapping[str, Any]]) -> Schedule:
         raise TypeError(_check.message("from_config", "config", constraint, config))
     built = _read_config(config, "config", MAX_DEPTH)
     if not isinstance(built, Schedule):
-        raise _config_error("config")('it has no "class" with "arguments"')
+        raise _config_error("config")('it must have a "class" and "arguments"')
     return built
 
 
@@ -153,7 +153,7 @@ def _check_tokens(text: str) -> None:
         if token.type == tokenize.OP:
             depth += (token.string in _OPENING) - (token.string in _CLOSING)
         if depth > MAX_DEPTH:
-            raise fail(f"it is more than {MAX_DEPTH} brackets deep")
+            raise fail(f"more than {MAX_DEPTH} levels of brackets")
         before = token.string
 
 
@@ -207,7 +207,7 @@ def _read_config(value: Any, place: str, depth: int) -> Any:
     """Return the value of a part of a config."""
     fail = _config_error(place)
     if depth == 0:
-        raise fail(f"it is more than {MAX_DEPTH} deep")
+        raise fail(f"more than {MAX_DEPTH} levels")
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, (list, tuple)):
@@ -224,7 +224,7 @@ def _read_config(value: Any, place: str, depth: int) -> Any:
         return cls
     arguments = read.pop("arguments", None)
     if read or not isinstance(arguments, dict):
-        raise fail('beside "class" it has to have "arguments", a mapping, and nothing else')
+        raise fail('it must have "class", "arguments" (a mapping), and no other key')
     return _construct(cls, [], arguments, fail)
 
 
@@ -248,7 +248,7 @@ def class_named(name: Any, fail: Fail = ValueError) -> Type[Schedule]:
         return _registered(registered[name], fail)
     known = known_names()
     alike = difflib.get_close_matches(str(name), known)
-    remedy = "did you mean " if alike else "known are "
+    remedy = "did you mean " if alike else "known names are "
     raise fail(f"unknown name {name!r}; {remedy}{', '.join(alike or known)}")
 
 
@@ -267,7 +267,9 @@ def _registered(entry: Any, fail: Fail) -> Type[Schedule]:
         ) from None
     is_schedule = isinstance(cls, type) and issubclass(cls, Schedule)
     if not is_schedule or cls.__name__ != entry.name:
-        raise fail(f"the entry point {entry.name} = {entry.value} is no Schedule of that name")
+        raise fail(
+            f"the entry point {entry.name} = {entry.value} is not a Schedule class with that name"
+        )
     return cls
 
 

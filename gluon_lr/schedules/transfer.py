@@ -85,14 +85,17 @@ def _shares(argument: str, schedule: Any, iterations: Any) -> np.ndarray:
     name = argument.rstrip("_") + "_iterations"
     count = _check.integer("transfer", name, iterations, 1)
     if listens(schedule):
-        constraint = "a schedule whose rates are known beforehand"
+        constraint = "a schedule whose rates are known before the training"
         raise TypeError(_check.message("transfer", argument, constraint, schedule))
     if foreign.is_in_shares(schedule):
         schedule = stretched(schedule, count)
     rates = foreign.rates(schedule, np.arange(1, count + 1))
     highest = rates.max()
     if not (np.all(np.isfinite(rates)) and rates.min() >= 0 and highest > 0):
-        constraint = f"a schedule of finite rates, one above 0, in its first {count} iterations"
+        constraint = (
+            f"a schedule with finite rates of at least 0, and not all 0, in its first {count} "
+            "iterations"
+        )
         raise ValueError(_check.message("transfer", argument, constraint, schedule))
     shares = rates / highest
     return shares[shares >= _NOTHING]

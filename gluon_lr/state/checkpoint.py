@@ -125,8 +125,8 @@ def read(path: PathLike, net: mx.gluon.Block, trainer: mx.gluon.Trainer) -> "Rea
     """Read a file as :func:`load_checkpoint` does, but change nothing yet."""
     data = load_data(path, _KIND)
     if "trainer" in data and "parameters" not in data:
-        constraint = "a checkpoint of net and trainer"
-        remedy = "This one has the trainer's states alone: load_states reads it."
+        constraint = "a checkpoint of a net and a trainer"
+        remedy = "Read this file with load_states: it has only the states of a trainer."
         raise ValueError(_check.message("load", "path", constraint, str(path), remedy))
     return Reading(data, net, trainer)
 
@@ -193,8 +193,8 @@ def tell(differences: List[str]) -> None:
     """Warn once of what this script sets differently from the script that wrote the file."""
     if differences:
         _check.warn_caller(
-            "load: the file was written by a script that stated otherwise; what this one states "
-            f"holds: {'; '.join(differences)}."
+            "load: this script sets other values than the script that wrote the file, and the "
+            f"values of this script are used: {'; '.join(differences)}."
         )
 
 
@@ -280,7 +280,7 @@ def _loaded(path: str) -> Dict[str, Any]:
     except mx.base.MXNetError:
         loaded = None
     if not isinstance(loaded, dict):
-        constraint = "a file of parameters by name"
+        constraint = "a file of named parameters"
         raise ValueError(_check.message("load_params", "path", constraint, path))
     return loaded
 

@@ -79,7 +79,7 @@ class GlobalState(NamedTuple):
             parts = {"bit_generator": name, "state": state, "has_gauss": has_gauss, "gauss": cached}
             check_state(np.random.RandomState(), parts)
         except (TypeError, ValueError, OverflowError) as error:
-            raise schema.astray(place, "of these generators", error) from None
+            raise schema.astray(place, "a state that these generators accept", error) from None
         return cls((version, tuple(internal), gauss), tuple(data["numpy"]), key.tobytes())
 
 

@@ -148,7 +148,9 @@ class Memory:
     def _read_values(self, values: Any) -> List[Tuple[Holder, Any, Any, Any]]:
         """Return a holder, a key, the present value and the new value for each known path."""
         if not isinstance(values, dict):
-            raise ValueError(_check.message("Memory", "values", "a dict by path", type(values)))
+            raise ValueError(
+                _check.message("Memory", "values", "a dict with paths as keys", type(values))
+            )
         found = {path: (holder, key, present) for path, holder, key, present in self._values()}
         found.update(self._attributes_to_come(values.keys() - found.keys()))
         return [
@@ -175,7 +177,9 @@ class Memory:
 
     def _read_generators(self, states: Any) -> List[Tuple[Any, Any]]:
         if not isinstance(states, dict):
-            raise ValueError(_check.message("Memory", "states", "a dict by path", type(states)))
+            raise ValueError(
+                _check.message("Memory", "states", "a dict with paths as keys", type(states))
+            )
         known = [(path, one) for path, one in self._generators if path in states]
         for path, generator in known:
             _read_state(path, states[path], type(generator).__name__, generator)

@@ -42,7 +42,9 @@ def check(parameters: Dict[str, Any], gradients: Dict[str, Any], net: mx.gluon.B
     own = named_parameters(net)
     if own.keys() != parameters.keys():
         found = unlike(own, parameters)
-        raise ValueError(_check.message("load", "path", "a file of this net", found))
+        raise ValueError(
+            _check.message("load", "path", "a file with the parameters of this net", found)
+        )
     for name, parameter in own.items():
         values = parameters[name]
         if values is None:
@@ -55,7 +57,7 @@ def check(parameters: Dict[str, Any], gradients: Dict[str, Any], net: mx.gluon.B
     for name, gradient in gradients.items():
         place = f"gradients[{name!r}]"
         if name not in own or parameters[name] is None:
-            raise schema.astray(place, "left out: there is no such parameter", "one")
+            raise schema.astray(place, "omitted: the net has no such parameter", "a gradient")
         kind = schema.Several(schema.arrays_of(parameters[name][0].shape, own[name].dtype))
         kind.check(gradient["values"], f"{place}.values")
 
@@ -121,7 +123,7 @@ def unlike(own: Iterable[str], saved: Iterable[str]) -> str:
     """Return as text which names a file with the names `saved` lacks, and which are unknown."""
     missing, unknown = Counter(list(own)), Counter(list(saved))
     without, beyond = (sorted(one.elements()) for one in (missing - unknown, unknown - missing))
-    return f"one without {few(without)} and with {few(beyond)}"
+    return f"a file that lacks {few(without)} and adds {few(beyond)}"
 
 
 def few(names: List[str]) -> str:

@@ -97,7 +97,7 @@ def decode(data: Any) -> Any:
     try:
         return _decode(data, 0)
     except (KeyError, OverflowError, TypeError, ValueError) as error:
-        raise ValueError(f"what a plain value was encoded as, got {type(data).__name__}") from error
+        raise ValueError(f"the data must be an encoded value, got {type(data).__name__}") from error
 
 
 def _decode(data: Any, depth: int) -> Any:

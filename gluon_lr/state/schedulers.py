@@ -101,7 +101,7 @@ def check_memory(scheduler: Any, memory: Any, place: str) -> None:
     """Raise a ValueError if a scheduler with the same arguments cannot have this state."""
     for name, own in (("parts", _parts(scheduler)), ("plateaus", _plateaus(scheduler))):
         if len(memory[name]) != len(own):
-            raise schema.astray(f"{place}.{name}", f"a list of {len(own)}", memory[name])
+            raise schema.astray(f"{place}.{name}", f"a list of {len(own)} values", memory[name])
     for number, part in enumerate(_parts(scheduler)):
         _check_numbers(part, memory["parts"][number], f"{place}.parts[{number}]")
 
@@ -225,7 +225,9 @@ def _check_numbers(part: Any, numbers: Dict[str, Any], place: str) -> None:
         try:
             type(part)(**twin._arguments())
         except (TypeError, ValueError) as error:
-            raise schema.astray(place, f"of a {type(part).__name__}", error) from None
+            raise schema.astray(
+                place, f"a state that a {type(part).__name__} accepts", error
+            ) from None
 
 
 def _observed(plateau: PlateauScheduler, state: Any) -> None:

@@ -43,7 +43,9 @@ class Record(Schema):
     """A dictionary with given keys, each with its own schema."""
 
     def __init__(self, **fields: Schema) -> None:
-        super().__init__(f"of the keys {', '.join(fields)}", lambda value: isinstance(value, dict))
+        super().__init__(
+            f"a dictionary with the keys {', '.join(fields)}", lambda value: isinstance(value, dict)
+        )
         self._fields = fields
 
     def check(self, value: Any, place: str) -> None:
@@ -73,7 +75,7 @@ class Several(Schema):
     """A list of at least `at_least` values with one schema."""
 
     def __init__(self, schema: Schema, at_least: int = 0) -> None:
-        expected = f"a list of at least {at_least}" if at_least else "a list"
+        expected = f"a list of at least {at_least} values" if at_least else "a list"
         super().__init__(expected, lambda one: isinstance(one, list) and len(one) >= at_least)
         self._schema = schema
 
@@ -88,7 +90,9 @@ class Pair(Schema):
     """A list of two values, each with its own schema."""
 
     def __init__(self, first: Schema, second: Schema) -> None:
-        super().__init__("a list of two", lambda one: isinstance(one, list) and len(one) == 2)
+        super().__init__(
+            "a list of two values", lambda one: isinstance(one, list) and len(one) == 2
+        )
         self._schemas = first, second
 
     def check(self, value: Any, place: str) -> None:
@@ -115,7 +119,7 @@ class Plain(Schema):
     """JSON data up to a depth of 50, in which each number fits in float32."""
 
     def __init__(self, depth: int = 50) -> None:
-        super().__init__("less deep", lambda value: depth > 0)
+        super().__init__("at most 50 levels deep", lambda value: depth > 0)
         self._depth = depth
 
     def check(self, value: Any, place: str) -> None:
@@ -135,13 +139,14 @@ class Plain(Schema):
 def astray(place: str, expected: str, found: Any) -> ValueError:
     """Return the error for a file with an unexpected value at a place."""
     if isinstance(found, np.ndarray):
-        shown = f"{found.dtype} of shape {found.shape}"
+        shown = f"an array of {found.dtype} with shape {found.shape}"
     elif isinstance(found, Exception):
         shown = f"an error: {_at_most(str(found).rstrip('.'), 400)}"
     else:
         shown = _at_most(_SHORT.repr(found), 80)
     return ValueError(
-        f"load: `path` must be a checkpoint in which {place or 'all'} is {expected}, got {shown}."
+        f"load: `path` must be a checkpoint in which {place or 'the content'} is {expected}, "
+        f"got {shown}."
     )
 
 
@@ -158,7 +163,7 @@ def arrays_of(shape: Sequence[int], dtype: Any) -> Schema:
         sizes = zip(shape, value.shape)
         return value.dtype == dtype and all(want in (0, -1, size) for want, size in sizes)
 
-    return Schema(f"{np.dtype(dtype)} of shape {tuple(shape)}", fits)
+    return Schema(f"an array of {np.dtype(dtype)} with shape {tuple(shape)}", fits)
 
 
 def is_number(value: Any) -> bool:

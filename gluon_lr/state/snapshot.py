@@ -271,9 +271,9 @@ def _copied_fields(target: Any) -> Dict[str, Any]:
     try:
         return copy.deepcopy({k: v for k, v in fields.items() if k not in _BY_REFERENCE})
     except TypeError as error:
-        constraint = "one whose optimizer and scheduler can be copied"
+        constraint = "a trainer whose optimizer and lr_scheduler can be copied"
         value = f"{type(target).__name__}: {error}"
-        remedy = "Keep what cannot be copied (a lock, a file, a generator) outside of it."
+        remedy = "Move what cannot be copied (a lock, a file, a generator) out of them."
         message = _check.message("preserved", "trainer", constraint, value, remedy)
         raise TypeError(message) from error
 

@@ -86,20 +86,23 @@ def load_data(path: PathLike, kind: str) -> Dict[str, Any]:
     if metadata is None or metadata.get("format") != _format(kind):
         constraint, remedy = f"a {kind} of gluon_lr", ""
         if content.startswith(f"gluon_lr {kind} 1\n".encode()):
-            constraint = f"a {kind} of this gluon_lr"
-            remedy = "It is of an older gluon_lr: load it, and save what is in it, with that one."
+            constraint = f"a {kind} of this version of gluon_lr"
+            remedy = (
+                "Load it with the older gluon_lr that wrote it, and save its content in another "
+                "format."
+            )
         raise ValueError(_check.message("load", "path", constraint, str(path), remedy))
     state, digest = metadata.get("state"), metadata.get("sha256")
     arrays = _arrays(content)
     if arrays is None or not isinstance(state, str) or digest != _digest(state, arrays):
-        constraint = f"a {kind} that is whole"
-        remedy = "It was cut off or changed: its digest is another."
+        constraint = f"a {kind} that is complete and unchanged"
+        remedy = "Use another copy: the digest shows that this one was cut off or changed."
         raise ValueError(_check.message("load", "path", constraint, str(path), remedy))
     try:
         return _decoded(state, arrays)
     except ValueError as error:
         constraint = f"a {kind} of gluon_lr"
-        remedy = f"Its digest is right, but {error}."
+        remedy = f"The digest is correct, but {error}."
         message = _check.message("load", "path", constraint, str(path), remedy)
         raise ValueError(message) from error
 
@@ -127,11 +130,11 @@ def _encoded(data: Dict[str, Any], kind: str) -> Tuple[str, Dict[str, np.ndarray
     try:
         state = json.dumps(encoder.encode(data), allow_nan=False)
     except RecursionError:
-        constraint, found = "data of fewer levels", "lists or dicts too deep in each other"
+        constraint, found = "less deeply nested", "lists or dicts with too many levels"
         raise ValueError(_check.message(owner, "more", constraint, found)) from None
     if len(state) > _LARGEST_HEADER:
-        constraint = f"at most {_LARGEST_HEADER} bytes of JSON beside its arrays"
-        remedy = "Make arrays of long lists of numbers."
+        constraint = f"at most {_LARGEST_HEADER} bytes of JSON, without its arrays"
+        remedy = "Convert long lists of numbers to arrays."
         raise ValueError(_check.message(owner, "more", constraint, len(state), remedy))
     return state, encoder.arrays
 
@@ -160,7 +163,7 @@ class _Encoder:
             return self._encode_dict(value, place)
         if isinstance(value, np.ndarray):
             return self._encode_array(value, place)
-        constraint = "what JSON can write, and NumPy arrays"
+        constraint = "values that JSON can store, or NumPy arrays"
         raise TypeError(self._message(constraint, type(value).__name__, place))
 
     def _encode_dict(self, value: Dict[Any, Any], place: Tuple[str, ...]) -> Dict[str, Any]:
@@ -168,7 +171,10 @@ class _Encoder:
         for key, one in value.items():
             text = self._key(key, place)
             if text in _TAGS or text in encoded:
-                constraint = f"dicts without {', '.join(map(repr, _TAGS))} and two keys of one text"
+                constraint = (
+                    f"dicts without the keys {', '.join(map(repr, _TAGS))}, whose keys are all "
+                    "different as text"
+                )
                 raise ValueError(self._message(constraint, text, place))
             encoded[text] = self.encode(one, (*place, text))
         return encoded
@@ -243,7 +249,7 @@ def _decoded(state: str, arrays: Dict[str, np.ndarray]) -> Dict[str, Any]:
 
 def _bfloat16(array: np.ndarray) -> np.ndarray:
     if array.dtype != np.uint16:
-        raise ValueError(f"an array of bfloat16 has {array.dtype}")
+        raise ValueError(f"an array of bfloat16 is stored as {array.dtype}, not as uint16")
     return array.view(_BFLOAT16)
 
 
@@ -255,18 +261,18 @@ def _from_json(
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"its {place} cannot be read: {error}") from error
     if not isinstance(value, dict):
-        raise ValueError(f"its {place} is no JSON object")
+        raise ValueError(f"its {place} is not a JSON object")
     return value
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not valid JSON")
 
 
 def _dict(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
-        raise ValueError(f"a name comes twice among {reprlib.repr([name for name, _ in pairs])}")
+        raise ValueError(f"a name appears twice in {reprlib.repr([name for name, _ in pairs])}")
     return made
 
 

@@ -176,7 +176,7 @@ class Return:
             raise ValueError(_check.message("load", "path", constraint, data["optimizer"]))
         _check_version(version, optimizer, weights.values())
         if sorted(data["names"]) != sorted(names):
-            constraint = f"a file of a trainer of {few(sorted(names))}"
+            constraint = f"a file of a trainer with the parameters {few(sorted(names))}"
             found = unlike(names, data["names"])
             raise ValueError(_check.message("load", "path", constraint, found))
         self._data = data
@@ -262,7 +262,9 @@ class Return:
             for name, state in states.items():
                 place = f"trainer.states[{number}][{name!r}]"
                 if name not in self._names:
-                    raise schema.astray(place, "left out: there is no such parameter", "one")
+                    raise schema.astray(
+                        place, "omitted: the trainer has no such parameter", "a state"
+                    )
                 if name not in weights:
                     _check_kinds(state, place)
                     continue
@@ -286,10 +288,10 @@ def _check_version(version: str, optimizer: Any, weights: Iterable[Any]) -> None
     name = type(optimizer).__name__
     in_half = optimizer.multi_precision and any(one.dtype == np.float16 for one in weights)
     if name in _OTHERWISE or (in_half and name in _OTHERWISE_IN_HALF):
-        constraint = f"a file of MXNet {mx.__version__.split('.')[0]} where the optimizer is {name}"
+        constraint = f"a file of MXNet {mx.__version__.split('.')[0]} if the optimizer is {name}"
         remedy = (
-            "The two lay out its states in another way. Write the weights alone, by save_params, "
-            "and train on from them."
+            "Save only the weights, with save_params, and continue from them: MXNet 1 and 2 store "
+            "the states of this optimizer differently."
         )
         raise ValueError(_check.message("load", "path", constraint, f"MXNet {version}", remedy))
 
@@ -303,7 +305,7 @@ def _fields(optimizer: mx.optimizer.Optimizer) -> Iterator[Tuple[str, Any]]:
         if isinstance(value, (bool, int, float, str, type(None))):
             yield name, value
         elif not isinstance(value, (dict, list, tuple)) or value:
-            constraint = "one that remembers numbers alone, beside its states"
+            constraint = "a trainer whose optimizer stores only numbers, besides its states"
             found = f"{type(optimizer).__name__} with {name!r}, {type(value).__name__}"
             raise ValueError(_check.message("save", "trainer", constraint, found))
 

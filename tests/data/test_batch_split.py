@@ -103,7 +103,7 @@ def test_a_list_goes_on_being_what_it_was_where_it_could_be_either():
 
 def test_what_could_be_either_from_the_first_is_refused_with_the_remedy():
     with pytest.raises(
-        ValueError, match=r"either of several arrays or of one array a sample.*tuple"
+        ValueError, match=r"whether a list holds several arrays or one array per sample.*tuple"
     ):
         BatchSplit().over_contexts((numbers(2, 5), [numbers(2, 4), numbers(2, 4)]), TWO)
     parts, _ = BatchSplit().over_contexts((numbers(2, 5), (numbers(2, 4), numbers(2, 4))), TWO)
@@ -121,7 +121,7 @@ def test_what_could_be_either_from_the_first_is_refused_with_the_remedy():
 )
 def test_what_cannot_be_cut_is_refused_with_the_remedy(batch):
     with pytest.raises(
-        ValueError, match=r"as many samples each, to be split.*batch_axis.*one context"
+        ValueError, match=r"arrays all have the same number of samples.*batch_axis.*one context"
     ):
         BatchSplit().over_contexts(batch, TWO)
 
@@ -170,5 +170,5 @@ def test_the_last_part_is_the_label(batch, inputs, labels):
 
 @pytest.mark.parametrize("batch", [{"x": 1, "y": 2}, (nd.ones(2),), nd.ones(2), "text", ()])
 def test_what_has_no_last_part_is_refused_with_the_remedy(batch):
-    with pytest.raises(ValueError, match=r"whose last part is the label.* by compute_loss"):
+    with pytest.raises(ValueError, match=r"whose last part is the label.* pass compute_loss"):
         inputs_and_labels(batch)

@@ -211,5 +211,5 @@ def test_a_learner_forgets_the_loss_of_what_it_tried():
 def test_workers_cannot_split_what_is_drawn_outside_python():
     loader = mx.gluon.data.DataLoader(make_dataset(), 4, shuffle=True, num_workers=1)
     batches = Batches(loader, SimpleNamespace(count=2, rank=0))
-    with pytest.raises(ValueError, match=r"draw alike from, got .*try_nopython"):
+    with pytest.raises(ValueError, match=r"draw the same batches, got .*try_nopython"):
         batches.next()

@@ -53,7 +53,7 @@ def test_an_empty_sampler_is_refused_at_once():
 def test_a_sampler_that_turns_out_empty_raises_instead_of_spinning():
     batches = iter(ContinuousBatchSampler((i for i in range(3)), 2))
     assert next(batches) == [0, 1]
-    with pytest.raises(ValueError, match="or the sampler a generator"):
+    with pytest.raises(ValueError, match="or the sampler is a generator"):
         next(batches)
 
 

@@ -20,7 +20,7 @@ def test_a_failure_ends_all(how, capfd):
     # the first to make the directory fails, the other would sleep for longer than the test lasts
     script = f"mkdir failed 2>/dev/null && {how}; exec sleep 10000"
     assert launch.launch(["sh", "-c", script]) == (3 if how == "exit 3" else 137)
-    assert "the others are ended too" in capfd.readouterr().err
+    assert "all others are stopped" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ def test_a_function_makes_the_loaders():
     net = make_other_net()
     learner = Learner(net, batches, valid_loader=VALID)
     values = {"batch_size": [8, 32]}
-    with pytest.raises(TypeError, match=r"`make_loader` must be given where the data_loader is no"):
+    with pytest.raises(TypeError, match=r"`make_loader` must be given if `data_loader` is not"):
         compare(learner, values)
     result = race(learner, values, length=16, make_loader=make_loader)
     assert made == [8, 32]

@@ -140,7 +140,10 @@ def test_an_annealer_of_ones_own():
         (lambda: combined_cos(1.5, 0, 1, 0), "combined_cos: `pct` must be a finite number from 0"),
         (lambda: combine_scheds([0.5, 0.4], ALL[:2]), "`pcts` must be shares that sum to 1"),
         (lambda: combine_scheds([], []), "`pcts` must be shares that sum to 1"),
-        (lambda: combine_scheds([1], ALL[:2]), "`scheds` must be as many as the 1 shares, got 2"),
+        (
+            lambda: combine_scheds([1], ALL[:2]),
+            "`scheds` must be 1 curves, one for each share in `pcts`, got 2",
+        ),
         (lambda: combine_scheds([-1, 2], ALL[:2]), "`pcts` must be a finite number of at least 0"),
         (lambda: annealing.from_config({"class": "SchedLin"}), "must be what to_config returns"),
         (lambda: annealing.from_config({"class": "os.system", "arguments": {}}), "to_config"),

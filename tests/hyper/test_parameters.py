@@ -234,14 +234,18 @@ def test_shared_parameters_have_the_rates_of_their_group(update_on_kvstore):
 @pytest.mark.parametrize(
     ("groups", "error", "message"),
     [
-        (lambda net: [net[0]], ValueError, r"each parameter of the trainer once, got '.* never"),
+        (lambda net: [net[0]], ValueError, r"in exactly one group, got '.* in no group"),
         (
             lambda net: [net, net[0]],
             ValueError,
-            "each parameter of the trainer once, got '.* twice",
+            "in exactly one group, got '.* in several groups",
         ),
-        (lambda net: [net, "no such name"], ValueError, "each has a parameter of the trainer, got"),
-        (lambda net: net, TypeError, "`groups` must be a list, each an mx.gluon.Block"),
+        (
+            lambda net: [net, "no such name"],
+            ValueError,
+            "each group has a parameter of the trainer, got",
+        ),
+        (lambda net: net, TypeError, "`groups` must be a list whose items are each an mx"),
         (lambda net: "dense", TypeError, "`groups` must be a list"),
         (lambda net: [3], TypeError, "`groups` must be a list"),
     ],
@@ -266,6 +270,6 @@ def test_a_trainer_with_an_lr_scheduler_keeps_it():
     scheduler = mx.lr_scheduler.FactorScheduler(10, 0.5, base_lr=0.3)
     hypers = HyperParameters(make_trainer(make_net(), lr_scheduler=scheduler))
     assert hypers["lr"] == [0.3]
-    with pytest.raises(ValueError, match="`trainer` must be one without an lr_scheduler"):
+    with pytest.raises(ValueError, match="`trainer` must be a trainer without an lr_scheduler"):
         hypers["lr"] = 0.1
     hypers["mom"] = 0.5

@@ -226,5 +226,5 @@ def test_bad_arguments_are_refused():
     scheduler = mx.lr_scheduler.FactorScheduler(5, base_lr=0.1)
     for handler in (LRScheduleHandler(lambda n: 0.1), OneCycleHandler(0.1, length=5)):
         estimator = make_estimator(lr_scheduler=scheduler)
-        with pytest.raises(ValueError, match="`trainer` must be one without an lr_scheduler"):
+        with pytest.raises(ValueError, match="`trainer` must be a trainer without an lr_scheduler"):
             estimator.fit(make_loader(), epochs=1, event_handlers=[handler])

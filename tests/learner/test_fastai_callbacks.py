@@ -220,7 +220,7 @@ def test_an_override_that_forgets_its_base_is_told():
             self.mine = 1
 
     for cbs in (Forgets(), ForgetsToo(CURVES)):
-        with pytest.raises(RuntimeError, match=r"call super\(\)\.before_fit\(\) in yours"):
+        with pytest.raises(RuntimeError, match=r"call super\(\)\.before_fit\(\) in your own"):
             make_learner().fit(1, cbs=cbs)
 
 

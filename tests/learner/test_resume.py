@@ -244,7 +244,7 @@ def test_what_the_script_states_holds_and_what_the_loader_remembers_is_taken(mov
     loaded = by_epoch(5)
     told = warnings_of_loading(loaded)
     assert len(told) == moved
-    assert all("holds: data_loader._batch_sampler.batch_size is as this" in one for one in told)
+    assert all("used: data_loader._batch_sampler.batch_size is as this" in one for one in told)
     loaded.iteration(0.1)
     sampler = loaded.data_loader._batch_sampler
     assert (sampler.batch_size, sampler.epoch) == (5, 3)
@@ -261,7 +261,7 @@ def test_what_is_carried_over_means_nothing_to_batches_of_another_size():
     assert len(saved.data_loader._batch_sampler._prev) == 8
     saved.save("run")
     (told,) = warnings_of_loading(loaded)
-    assert "holds: data_loader._batch_sampler._prev is as this script has made it" in told
+    assert "used: data_loader._batch_sampler._prev is as this script has made it" in told
     assert loaded.iteration(0.1) > 0
 
 
@@ -352,6 +352,6 @@ def test_a_file_of_a_loader_that_holds_an_iterator_says_what_it_cannot_hold(recw
     assert not [one for one in recwarn if "iterator" in str(one.message)]
     for _ in range(2):
         learner.iteration(0.1)
-    with pytest.warns(UserWarning, match=r"Slices, holds an iterator.*iter\(loader\)") as warned:
+    with pytest.warns(UserWarning, match=r"Slices, contains an iterator.*iter\(loader\)") as warned:
         learner.save("second pass.checkpoint")
     assert warned[0].filename == __file__

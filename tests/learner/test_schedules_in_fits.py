@@ -190,7 +190,9 @@ def test_a_fit_of_seconds_takes_shares_alone(monkeypatch):
 
 def test_rates_below_0_and_other_fits_are_refused():
     learner = make_learner()
-    with pytest.raises(TypeError, match=r"`lr_max` .* goes into fit\(n_epoch, lr=schedule\)"):
+    with pytest.raises(
+        TypeError, match=r"`lr_max` .* Pass a schedule to fit\(n_epoch, lr=schedule\)"
+    ):
         learner.fit_one_cycle(1, STEPS)
     with pytest.raises(TypeError, match="lr"):
         learner.fit(1, lambda n: 0.1)
@@ -218,9 +220,9 @@ def test_without_a_length_a_schedule_has_its_iterations():
     lines = [axes.get_lines()[0] for axes in scheduler.plot()]
     assert {len(line.get_xdata()) for line in lines} == {20}
     beside = ParamScheduler({"lr": WHOLE, "mom": SchedLin(0.95, 0.85)}, trainer)
-    with pytest.raises(RuntimeError, match="no `length` yet"):
+    with pytest.raises(RuntimeError, match="`length` is not set"):
         beside.step(1)
-    with pytest.raises(RuntimeError, match="no `length` yet"):
+    with pytest.raises(RuntimeError, match="`length` is not set"):
         ParamScheduler({"lr": SHARES}, trainer).step(1)
     with_length = ParamScheduler({"lr": SHARES}, trainer, length=12)
     assert [with_length.at(n)["lr"] for n in range(1, 20)] == [WHOLE(n) for n in range(1, 14)] + [
@@ -273,7 +275,7 @@ def test_a_curve_is_a_schedule_and_a_curve_again(curve):
         (lambda: ScheduledCurve(0.1), TypeError, "ScheduledCurve: `schedule` must be a schedule"),
         (lambda: ScheduledCurve(STEPS, 0), ValueError, "ScheduledCurve: `length` must be"),
         (lambda: ScheduledCurve(STEPS, math.inf), ValueError, "ScheduledCurve: `length` must be"),
-        (lambda: ScheduledCurve(STEPS)(0.5), RuntimeError, "no `length` yet"),
+        (lambda: ScheduledCurve(STEPS)(0.5), RuntimeError, "`length` is not set"),
         (lambda: annealing.to_config(ScheduledCurve(abs, 3)), ValueError, "a schedule of gluon_lr"),
     ],
 )

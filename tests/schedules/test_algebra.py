@@ -136,6 +136,6 @@ def test_an_assigned_base_lr_reaches_the_rate_of_a_product_and_both_of_the_other
 
 def test_adam_assigns_its_default_to_a_product_at_the_users_line():
     schedule = CosineScheduler(100, base_lr=0.1) * PolyScheduler(100, base_lr=1)
-    with pytest.warns(UserWarning, match=r"`base_lr` moves from 0\.1 to 0\.001") as warned:
+    with pytest.warns(UserWarning, match=r"`base_lr` changes from 0\.1 to 0\.001") as warned:
         mx.optimizer.Adam(lr_scheduler=schedule)
     assert warned[0].filename == __file__

@@ -171,7 +171,9 @@ def test_the_tutorials_names_are_assigned_too():
 )
 def test_what_follows_from_the_arguments_is_read_only(schedule, name):
     before = [schedule(n) for n in COUNTS]
-    message = f"{type(schedule).__name__}: `{name}` must be read only, .* Assign one of those: "
+    message = (
+        f"{type(schedule).__name__}: `{name}` is read-only, .* Assign to an argument instead: "
+    )
     with pytest.raises(AttributeError, match=message):
         setattr(schedule, name, 2)
     assert [schedule(n) for n in COUNTS] == before

@@ -47,7 +47,7 @@ def test_a_default_rate_over_a_stated_one_warns_once(make):
     schedule = make()
     _, texts = warned(lambda: mx.optimizer.Adam(lr_scheduler=schedule))
     assert len(texts) == 1
-    assert "`base_lr` moves from 0.1 to 0.001, the default learning_rate of Adam. " in texts[0]
+    assert "`base_lr` changes from 0.1 to 0.001, the default learning_rate of Adam. " in texts[0]
     assert texts[0].endswith("pass learning_rate=0.1 to Adam.")
     assert schedule.base_lr == 0.001
 
@@ -92,7 +92,10 @@ def test_a_second_optimizer_that_moves_the_first_ones_schedule_warns_once(stated
     _, texts = warned(lambda: mx.optimizer.RMSProp(learning_rate=0.5, lr_scheduler=schedule))
     assert len(texts) == 1
     assert "from 0.2 to 0.5, the learning_rate of a second optimizer, RMSProp" in texts[0]
-    assert "of the first, Adam. Give each a schedule of its own: copy.copy(schedule)" in texts[0]
+    assert (
+        "of the first optimizer, Adam. Pass each optimizer its own copy: copy.copy(schedule)"
+        in texts[0]
+    )
     own = copy.copy(schedule)
     assert warned(lambda: mx.optimizer.SGD(learning_rate=0.7, lr_scheduler=own))[1] == []
     assert first.lr_scheduler.base_lr == 0.5

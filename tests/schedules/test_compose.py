@@ -92,7 +92,7 @@ def test_mxnets_own_inside_is_as_order_free_as_ours(theirs, ours, walked_to):
 def test_mxnets_own_that_forgot_where_it_started_is_refused():
     inner = mx.lr_scheduler.FactorScheduler(1, 0.1, base_lr=1)
     inner(100)
-    with pytest.raises(ValueError, match="must be unused, or not yet decayed to its end"):
+    with pytest.raises(ValueError, match="must be one that has not yet decayed to its end"):
         LinearWarmUp(inner, 0, 10)
 
 
@@ -289,7 +289,7 @@ def test_values_ask_a_function_of_ones_own_schedule_too():
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: LinearWarmUp(0.1, 0, 10), TypeError, "`schedule` must be a schedule: callable"),
+        (lambda: LinearWarmUp(0.1, 0, 10), TypeError, "`schedule` must be a schedule: a call"),
         (lambda: LinearWarmUp(TriangularSchedule, 0, 10), TypeError, "Instantiate it"),
         (lambda: LinearWarmUp(lambda n: 1, 0, -1), ValueError, "LinearWarmUp: `length`"),
         (lambda: LinearWarmUp(lambda n: 1, -1, 10), ValueError, "`start_lr`"),

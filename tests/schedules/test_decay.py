@@ -249,7 +249,7 @@ def test_the_warm_up_climbs_to_an_assigned_base_lr():
         (lambda: FactorScheduler(10, base_lr="1"), TypeError, "`base_lr`"),
         (lambda: FactorScheduler(10, warmup_steps="2"), TypeError, "`warmup_steps`"),
         (lambda: FactorScheduler(10, warmup_steps=-1), ValueError, "`warmup_steps`"),
-        (lambda: FactorScheduler(10, warmup_begin_lr=1), ValueError, "raise that one"),
+        (lambda: FactorScheduler(10, warmup_begin_lr=1), ValueError, "Increase `base_lr` or"),
         (lambda: FactorScheduler(10, warmup_mode="cubic"), ValueError, "'linear', 'constant'"),
         (lambda: MultiFactorScheduler([]), ValueError, "`step` must be a rising, non-empty list"),
         (lambda: MultiFactorScheduler([5, 5]), ValueError, "rising"),

@@ -114,7 +114,11 @@ def test_anything_else_is_refused_and_changes_nothing(metric):
         ({"threshold": -1}, ValueError, "`threshold`"),
         ({"threshold_mode": "share"}, ValueError, "`threshold_mode` must be one of 'rel', 'abs'"),
         ({"cooldown": -1}, ValueError, "`cooldown`"),
-        ({"state": {}}, ValueError, "`state` must be another one's state, with best, waited"),
+        (
+            {"state": {}},
+            ValueError,
+            "`state` must be the state of a PlateauScheduler, with best, wa",
+        ),
         ({"state": 1}, ValueError, "`state`"),
         (
             {"state": {"best": math.nan, "waited": 0, "cooling": 0, "reductions": 0}},

@@ -159,7 +159,7 @@ def test_shares_have_no_rates(shares):
         lambda: shares.values([1, 2]),
         lambda: shares.continued(at=0.5, to=2),
     ):
-        with pytest.raises(ValueError, match=r"use schedule\.scaled_to\(iterations\)"):
+        with pytest.raises(ValueError, match=r"Use schedule\.scaled_to\(iterations\)"):
             ask()
     assert repr(shares) == before
     assert shares.scaled_to(100)(50) >= 0
@@ -211,13 +211,19 @@ def test_what_ends_is_stretched_as_a_whole(schedule, factor):
 @pytest.mark.parametrize(
     ("schedule", "message"),
     [
-        (FactorScheduler(30, 0.5), "FactorScheduler: `scaled_to` must be that of a schedule that"),
-        (MultiFactorScheduler([30, 60], 0.5), "as only this tells how long its training is"),
-        (LinearWarmUp(FLAT, 0, 100), "Write all its lengths as shares of the training, wh"),
-        (LinearWarmUp(abs, 0, 0.5), "LinearWarmUp: `scaled_to` must be one with all lengths in"),
+        (
+            FactorScheduler(30, 0.5),
+            "FactorScheduler: `scaled_to` must be called on a schedule that",
+        ),
+        (MultiFactorScheduler([30, 60], 0.5), "that ends: its end is the length of its training"),
+        (LinearWarmUp(FLAT, 0, 100), "Write all its lengths as shares of the training, wi"),
+        (
+            LinearWarmUp(abs, 0, 0.5),
+            "LinearWarmUp: `scaled_to` must be called on a schedule with a",
+        ),
         (LinearWarmUp(CosineScheduler(900), 0, 0.1), "in iterations, or all as shares"),
-        (LinearWarmUp(CosineScheduler(1), 0, 0.1), "shares of the training, which come to 1 at"),
-        (Sawtooth(100), "Sawtooth: `scaled_to` must be that of a schedule that ends"),
+        (LinearWarmUp(CosineScheduler(1), 0, 0.1), "shares of the training, with a sum of at"),
+        (Sawtooth(100), "Sawtooth: `scaled_to` must be called on a schedule that ends"),
     ],
 )
 def test_what_cannot_be_stretched_says_so(schedule, message):
@@ -285,7 +291,7 @@ def test_a_moved_end_is_reached_without_a_jump(schedule, share, more):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: FLAT.continued(at=1, to=2), "ConstantSchedule: `continued` must be that of a sch"),
+        (lambda: FLAT.continued(at=1, to=2), "ConstantSchedule: `continued` must be called on a s"),
         (lambda: CosineScheduler(10).continued(at=5, to=5), "`to` must be above `at`, 5, got 5"),
         (lambda: CosineScheduler(10).continued(at=-1, to=5), "ContinuedSchedule: `at` must be"),
         (lambda: CosineScheduler(10).continued(at=1, to=math.inf), "ContinuedSchedule: `to` must"),
@@ -377,7 +383,7 @@ def test_natural_lengths_of_what_goes_on_and_of_what_is_warped(schedule, length)
 
 
 def test_what_has_ended_before_it_begins_cannot_be_stretched():
-    with pytest.raises(ValueError, match="that of a schedule that ends"):
+    with pytest.raises(ValueError, match="called on a schedule that ends"):
         CosineScheduler(100).shifted(200).scaled_to(50)
 
 
@@ -386,7 +392,7 @@ def test_what_has_ended_before_it_begins_cannot_be_stretched():
     [FactorScheduler(1, 0.9), CyclicalSchedule(TriangularSchedule, 1, min_lr=0, max_lr=1)],
 )
 def test_one_iteration_is_no_share_where_there_is_no_end(schedule):
-    with pytest.raises(ValueError, match="that of a schedule that ends"):
+    with pytest.raises(ValueError, match="called on a schedule that ends"):
         schedule.scaled_to(100)
     assert not ScheduledCurve(schedule).needs_length
 

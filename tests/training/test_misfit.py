@@ -78,20 +78,20 @@ def test_a_trainer_of_another_net():
     [
         (
             lambda one: one.fit_one_cycle(1, CosineScheduler(100)),
-            r"fit_one_cycle: `lr_max`.*goes into fit\(n_epoch, lr=schedule\)",
+            r"fit_one_cycle: `lr_max`.*Pass a schedule to fit\(n_epoch, lr=schedule\)",
         ),
-        (lambda one: one.fit(1, CosineScheduler), r"fit: `lr`.*goes into fit\(n_epoch, lr="),
+        (lambda one: one.fit(1, CosineScheduler), r"fit: `lr`.*schedule to fit\(n_epoch, lr="),
         (
             lambda one: one.fit_one_cycle(1, one.lr_find(show_plot=False)),
-            r"fit_one_cycle: `lr_max`.*Write lr_max=result\.suggestion",
+            r"fit_one_cycle: `lr_max`.*Pass lr_max=result\.suggestion",
         ),
         (
             lambda one: one.fit(1, LRFinder(one).find(num_iter=5, progress=False)),
-            r"fit: `lr` .*The search found no rate\. Start from lr=result\.usual",
+            r"fit: `lr` .*Start from lr=result\.usual: the search found no rate",
         ),
         (
             lambda one: one.fit(1, cbs=ParamScheduler({"lr": CosineScheduler})),
-            "a dict of curves, .* schedules or functions of a position",
+            "a dict whose values are curves, .* schedules or functions of a position",
         ),
     ],
 )

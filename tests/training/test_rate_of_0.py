@@ -11,7 +11,7 @@ from gluon_lr.annealing import SchedLin
 
 REFUSING = ("ftml", "ftrl", "sgld")
 refusing = pytest.mark.parametrize("name", REFUSING)
-REFUSAL = r"`lr` must be above 0 for all parameters with (FTML|Ftrl|SGLD), .* got 0\.0\. "
+REFUSAL = r"`lr` must be above 0 for all parameters, because (FTML|Ftrl|SGLD) .* got 0\.0\. "
 
 
 def learner_of(name, **params):
@@ -109,7 +109,7 @@ def test_each_remedy_is_of_use():
     learner = learner_of("ftml", lr_scheduler=schedule)
     losses = [learner.iteration() for _ in range(6)]
     assert np.isfinite(losses).all()
-    with pytest.raises(ValueError, match="Keep it constant: Ftrl's weights"):
+    with pytest.raises(ValueError, match="Keep the rate constant: Ftrl's weights"):
         learner_of("ftrl").iteration(0)
 
 
