@@ -519,7 +519,7 @@ def test_a_search_is_not_ended_early_and_tells_who_ended_it():
     assert len(learner.recorder.lrs) == 30
     finder = LRFinder(1e-9, 1e-8, 30)
     learner.fit(2, cbs=finder)
-    assert str(finder.result.reason) == "the fit that it was made of ended"
+    assert str(finder.result.reason) == "the fit ended"
 
 
 class Noting(Callback):

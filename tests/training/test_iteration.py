@@ -209,7 +209,7 @@ def test_closing_ends_the_iterator_and_the_training(workers):
     with Learner(make_net(), loader) as learner:
         learner.iteration(0.1)
     learner.close()
-    with pytest.raises(RuntimeError, match="Learner: closed; build a new one"):
+    with pytest.raises(RuntimeError, match="Learner: it is closed"):
         learner.iteration(0.1)
     let_workers_finish(loader)
 
