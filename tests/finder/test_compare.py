@@ -90,7 +90,7 @@ def test_a_batch_size_is_that_of_another_loader():
         alone = LRFinder(learner).find(1e-4, lr_end=1, num_iter=25, progress=False)
         np.testing.assert_array_equal(row.result.losses, alone.losses)
     assert result.best is None
-    assert "tune=True does" in result.reason
+    assert "pass tune=True" in result.reason
 
 
 def test_trials_of_batch_sizes_have_the_same_samples():
@@ -358,7 +358,7 @@ def test_nothing_is_learnt():
     result = race(make_learner(loss=of_ones), {"wd": [0, 0.1]})
     assert [row.suggestion for row in result] == [None, None]
     assert result.best is None
-    assert "no trial ended below" in repr(result)
+    assert "no trial ended with a lower loss" in repr(result)
 
 
 # -- chance ------------------------------------------------------------------------------------

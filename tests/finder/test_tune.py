@@ -189,7 +189,7 @@ def test_nothing_learns():
     assert not result.kept
     assert result.usual == usual_rate(learner.trainer.optimizer, LENGTH, 2)
     assert_same_arrays(weights(learner), before)
-    assert "no suggestion: no trial ended below" in repr(result)
+    assert "no suggestion: no trial ended with a lower loss" in repr(result)
     with pytest.raises(RuntimeError, match=r"^fit_one_cycle: no rate was found"):
         learner.fit_one_cycle(2, "tune")
 
