@@ -221,7 +221,7 @@ class IterationLearner:
     def data_loader_iter(self, batches: Iterator[Batch]) -> None:
         if not self.has_own_iteration:
             constraint = "assigned only if the class overrides `iteration` and reads it there"
-            remedy = "Write learner.data_loader = batches."
+            remedy = "Assign learner.data_loader = batches."
             value = type(batches).__name__
             raise ValueError(
                 _check.message("Learner", "data_loader_iter", constraint, value, remedy)
