@@ -480,8 +480,8 @@ class LRFinder(SearchCallback):
     def _check_has_learner(self) -> None:
         if self.learner is None:
             raise RuntimeError(
-                "LRFinder: it has no learner. Write LRFinder(learner).find(), or as in fastai "
-                "learner.fit(20, cbs=LRFinder(num_it=100))."
+                "LRFinder: no learner to search with. Write LRFinder(learner).find(), or as in "
+                "fastai learner.fit(20, cbs=LRFinder(num_it=100))."
             )
 
     @property

@@ -131,7 +131,7 @@ def test_nets_are_made_by_functions():
     result = compare(learner, {"net": {"7": make_other_net, "20": lambda: make_other_net(20)}})
     assert [row.name for row in result] == ["net 7", "net 20"]
     assert len({row.loss for row in result}) == 2
-    with pytest.raises(TypeError, match="`net` must be functions that make a net"):
+    with pytest.raises(TypeError, match="`net` must be functions that make a new net"):
         compare(learner, {"net": [make_other_net()]})
 
 
@@ -673,7 +673,7 @@ def test_a_finder_draws_what_it_compared(results):
     finder = LRFinder(make_learner())
     finder.result = results[0]
     assert len(finder.plot().texts) == 4
-    with pytest.raises(ValueError, match="a comparison"):
+    with pytest.raises(ValueError, match=r"0 after a tune\(\) or a compare"):
         finder.plot(skip_start=1)
     with pytest.raises(RuntimeError, match="call find"):
         list(finder.results)
