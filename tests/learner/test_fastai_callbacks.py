@@ -320,7 +320,7 @@ def test_a_finder_is_made_of_a_learner_or_of_rates():
     assert LRFinder(learner).learner is LRFinder(learner=learner).learner is learner
     assert LRFinder(1e-3).start_lr == LRFinder(start_lr=1e-3).start_lr == 1e-3
     assert LRFinder([1e-3, 1e-2], [1, 10]).end_lr == [1, 10]
-    with pytest.raises(RuntimeError, match=r"LRFinder\(learner\)\.find\(\), or as in fastai learner"):
+    with pytest.raises(RuntimeError, match=r"LRFinder\(learner\)\.find\(\), or as in fastai"):
         LRFinder(num_it=100).find()
     with pytest.raises(RuntimeError, match="no learner to search with"):
         LRFinder().tune(10)
