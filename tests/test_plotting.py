@@ -277,7 +277,7 @@ def test_a_tune_shows_what_is_far_above_at_the_border():
 def test_trials_that_did_not_learn_are_within_the_picture():
     trials = trials_of([0.05, 0.2], [3, 3.2])
     ax = tuned(trials, suggestion=None, interval=None, refusal=Refusal.NOT_LEARNT).plot()
-    assert ax.get_title().startswith("No rate suggested: no trial ended below the loss")
+    assert ax.get_title().startswith("No rate suggested: no trial ended with a lower loss")
     assert ax.get_ylim()[0] < 2.3 and ax.get_ylim()[1] > 3.2
     labels = [label.get_text() for label in ax.get_xticklabels() if label.get_text()]
     assert {"0.05", "0.1", "0.2"} <= set(labels)

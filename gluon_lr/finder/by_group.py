@@ -23,25 +23,25 @@ def check_groups(owner: str, learner: Any, without: Dict[str, Any]) -> None:
     learner : Learner
         It needs several parameter groups.
     without : dict
-        By name, the arguments that cannot be combined with this; falsy if not given.
+        By description, the conditions that exclude this; falsy if they are not met.
 
     Raises
     ------
     TypeError
         If it is a custom learner.
     ValueError
-        If there is only one group, or one of the arguments is given.
+        If there is only one group, or one of the conditions is met.
     """
     if not isinstance(learner, IterationLearner):
-        constraint = "left out for a learner of one's own, which has no parameter groups"
+        constraint = "False for a custom learner, which has no parameter groups"
         raise TypeError(_check.message(owner, "by_group", constraint, True))
     if len(groups_of(learner)) < 2:
-        constraint = "left out where all parameters are in one group"
-        remedy = "Give the Learner more: groups=[net.features, net.output], say."
+        constraint = "False if all parameters are in one group"
+        remedy = "Pass groups to the Learner, for example groups=[net.features, net.output]."
         raise ValueError(_check.message(owner, "by_group", constraint, True, remedy))
-    for argument, value in without.items():
-        if value:
-            constraint = f"left out where there is {argument}"
+    for condition, is_met in without.items():
+        if is_met:
+            constraint = f"False if {condition}"
             raise ValueError(_check.message(owner, "by_group", constraint, True))
 
 

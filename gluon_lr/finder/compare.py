@@ -58,10 +58,10 @@ class Comparing:
         choices = choices_of(values)
         self._settings = families_of(choices, _check.flag(OWNER, "grid", grid))
         if sum(map(len, self._settings)) < 2:
-            constraint = "two values or more, to compare"
+            constraint = "at least two values to compare"
             raise ValueError(_check.message(OWNER, "values", constraint, values))
         if make_loader is not None and "batch_size" not in choices:
-            constraint = "left out where no batch sizes are compared"
+            constraint = "omitted if `values` has no 'batch_size'"
             raise ValueError(_check.message(OWNER, "make_loader", constraint, make_loader))
         if make_loader is not None:
             _check.is_function(OWNER, "make_loader", make_loader, "callable with a batch size")
@@ -123,8 +123,9 @@ class Comparing:
         judge = held_out_data(OWNER, self._learner, validation)
         names = {name for family in self._settings for one in family for name in one}
         if judge is None and names & {"net", "batch_size"}:
-            constraint = "given where nets or batch sizes are tried without a valid_loader"
-            raise ValueError(_check.message(OWNER, "validation", constraint, None))
+            constraint = "given if nets or batch sizes are compared and there is no `valid_loader`"
+            remedy = "Pass held-out batches, or make the Learner with a `valid_loader`."
+            raise ValueError(_check.message(OWNER, "validation", constraint, None, remedy))
         no_bars = getattr(self._learner, "no_bar", contextlib.nullcontext)()
 
         def let_race(families: Families, held_out: Optional[Iterable[Any]]) -> Comparison:

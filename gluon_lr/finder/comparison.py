@@ -308,17 +308,17 @@ class _Family:
         self.rows = rows
         self.apart = [row.dropped for row in rows]
         self.winner: Optional[Compared] = None
-        self.reason = f"{', '.join(names)}: {self._judged('batch_size' in names and not tuned)}."
+        self.reason = f"{', '.join(names)}: {self._judged('batch_size' in names, tuned)}."
 
-    def _judged(self, of_other_samples: bool) -> str:
+    def _judged(self, of_batch_sizes: bool, tuned: bool) -> str:
         """Note which rows differ significantly; return which has won, or why none has."""
         if len(self.rows) == 1:
-            return "there is one alone"
-        if of_other_samples:
-            return "sweeps do not tell which is best, as updates have other samples; tune=True does"
+            return "there is only one setting, so there is nothing to compare"
+        if of_batch_sizes and not tuned:
+            return "sweeps cannot show the best batch size; pass tune=True to compare by trials"
         judged = [row for row in self.rows if not row.dropped]
         if all(row.suggestion is None for row in judged):
-            return "none of them has a rate to train at"
+            return "no setting has a suggestion"
         verdict = told_apart([row.losses for row in judged], [row.unsure for row in judged])
         near = [row for row, is_apart in zip(judged, verdict.apart) if not is_apart]
         self.apart = [not any(row is one for one in near) for row in self.rows]
@@ -332,17 +332,19 @@ class _Family:
                 beside = f", the others {beside}"
             found = f"{lowest:.4g}{beside}"
             if near[0].suggestion is None:
-                return f"{near[0].name} is the lowest, {found}, but it has no suggestion"
+                return f"{near[0].name} has the lowest loss, {found}, but no suggestion"
             self.winner = near[0]
             return f"{near[0].name} is the best, {found}"
         names = "; ".join(row.name for row in near[:_NAMED])
         if near[_NAMED:]:
             names += f"; and {len(near) - _NAMED} more"
         if verdict.margin is None:
-            remedy = "take repeats, of data that are shuffled"
-            return f"not told apart, as it is not known what chance does: {names} ({remedy})"
+            remedy = "increase `budget`" if tuned else "pass repeats=3"
+            unknown = "no winner, because the random variation is unknown"
+            return f"{unknown}: {names} ({remedy}, and shuffle the data)"
         highest = max(row.loss for row in near)
-        return f"not told apart: {names} ({lowest:.4g} to {highest:.4g}, as chance may have it)"
+        why = "the differences may be due to chance or to a rate that is not the best"
+        return f"no significant difference: {names} ({lowest:.4g} to {highest:.4g}; {why})"
 
 
 def _best_of(families: "List[_Family]") -> Optional[Best]:

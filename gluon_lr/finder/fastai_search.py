@@ -26,7 +26,8 @@ def fastai_stop(owner: str, stop_div: Union[bool, float]) -> Criterion:
     """
     if isinstance(stop_div, (bool, np.bool_)):
         return AboveBest() if stop_div else _never
-    return AboveBest(_check.real(owner, "stop_div", stop_div, above=1, remedy="Or True or False."))
+    remedy = "Or pass True or False."
+    return AboveBest(_check.real(owner, "stop_div", stop_div, above=1, remedy=remedy))
 
 
 def _never(state: SearchState) -> bool:
@@ -92,7 +93,10 @@ class SearchCallback(Callback):
     def before_batch(self, learner: Any = None) -> None:
         """Set the trainer's rate for this batch."""
         if self._hypers is None:
-            raise RuntimeError("LRFinder: no fit yet; call super().before_fit() in yours.")
+            raise RuntimeError(
+                "LRFinder: the search has not begun. If you override before_fit(), call "
+                "super().before_fit() in it."
+            )
         rates = [curve(self._begun / self.num_it) for curve in self._curves]
         self._begun += 1
         self._hypers["lr"] = rates if len(rates) > 1 else rates[0]

@@ -231,7 +231,9 @@ class LRFinder(SearchCallback):
         if bounds.are_by_group:
             rates_of = partial(bounds.by_group, mode=mode)
         if _check.flag(owner, "by_group", by_group):
-            check_groups(owner, self.learner, {"a bound for each group": bounds.are_by_group})
+            check_groups(
+                owner, self.learner, {"each group has its own bounds": bounds.are_by_group}
+            )
         diverged = Diverged(smoothing)
         criterion = diverged if stop is None else read(owner, stop)
         repeats = _check.integer(owner, "repeats", repeats, 1)
@@ -450,14 +452,14 @@ class LRFinder(SearchCallback):
         }
         if _check.flag(owner, "tune", tune):
             if length is None:
-                constraint = "given to tune: the updates of the training that is meant"
+                constraint = "given with tune=True: the number of updates of the training"
                 raise ValueError(_check.message(owner, "length", constraint, None))
-            _check_left_out(owner, "with tune=True, which makes no sweeps", of_sweeps)
+            _check_omitted(owner, "with tune=True, which makes no sweeps", of_sweeps)
             policy = "one_cycle" if policy is None else policy
             self.result = comparing.by_trials(length, budget, validation, policy, cbs)
             return self.result
         of_trials = {"budget": budget, "policy": policy, "cbs": cbs}
-        _check_left_out(owner, "without tune=True, as sweeps have none", of_trials)
+        _check_omitted(owner, "without tune=True, because sweeps do not use it", of_trials)
         if validation is not None:
             validation = held_out_data(owner, self.learner, validation)
 
@@ -478,8 +480,8 @@ class LRFinder(SearchCallback):
     def _check_has_learner(self) -> None:
         if self.learner is None:
             raise RuntimeError(
-                "LRFinder: no learner to search with. Write LRFinder(learner).find(); or, as with "
-                "fastai, learner.fit(20, cbs=LRFinder(num_it=100))."
+                "LRFinder: no learner to search with. Write LRFinder(learner).find(), or as in "
+                "fastai learner.fit(20, cbs=LRFinder(num_it=100))."
             )
 
     @property
@@ -492,8 +494,9 @@ class LRFinder(SearchCallback):
             Before the first search.
         """
         if not isinstance(self.result, LRFinderResult):
-            last = "" if self.result is None else f", but a {type(self.result).__name__}"
-            raise RuntimeError(f"LRFinder: no results yet{last}; call find() first.")
+            kind = type(self.result).__name__
+            why = "no results yet" if self.result is None else f"the last result is a {kind}"
+            raise RuntimeError(f"LRFinder: {why}; call find() first.")
         return list(self.result)
 
     def plot(
@@ -528,7 +531,7 @@ class LRFinder(SearchCallback):
             return self.result.plot(ax, skip_start, skip_end, show)
         for name, skipped in (("skip_start", skip_start), ("skip_end", skip_end)):
             if skipped != 0:
-                constraint = "0 where the last search was a tune, or a comparison"
+                constraint = "0 after a tune() or a compare()"
                 raise ValueError(_check.message("LRFinder.plot", name, constraint, skipped))
         return self.result.plot(ax, show=show)
 
@@ -635,17 +638,17 @@ def _held_out_of(learner: Any) -> Optional[List[Any]]:
     return [mapped(lambda array: array.copy(), batch) for batch in first]
 
 
-def _check_left_out(owner: str, where: str, arguments: Mapping[str, Any]) -> None:
+def _check_omitted(owner: str, when: str, arguments: Mapping[str, Any]) -> None:
     for name, given in arguments.items():
         if given is not None:
-            raise ValueError(_check.message(owner, name, f"left out {where}", given))
+            raise ValueError(_check.message(owner, name, f"omitted {when}", given))
 
 
 def _check_learner(learner: Any) -> None:
     for name in ("iteration", "net", "trainer"):
         if not hasattr(learner, name):
             constraint = "an object with `iteration`, `net` and `trainer`"
-            remedy = "Make one of your net and data: LRFinder(Learner(net, loader))."
+            remedy = "Make a Learner from your net and data: LRFinder(Learner(net, loader))."
             kind = type(learner).__name__
             raise TypeError(_check.message("LRFinder", "learner", constraint, kind, remedy))
 

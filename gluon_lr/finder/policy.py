@@ -51,7 +51,7 @@ def curves_of(owner: str, policy: Policy, length: int, hypers: HyperParameters) 
     }
     if not isinstance(policy, str):
         constraint = f"one of {', '.join(POLICIES)}, a Schedule, or a function of the highest rate"
-        remedy = "Make gluon_lr's schedule of the same name of one of MXNet's."
+        remedy = "Replace an MXNet scheduler by the gluon_lr schedule of the same name."
         raise TypeError(_check.message(owner, "policy", constraint, policy, remedy))
     return named[_check.one_of(owner, "policy", policy, POLICIES)]
 
@@ -68,7 +68,7 @@ def name_of(policy: Policy) -> str:
 def _scaled(owner: str, schedule: Schedule, length: int) -> CurvesOf:
     """Return curves with the shape of the schedule's iterations 1 to `length`, stretched."""
     if listens(schedule):
-        constraint = "a schedule whose rates are known beforehand"
+        constraint = "a schedule that does not follow a metric"
         raise TypeError(_check.message(owner, "policy", constraint, schedule))
     if foreign.is_in_shares(schedule):
         schedule = schedule.scaled_to(length)

@@ -34,8 +34,8 @@ class StopReason(Enum):
     DIVERGED = "the smoothed loss diverged"
     NOT_FINITE = "the loss was not finite"
     REACHED_END = "the search reached its last rate"
-    STOPPED = "the caller's criterion stopped it"
-    FIT_ENDED = "the fit that it was made of ended"
+    STOPPED = "the `stop` criterion ended the search"
+    FIT_ENDED = "the fit ended"
 
     def __str__(self) -> str:
         return self.value
@@ -425,7 +425,7 @@ def read_json(owner: str, writer: str, text: str) -> Iterator[Any]:
     try:
         yield json.loads(text)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        constraint = f"what {writer}.to_json() wrote"
+        constraint = f"the output of {writer}.to_json()"
         message = _check.message(f"{owner}.from_json", "text", constraint, text[:80])
         raise ValueError(f"{message} {type(error).__name__}: {error}") from None
 

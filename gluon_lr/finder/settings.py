@@ -45,7 +45,7 @@ def choices_of(values: Any) -> Dict[str, List[Choice]]:
         remedy = 'Write compare({"wd": [0, 1e-4, 1e-3], "mom": [0.8, 0.9, 0.95]}).'
         raise TypeError(_check.message(OWNER, "values", constraint, values, remedy))
     if "lr" in values or "learning_rate" in values:
-        constraint = "of other names than the rate's, whose values the search itself goes through"
+        constraint = "a dict without the learning rate, which is found for each setting"
         raise ValueError(_check.message(OWNER, "values", constraint, list(values)))
     return {name: _choices(name, given) for name, given in values.items()}
 
@@ -61,8 +61,8 @@ def _choices(name: str, given: Any) -> List[Choice]:
         choices = [Choice(_label(name, one), one) for one in checked]
     labels = [choice.label for choice in choices]
     if not labels or len(set(labels)) < len(labels):
-        constraint = f"one or more values of {name!r}, each once"
-        remedy = f'Values that look alike get names: {{{name!r}: {{"first": ..., "second": ...}}}}.'
+        constraint = f"one or more different values of {name!r}"
+        remedy = f'Name values that look alike: {{{name!r}: {{"first": ..., "second": ...}}}}.'
         raise ValueError(_check.message(OWNER, "values", constraint, labels, remedy))
     return choices
 
@@ -75,7 +75,7 @@ def _value(name: str, value: Any) -> Any:
         return _optimizer_and_params(value)
     if name == "net":
         if isinstance(value, mx.gluon.Block) or not callable(value):
-            constraint = "functions that make a net, so that it can begin anew"
+            constraint = "functions that make a new net"
             remedy = "Write {'net': {'narrow': make_narrow_net, 'wide': make_wide_net}}."
             raise TypeError(_check.message(OWNER, "net", constraint, value, remedy))
         return value
@@ -87,7 +87,7 @@ def _value(name: str, value: Any) -> Any:
 def _optimizer_and_params(value: Any) -> Any:
     named, params = value if isinstance(value, tuple) and len(value) == 2 else (value, {})
     if not isinstance(named, (str, mx.optimizer.Optimizer)) or not isinstance(params, Mapping):
-        constraint = "names, (name, parameters) or mx.optimizer.Optimizers"
+        constraint = "a name, (name, parameters) or an mx.optimizer.Optimizer"
         remedy = 'Write {"optimizer": ["sgd", ("adam", {"beta1": 0.8})]}.'
         raise TypeError(_check.message(OWNER, "optimizer", constraint, value, remedy))
     if isinstance(named, str):
@@ -160,7 +160,7 @@ class Variant:
         values = {name: one.value for name, one in chosen.items()}
         of_a_learner = [name for name in values if name in _OF_A_LEARNER]
         if of_a_learner and not isinstance(learner, IterationLearner):
-            constraint = "hyper-parameters of the optimizer for a learner of one's own"
+            constraint = "hyper-parameters of the optimizer for a custom learner"
             raise TypeError(_check.message(OWNER, "values", constraint, of_a_learner))
         self._anew = lambda: Variant(learner, chosen, make_loader)
         self.learner, self.samples, self._loader = learner, 1.0, None
@@ -192,8 +192,8 @@ class Variant:
                 if not hypers.has(name):
                     kind = type(trainer.optimizer).__name__
                     others = [one for one in hypers.names if one != "lr"]
-                    constraint = f"of the names {', '.join([*_OF_A_LEARNER, *others])}"
-                    remedy = f"The latter are hyper-parameters of {kind}."
+                    constraint = f"a dict with names from {', '.join([*_OF_A_LEARNER, *others])}"
+                    remedy = f"All but the first three are hyper-parameters of {kind}."
                     raise ValueError(_check.message(OWNER, "values", constraint, name, remedy))
                 hypers[name] = value
 
@@ -202,7 +202,7 @@ class Variant:
         optimizer = trainers_of(self.learner)[0].optimizer
         corrects = getattr(self.learner, "momentum_correction", False)
         if corrects and not isinstance(optimizer, RATE_IN_MOMENTUM):
-            constraint = "SGD's or NAG's where the Learner has momentum_correction=True"
+            constraint = "SGD or NAG if the Learner has momentum_correction=True"
             raise ValueError(_check.message(OWNER, "optimizer", constraint, self.name))
 
     @property
@@ -246,8 +246,9 @@ def _resized(learner: Any, batch_size: int, make_loader: Optional[MakeLoader]) -
     with generators as again, again, other as once_more, once_more:
         samples = learner.samples_of_batch()
     if samples != batch_size:
-        constraint = f"one that the data have a batch of: the first one has {samples} samples"
-        raise ValueError(_check.message(OWNER, "batch_size", constraint, batch_size))
+        constraint = f"the number of samples in the first batch, {samples}"
+        remedy = "Use a smaller batch size, or correct `make_loader`."
+        raise ValueError(_check.message(OWNER, "batch_size", constraint, batch_size, remedy))
     return loader, batch_size / own
 
 

@@ -132,7 +132,7 @@ def _update_unless_not_finite(learner: IterationLearner, lr: Optional[float]) ->
 def check_validation(owner: str, learner: Any, validation: Any) -> None:
     """Raise a TypeError if a learner cannot validate on `validation`."""
     if not hasattr(learner, "validate"):
-        constraint = "left out where the learner has no `validate`"
+        constraint = "omitted if the learner has no `validate` method"
         raise TypeError(_check.message(owner, "validation", constraint, validation))
     if not is_batch(validation):
         check_loader(owner, "validation", validation)

@@ -14,10 +14,10 @@ from ..state.holders import content_kept
 from .suggest import exponential_mean
 
 Criterion = Callable[[Any], Any]
-CRITERION = "a criterion: callable with a SearchState, which is the last loss too"
+CRITERION = "a function that takes a SearchState, which is also the last loss"
 _FIRST = 5  # losses whose median replaces an outlying first loss
 _OUTLYING = 10  # a loss this many times above or below that median is an outlier
-_NUMBER = "It stops where the smoothed loss is above that many times its lowest."
+_NUMBER = "The search stops when the smoothed loss is above that many times its lowest value."
 
 
 class SearchState:

@@ -23,13 +23,13 @@ class Refusal(Enum):
     """Why a search suggests no rate; the value is a sentence."""
 
     TOO_SHORT = f"the curve has fewer than {_SHORTEST} points"
-    STOPPED_SOON = f"the criterion given as `stop` ended the search before {_SHORTEST} points"
+    STOPPED_SOON = f"the `stop` criterion ended the search before {_SHORTEST} points"
     NOT_FINITE_SOON = f"the loss was not finite before {_SHORTEST} points"
     NOT_FINITE = "the loss was not finite from the first iteration"
     FLAT = "the loss does not change with the rate"
-    RISING = "the loss rises and has not fallen before, as where a net is trained already"
-    NOISE = "the loss falls by no more than it scatters"
-    NOT_LEARNT = "no trial ended below the loss that it began at"
+    RISING = "the loss rises without falling first, as it does if the net is already trained"
+    NOISE = "the loss does not fall by more than its noise"
+    NOT_LEARNT = "no trial ended with a lower loss than it began with"
     NOT_KNOWN = "no trial was made, and the optimizer's usual rate is not known"
 
     @property
@@ -40,21 +40,33 @@ class Refusal(Enum):
     def __str__(self) -> str:
         return self.value
 
+    @classmethod
+    def _missing_(cls, value: object) -> "Optional[Refusal]":
+        """Read the words of saved results of version 0.1.0."""
+        return cls[_IN_0_1_0[value]] if value in _IN_0_1_0 else None
+
+
+_IN_0_1_0: Dict[object, str] = {
+    "the criterion given as `stop` ended the search before 20 points": "STOPPED_SOON",
+    "the loss rises and has not fallen before, as where a net is trained already": "RISING",
+    "the loss falls by no more than it scatters": "NOISE",
+    "no trial ended below the loss that it began at": "NOT_LEARNT",
+}
 
 _REMEDIES = {
-    Refusal.TOO_SHORT: "Take more iterations, a larger num_iter say, from a lower rate.",
-    Refusal.STOPPED_SOON: "Let the criterion wait, or leave `stop` out.",
-    Refusal.NOT_FINITE_SOON: "Start at a lower rate; or go past a bad batch: not_finite='skip'.",
-    Refusal.NOT_FINITE: "Look at the data and the loss: no rate has spoiled it yet.",
-    Refusal.FLAT: "Look whether gradients come to the weights, and end at a higher rate.",
+    Refusal.TOO_SHORT: "Make more iterations: increase `num_iter`, or start at a lower rate.",
+    Refusal.STOPPED_SOON: "Make the criterion stop later, or omit `stop`.",
+    Refusal.NOT_FINITE_SOON: "Start at a lower rate, or skip a bad batch: not_finite='skip'.",
+    Refusal.NOT_FINITE: "Check the data and the loss: the first loss comes before any update.",
+    Refusal.FLAT: "Check that the weights get gradients, and search up to a higher rate.",
     Refusal.RISING: (
-        "Where the net is trained, it is so as far as rising rates can show: search from the "
-        "start of its training, or go on at a fraction of the rate that it was trained at. Where "
-        "it is not: look at data, loss and batch size."
+        "If the net is already trained, search from the start of its training, or continue at a "
+        "fraction of the rate that it was trained at. If it is not, check the data, the loss and "
+        "the batch size."
     ),
-    Refusal.NOISE: "Take larger batches, or the median of several searches: repeats=3.",
-    Refusal.NOT_LEARNT: "Look at data and loss; a net that is trained already may show this too.",
-    Refusal.NOT_KNOWN: "Give it a budget.",
+    Refusal.NOISE: "Use larger batches, or take the median of several searches: repeats=3.",
+    Refusal.NOT_LEARNT: "Check data and loss. A net that is already trained may show this too.",
+    Refusal.NOT_KNOWN: "Pass a larger budget.",
 }
 
 

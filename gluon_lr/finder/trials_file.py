@@ -66,8 +66,8 @@ class TrialsFile:
         _TUNE.check(data, "")
         found = {name: data[name] for name in self._asked}
         if found != self._asked:
-            constraint = f"a file of a tune of {self._asked}"
-            remedy = "Name another file, or remove this one."
+            constraint = f"a file of a tune with {self._asked}"
+            remedy = "Pass another path, or delete this file."
             message = _check.message("LRFinder.tune", "checkpoint", constraint, found, remedy)
             raise ValueError(message)
         learner.take_data(copy.deepcopy(data["start"]), str(path))

@@ -64,7 +64,9 @@ class Tuning:
         self._length = _check.integer(_OWNER, "length", length, 1)
         self._by_group = _check.flag(_OWNER, "by_group", by_group)
         if by_group:
-            check_groups(_OWNER, learner, {"`keep`": keep, "a `checkpoint`": checkpoint})
+            check_groups(
+                _OWNER, learner, {"`keep` is True": keep, "`checkpoint` is given": checkpoint}
+            )
         climbs = 1 + (len(groups_of(learner)) if by_group else 0)
         own = _BUDGET * self._length * climbs if budget is None else budget
         self._budget = _check.integer(_OWNER, "budget", own, 0)
@@ -80,11 +82,11 @@ class Tuning:
         self._validation = held_out_data(_OWNER, learner, validation)
         self._check_own()
         if keep and self._budget < self._length:
-            constraint = f"at least `length`, {length}, where the best trial is kept"
+            constraint = f"at least `length`, {length}, if `keep` is True"
             raise ValueError(_check.message(_OWNER, "budget", constraint, budget))
         if keep and self._validation is None:
-            constraint = "given where the best trial is kept, as a training holds nothing out"
-            remedy = "Or give the Learner a valid_loader."
+            constraint = "given if `keep` is True, because a kept training uses all training data"
+            remedy = "Pass held-out batches, or make the Learner with a `valid_loader`."
             raise ValueError(_check.message(_OWNER, "validation", constraint, None, remedy))
         self._passes = passes_of(learner, self._length)
         self._plan = plan(self._length, self._share, keep)
@@ -237,7 +239,7 @@ class Tuning:
         asked = {"keep": self._keep, "checkpoint": self._checkpoint, "cbs": self._cbs}
         for argument, value in asked.items():
             if value:
-                constraint = "left out for a learner of one's own, which has no fits"
+                constraint = "omitted for a custom learner, which has no fits"
                 raise TypeError(_check.message(_OWNER, argument, constraint, value))
 
 
@@ -247,6 +249,6 @@ def _checked_curves(learner: Any, policy: Policy, length: int) -> CurvesOf:
     scheds = curves(1.0)
     ParamScheduler(scheds).check(hypers)
     if "lr" not in scheds:
-        constraint = "one that moves lr"
+        constraint = "one with a curve for 'lr'"
         raise ValueError(_check.message(_OWNER, "policy", constraint, policy))
     return curves

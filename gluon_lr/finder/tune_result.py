@@ -219,7 +219,7 @@ class TuneResult:
         told = answer(self.suggestion, self.refusal, self.usual)
         return (
             f"{told}\n{self.policy}, {self.length} updates: "
-            f"{len(list(self._all_trials))} trials, {self.cost} spent"
+            f"{len(list(self._all_trials))} trials, {self.cost} updates in total"
         )
 
     @property
@@ -235,7 +235,7 @@ class TuneResult:
     def __repr__(self) -> str:
         return (
             f"TuneResult({self._suggested}, for {self.length} updates of {self.policy}, by "
-            f"{len(list(self._all_trials))} trials of {self.cost} updates)"
+            f"{len(list(self._all_trials))} trials, {self.cost} updates in total)"
         )
 
     def _repr_html_(self) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from .. import _check
 from .._mxnet import mx
 
-_REGRESSION = "Give the Learner the loss that is meant: loss=mx.gluon.loss.L2Loss() for numbers."
+_REGRESSION = "Pass another loss, for example loss=mx.gluon.loss.L2Loss() to predict numbers."
 
 
 class DefaultLoss(mx.gluon.loss.SoftmaxCrossEntropyLoss):
@@ -33,14 +33,15 @@ def _look(output: Any, labels: Any) -> None:
     if not isinstance(output, mx.nd.NDArray) or len(labels) != 1:
         parts = f"{type(output).__name__} and {len(labels)} labels"
         raise _unfit(
-            "for one output and one label", parts, "Give the Learner loss=, or compute_loss=."
+            "for one output and one label", parts, "Pass the Learner `loss` or `compute_loss`."
         )
     label = labels[0]
     classes = output.shape[-1]
     if classes == 1:
-        raise _unfit("for a net of two or more outputs, a class each", output.shape, _REGRESSION)
+        raise _unfit("for nets with two or more outputs, one per class", output.shape, _REGRESSION)
     if label.shape == output.shape:
-        remedy = "Write loss=mx.gluon.loss.SoftmaxCrossEntropyLoss(sparse_label=False) for one-hot."
+        loss = "mx.gluon.loss.SoftmaxCrossEntropyLoss(sparse_label=False)"
+        remedy = f"For one-hot labels, pass loss={loss}."
         raise _unfit("for labels that are class numbers", f"labels of shape {label.shape}", remedy)
     numbers = label.asnumpy()
     is_class = (numbers == np.floor(numbers)) & (numbers >= 0) & (numbers < classes)
@@ -50,5 +51,5 @@ def _look(output: Any, labels: Any) -> None:
 
 
 def _unfit(constraint: str, value: Any, remedy: str) -> ValueError:
-    default = f"given where softmax cross-entropy, the default, does not fit: it is {constraint}"
-    return ValueError(_check.message("Learner", "loss", default, value, remedy))
+    given = f"given, because the default, softmax cross-entropy, is {constraint}"
+    return ValueError(_check.message("Learner", "loss", given, value, remedy))

@@ -38,8 +38,8 @@ def warn_of_unused(trainer: mx.gluon.Trainer) -> None:
     ]
     if names:
         _check.warn_caller(
-            f"Learner: {', '.join(names)} had no part in the losses and got no gradient. What "
-            "gets none stays as it is. Set the grad_req of what is not to be trained to 'null'."
+            f"Learner: {', '.join(names)} got no gradient, because the losses do not depend on "
+            "them, so they are not trained. To freeze parameters, set their grad_req to 'null'."
         )
 
 
@@ -53,9 +53,9 @@ def warn_of_zeros(trainer: mx.gluon.Trainer) -> None:
     trained = [one for one in parameters_of(trainer) if one.grad_req != "null"]
     if any((_sum(one.list_grad()).asnumpy() == 0).any() for one in trained if not _is_stale(one)):
         _check.warn_caller(
-            "Learner: MXNet 1.9's Adamax divides 0 by 0 where a gradient is exactly 0 at its "
-            "first update, for a column of zeros or a dead unit: the weights are NaN from now "
-            "on. Use 'adam' or 'nadam', or MXNet 2.0."
+            "Learner: MXNet 1.9's Adamax divides 0 by 0 if a gradient is exactly 0 at its first "
+            "update, for example because of a column of zeros or a dead unit. The weights are NaN "
+            "from now on. Use 'adam' or 'nadam', or MXNet 2.0."
         )
 
 

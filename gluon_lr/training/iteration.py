@@ -203,7 +203,7 @@ class IterationLearner:
     def loss_fn(self, loss: Callable[..., Any]) -> None:
         _check.is_function("Learner", "loss_fn", loss, "callable with (output, label)")
         if "compute_loss" in vars(self):
-            constraint = "left as it is where compute_loss is given, which computes the loss"
+            constraint = "unchanged if compute_loss is given, because that computes the loss"
             raise ValueError(_check.message("Learner", "loss_fn", constraint, loss))
         self.loss = loss
 
@@ -220,7 +220,7 @@ class IterationLearner:
     @data_loader_iter.setter
     def data_loader_iter(self, batches: Iterator[Batch]) -> None:
         if not self.has_own_iteration:
-            constraint = "assigned where a class overrides `iteration`, which reads it, alone"
+            constraint = "assigned only if the class overrides `iteration` and reads it there"
             remedy = "Assign learner.data_loader = batches."
             value = type(batches).__name__
             raise ValueError(
@@ -254,8 +254,8 @@ class IterationLearner:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _FIXED and "_prepared" in vars(self) and value is not getattr(self, name):
-            constraint = "left as it was made"
-            remedy = "Make another Learner, of the same data."
+            constraint = "the one that the Learner was made with"
+            remedy = "Make another Learner with the same data."
             raise AttributeError(_check.message("Learner", name, constraint, value, remedy))
         super().__setattr__(name, value)
 
@@ -412,8 +412,8 @@ class IterationLearner:
         """
         if not self._update.losses:
             raise RuntimeError(
-                "Learner: no gradients have come since the last update, so they have no norm. A "
-                "callback may ask for it at before_step."
+                "Learner: there are no gradients since the last update, so there is no norm. Call "
+                "gradient_norm() at before_step of a callback."
             )
         total = norm_of_sum(self.trainer, self.workers)
         return total * scale_of(self.trainer) / self.divisor
@@ -467,7 +467,7 @@ class IterationLearner:
         if data_loader is None:
             data_loader = self.valid_loader
         if data_loader is None:
-            constraint = "given where the Learner has no `valid_loader`"
+            constraint = "given if the Learner has no `valid_loader`"
             raise ValueError(_check.message("validate", "data_loader", constraint, None))
         measured = Measured(self.metrics if metrics is None else metrics)
         self.workers.wait_for_others()
@@ -533,7 +533,7 @@ class IterationLearner:
         """
         loader = self.valid_loader if dl is None else dl
         if loader is None:
-            constraint = "given where the Learner has no `valid_loader`"
+            constraint = "given if the Learner has no `valid_loader`"
             raise ValueError(_check.message("get_preds", "dl", constraint, None))
         check_loader("get_preds", "dl", loader)
         outputs, labels = (Collected(self._batch_split.axis) for _ in range(2))
@@ -558,7 +558,7 @@ class IterationLearner:
             net = ListeningNet(self.net)
             self.compute_loss(net, part)
         if len(net.outputs) != 1:
-            constraint = "a function that calls the net it is given once, to predict"
+            constraint = "a function that calls its argument `net` exactly once, for predict()"
             value = f"one that calls it {len(net.outputs)} times"
             raise ValueError(_check.message("predict", "compute_loss", constraint, value))
         return net.outputs[0]
@@ -700,9 +700,9 @@ class IterationLearner:
         written = written_of(self.trainer)
         by_rows = [one.name for one in written if one._grad_stype != "default"]
         if by_rows:
-            constraint = "one whose gradients can be added up, of dense parameters"
+            constraint = "one with dense gradients, because only these can be added up"
             remedy = "Make the Embedding with sparse_grad=False."
-            value = f"one of {', '.join(by_rows)}, whose gradients are by rows"
+            value = f"one with row-sparse gradients of {', '.join(by_rows)}"
             raise ValueError(_check.message("Learner", "trainer", constraint, value, remedy))
         for parameter in written:
             parameter.grad_req = "add"
@@ -762,7 +762,7 @@ class IterationLearner:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise RuntimeError("Learner: closed; build a new one to go on training.")
+            raise RuntimeError("Learner: it is closed. Make a new Learner to continue training.")
 
     def _before_other_data(self) -> None:
         """Check that the data loader may be replaced now."""
@@ -810,8 +810,8 @@ class IterationLearner:
             returned = self.compute_loss(net, part)
             if self._returns_weights is None and may_be_weights(returned):
                 _check.warn_caller(
-                    "compute_loss returned a tuple of two arrays with gradients: both are taken "
-                    "for losses. Return `(losses, weights.detach())` if the second one is "
+                    "compute_loss returned a tuple of two arrays with gradients: both are used "
+                    "as losses. Return `(losses, weights.detach())` if the second one is "
                     "weights, or a list, `[losses1, losses2]`, if both are losses."
                 )
             self._returns_weights = are_weights(returned)
@@ -834,7 +834,7 @@ class IterationLearner:
             known = samples if self._has_one_loss_a_sample else None
             loss, divisor = self._shared_losses.of_batch(losses, divisor, known)
         if not divisor:
-            constraint = "above 0 somewhere in each batch, to have a mean"
+            constraint = "above 0 for at least one loss of each batch"
             raise ValueError(_check.message("compute_loss", "weights", constraint, 0))
         update = self._update.with_batch(loss, divisor)
         self._last, self.divisor = loss, update.divisor

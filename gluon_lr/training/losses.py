@@ -248,9 +248,9 @@ class SharedLosses:
         """Check the numbers of losses that were assumed without a message."""
         taken_for, self._taken_for, self._own_untold = self._taken_for, 0, 0.0
         if total != taken_for:
-            constraint = "one of the same batches on all workers, which split each of them"
-            value = f"batches of {taken_for} samples here, where all have {total:g} together"
-            remedy = "Or make the Learner with split_batches=False, for batches of one's own."
+            constraint = "a loader with the same batches on all workers, which split each batch"
+            value = f"batches of {taken_for} samples here, but {total:g} samples on all workers"
+            remedy = "If workers have their own batches, make the Learner with split_batches=False."
             raise ValueError(_check.message("Learner", "data_loader", constraint, value, remedy))
 
 
@@ -275,7 +275,7 @@ def losses_of(returned: Any, with_weights: bool) -> Losses:
         return Losses(arrays, None)
     loss, weight = arrays
     if loss.shape != weight.shape:
-        constraint = f"of the losses' shape, {loss.shape}"
+        constraint = f"of the same shape as the losses, {loss.shape}"
         raise ValueError(_check.message("compute_loss", "weights", constraint, weight.shape))
     return Losses([loss], [weight.astype(loss.dtype, copy=False)])
 
@@ -334,9 +334,9 @@ def mean_of(losses: Sequence[Losses]) -> PendingLoss:
 def _checked(several: Sequence[Any]) -> List[Any]:
     arrays = [one for one in several if isinstance(one, mx.nd.NDArray)]
     if not arrays or len(arrays) < len(several):
-        constraint = "losses as arrays, a list of such, or (losses, weights)"
+        constraint = "an array of losses, a list of such arrays, or (losses, weights)"
         kinds: Tuple[str, ...] = tuple(type(one).__name__ for one in several)
-        remedy = "Compute them of what the net returns, and do not read them."
+        remedy = "Compute them from the output of the net, and do not convert them to numbers."
         raise TypeError(_check.message("compute_loss", "return", constraint, kinds, remedy))
     return arrays
 

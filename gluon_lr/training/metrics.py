@@ -64,9 +64,9 @@ class Measured:
         if not isinstance(net, ListeningNet):
             return
         if len(net.outputs) != len(parts):
-            constraint = "left out where compute_loss does not call the net it is given once"
+            constraint = "omitted if compute_loss does not call its argument `net` exactly once"
             value = f"{len(net.outputs)} calls on {len(parts)} contexts"
-            remedy = "Compute them in a callback, at after_validate say."
+            remedy = "Compute the metrics in a callback, for example at after_validate."
             raise ValueError(_check.message("validate", "metrics", constraint, value, remedy))
         labels = [label for part in parts for label in inputs_and_labels(part)[1]]
         outputs = [one for output in net.outputs for one in _several(output)]
@@ -84,7 +84,7 @@ def metric_of(metrics: Any) -> Any:
     try:
         return metric.create(several)
     except (AssertionError, TypeError, ValueError) as error:
-        constraint = "what mx.metric.create takes, 'acc' say, or a list of it"
+        constraint = "an argument of mx.metric.create, for example 'acc', or a list of them"
         raise ValueError(_check.message("Learner", "metrics", constraint, metrics)) from error
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from .. import _check
 from ..data.structure import Batch, arrays_in, inputs_and_labels, is_array, kind_of
 
-_COMPUTE_LOSS = "Say what the losses are by compute_loss, a function (net, batch)."
+_COMPUTE_LOSS = "Pass `compute_loss`, a function of (net, batch) that returns the losses."
 
 
 def misfit_of(net: Any, batch: Batch, error: Exception) -> Optional[ValueError]:
@@ -32,7 +32,7 @@ def misfit_of(net: Any, batch: Batch, error: Exception) -> Optional[ValueError]:
 
 def _no_array(inputs: List[Any]) -> Iterator[Any]:
     if not list(arrays_in(inputs)):
-        constraint = "an iterable of batches of arrays, (data, label) say"
+        constraint = "an iterable of batches of arrays, for example (data, label)"
         yield constraint, ", ".join(map(kind_of, inputs)), _COMPUTE_LOSS
 
 
@@ -43,14 +43,14 @@ def _of_another_type(net: Any, inputs: List[Any]) -> Iterator[Any]:
         name = np.dtype(array.dtype).name
         if name not in types and len(types) == 1:
             (own,) = types
-            remedy = f"Convert it in the dataset, by .astype({own!r}), or the net by net.cast()."
-            yield f"of {own} data, as the net's parameters are", name, remedy
+            remedy = f"Convert the data by .astype({own!r}), or the net by net.cast({name!r})."
+            yield f"of {own} data, like the parameters of the net", name, remedy
 
 
 def _several(inputs: List[Any], labels: List[Any]) -> Iterator[Any]:
     if len(inputs) > 1 or len(labels) != 1 or not all(map(is_array, inputs + labels)):
         called = f"loss(net({_names('x', inputs)}), {_names('y', labels)})"
-        constraint = f"of batches that net and loss take: each is called as {called}"
+        constraint = f"of batches that fit the net and the loss, called as {called}"
         yield constraint, f"a batch of {kind_of((*inputs, *labels))}", _COMPUTE_LOSS
 
 

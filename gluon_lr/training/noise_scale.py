@@ -85,8 +85,8 @@ class GradientNoiseScale(Callback):
         """Check that there is more than one part of each batch."""
         learner.workers.join()
         if len(_contexts_of(learner)) * learner.workers.count == 1:
-            constraint = "several contexts, or one in each of several workers"
-            remedy = "Two parts of a batch are compared: ctx=[mx.cpu(0), mx.cpu(1)] is one CPU."
+            constraint = "a list of two or more contexts, unless there are several workers"
+            remedy = "Make the Learner with ctx=[mx.cpu(0), mx.cpu(1)], which works on one CPU."
             raise ValueError(
                 _check.message(type(self).__name__, "ctx", constraint, learner.ctx, remedy)
             )

@@ -25,8 +25,8 @@ def contexts_for(net: mx.gluon.Block, ctx: Optional[Context]) -> List[mx.Context
         constraint = "an mx.Context or a list of them"
         raise TypeError(_check.message("Learner", "ctx", constraint, ctx))
     if occupied and set(wanted) != set(occupied):
-        constraint = f"where the net is initialised, {occupied}"
-        remedy = "Move its parameters first, each by reset_ctx(ctx)."
+        constraint = f"the contexts on which the net is initialised, {occupied}"
+        remedy = "First call reset_ctx(ctx) on each parameter of the net."
         raise ValueError(_check.message("Learner", "ctx", constraint, ctx, remedy))
     return wanted
 

@@ -59,10 +59,10 @@ class Collected:
         if len(axes) == 1:
             return array_of(np.concatenate(arrays, axes[0]))
         if axes:
-            constraint = "of batches of another size, to tell the samples from the other axis"
+            constraint = "of batches of another size, because two axes of the output have this size"
             argument, value = "data_loader", arrays[0].shape
         else:
-            constraint = f"a net that returns something for each of the {self._samples[0]} samples"
+            constraint = f"a net that returns an output for each of the {self._samples[0]} samples"
             argument, value = "net", arrays[0].shape
         raise ValueError(_check.message("predict", argument, constraint, value))
 
@@ -80,7 +80,7 @@ def output_of(net: Any, inputs: Sequence[Any]) -> Any:
         return net(*inputs)
     except (mx.base.MXNetError, AssertionError, TypeError, ValueError) as error:
         shapes = ", ".join(str(getattr(one, "shape", one)) for one in inputs)
-        constraint = "batches that the net takes"
+        constraint = "batches that fit the net"
         remedy = f"MXNet says: {first_line(error)}"
         message = _check.message("predict", "data_loader", constraint, f"one of {shapes}", remedy)
         raise ValueError(message) from error

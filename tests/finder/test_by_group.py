@@ -262,12 +262,12 @@ class Own:
 def test_a_learner_without_groups(search):
     name = f"LRFinder.{search.__name__}"
     with pytest.raises(
-        TypeError, match=rf"^{name}: `by_group` must be left out for a learner of one"
+        TypeError, match=rf"^{name}: `by_group` must be False for a custom learner, "
     ):
         search(Own())
     made = make_learner()
     learner = Learner(made.net, made.data_loader)
-    message = rf"^{name}: `by_group` must be left out where all parameters .* groups=\[net.feat"
+    message = rf"^{name}: `by_group` must be False if all parameters .* groups=\[net.feat"
     with pytest.raises(ValueError, match=message):
         search(learner)
 
@@ -275,17 +275,15 @@ def test_a_learner_without_groups(search):
 @pytest.mark.parametrize(
     ("search", "more", "what"),
     [
-        (find, {"lr_start": slice(1e-6, 1e-5)}, "a bound for each group"),
-        (find, {"lr_end": [1, 10]}, "a bound for each group"),
-        (tune, {"keep": True}, "`keep`"),
-        (tune, {"checkpoint": "tune.file"}, "a `checkpoint`"),
+        (find, {"lr_start": slice(1e-6, 1e-5)}, "each group has its own bounds"),
+        (find, {"lr_end": [1, 10]}, "each group has its own bounds"),
+        (tune, {"keep": True}, "`keep` is True"),
+        (tune, {"checkpoint": "tune.file"}, "`checkpoint` is given"),
     ],
 )
 def test_what_does_not_go_with_it(search, more, what):
     learner = make_learner()
-    message = (
-        rf"^LRFinder.{search.__name__}: `by_group` must be left out where there is {what}, got"
-    )
+    message = rf"^LRFinder.{search.__name__}: `by_group` must be False if {what}, got"
     with pytest.raises(ValueError, match=message):
         search(learner, **more)
     assert_same_state(state(learner), state(make_learner()))

@@ -440,10 +440,10 @@ def test_shows_a_progress_bar_that_can_be_turned_off(capsys):
         ({"length": 0}, "LRFinder.find: `length` must be an integer of at least 1, got 0"),
         ({"length": 2.5}, "LRFinder.find: `length` must be an integer of at least 1, got 2.5"),
         ({"seed": -1}, "LRFinder.find: `seed` must be an integer of at least 0, got -1"),
-        ({"stop": "3"}, "LRFinder.find: `stop` must be a criterion: callable with a SearchState"),
-        ({"stop": 1}, "LRFinder.find: `stop` must be a finite number above 1, got 1. It stops"),
+        ({"stop": "3"}, "LRFinder.find: `stop` must be a function that takes a SearchState"),
+        ({"stop": 1}, "LRFinder.find: `stop` must be a finite number above 1, got 1. The search"),
         ({"not_finite": "go"}, "`not_finite` must be one of .stop., .skip., got .go."),
-        ({"validation": []}, "LRFinder.find: `validation` must be left out where the learner has"),
+        ({"validation": []}, "LRFinder.find: `validation` must be omitted if the learner has no"),
     ],
 )
 def test_bad_arguments_are_refused_before_anything_runs(settings, message):
@@ -468,7 +468,7 @@ def test_a_learner_must_look_like_one():
 
 
 def test_a_criterion_is_not_its_class():
-    with pytest.raises(TypeError, match=r"`stop` must be a criterion: .* Make one .* Diverged\("):
+    with pytest.raises(TypeError, match=r"`stop` must be a function .* Make one .* Diverged\("):
         find(make_learner(), stop=Diverged)
 
 

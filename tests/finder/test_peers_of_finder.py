@@ -320,8 +320,29 @@ def test_a_short_search_blames_the_callers_criterion_only_where_there_was_one(
 def test_a_trained_net_is_not_told_to_look_at_its_labels():
     trained = result_of(0.01 + np.r_[np.zeros(100), np.linspace(0, 1, 50) ** 2])
     assert trained.refusal is Refusal.RISING
-    assert "trained already" in repr(trained)
+    assert "already trained" in repr(trained)
     assert "a fraction of the rate" in trained._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("words", "refusal"),
+    [
+        (
+            "the criterion given as `stop` ended the search before 20 points",
+            Refusal.STOPPED_SOON,
+        ),
+        (
+            "the loss rises and has not fallen before, as where a net is trained already",
+            Refusal.RISING,
+        ),
+        ("the loss falls by no more than it scatters", Refusal.NOISE),
+        ("no trial ended below the loss that it began at", Refusal.NOT_LEARNT),
+    ],
+)
+def test_the_words_of_0_1_0_are_read(words, refusal):
+    assert Refusal(words) is refusal
+    with pytest.raises(ValueError, match="is not a valid Refusal"):
+        Refusal(f"not {words}")
 
 
 @pytest.mark.parametrize("refusal", Refusal)
@@ -368,5 +389,5 @@ def test_a_tune_takes_what_can_be_called_as_its_policy(policy, name):
 def test_a_tune_has_no_points_to_skip():
     finder = LRFinder(make_learner())
     finder.tune(20, 0, progress=False)
-    with pytest.raises(ValueError, match="`skip_end` must be 0 where the last search was a tune"):
+    with pytest.raises(ValueError, match="`skip_end` must be 0 after a tune"):
         finder.plot(skip_end=5)

@@ -151,7 +151,7 @@ BAD = RISING.to_json().replace('"usual": 0.45', '"usual": "much"')
     ["", "3", "[]", "{}", "{", '{"lrs": [1], "losses": ["x"]}', '{"lrs": 3, "losses": 3}', BAD],
 )
 def test_other_json_is_refused(text):
-    with pytest.raises(ValueError, match=r"from_json: `text` must be what LRFinderResult.to_json"):
+    with pytest.raises(ValueError, match=r"from_json: `text` must be the output of LRFinderRes"):
         LRFinderResult.from_json(text)
 
 

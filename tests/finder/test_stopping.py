@@ -186,7 +186,7 @@ def test_smoothed_goes_on_from_where_it_was():
         (lambda: AboveBest(1), ValueError, "AboveBest: `factor` must be a finite number above 1"),
         (lambda: MaxIterations(0), ValueError, "MaxIterations: `count` must be an integer of at"),
         (lambda: MaxLR(0), ValueError, "MaxLR: `lr` must be a finite number above 0"),
-        (lambda: AnyOf(3), TypeError, "AnyOf: `criteria` must be a criterion: callable with a Se"),
+        (lambda: AnyOf(3), TypeError, "AnyOf: `criteria` must be a function that takes a Search"),
         (lambda: Diverged() | 3, TypeError, "unsupported operand"),
         (lambda: 3 & Diverged(), TypeError, "unsupported operand"),
     ],

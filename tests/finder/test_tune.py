@@ -110,7 +110,7 @@ def test_a_learner_of_ones_own_follows_the_policys_rates():
 
 @pytest.mark.parametrize("argument", [{"keep": True}, {"checkpoint": "x"}, {"cbs": [Callback()]}])
 def test_what_a_learner_of_ones_own_cannot_have(argument):
-    with pytest.raises(TypeError, match=r"^LRFinder.tune: `\w+` must be left out for a learner of"):
+    with pytest.raises(TypeError, match=r"^LRFinder.tune: `\w+` must be omitted for a custom"):
         tune(Quadratic(), validation=PAIRS, **argument)
 
 
@@ -189,7 +189,7 @@ def test_nothing_learns():
     assert not result.kept
     assert result.usual == usual_rate(learner.trainer.optimizer, LENGTH, 2)
     assert_same_arrays(weights(learner), before)
-    assert "no suggestion: no trial ended below" in repr(result)
+    assert "no suggestion: no trial ended with a lower loss" in repr(result)
     with pytest.raises(RuntimeError, match=r"^fit_one_cycle: no rate was found"):
         learner.fit_one_cycle(2, "tune")
 
@@ -437,7 +437,7 @@ def test_a_fit_at_tune_that_cannot_be_meant(call, message):
 def test_a_training_that_is_kept_holds_nothing_out():
     learner = make_learner()
     learner.valid_loader = None
-    with pytest.raises(ValueError, match="`validation` must be given where the best trial is kept"):
+    with pytest.raises(ValueError, match="`validation` must be given if `keep` is True"):
         learner.fit_one_cycle(2, "tune")
 
 
@@ -533,7 +533,7 @@ def test_a_file_of_another_tune(tmp_path, asked):
     path = tmp_path / "tune"
     tune(make_learner(), checkpoint=path)
     learner = make_learner()
-    with pytest.raises(ValueError, match="`checkpoint` must be a file of a tune of"):
+    with pytest.raises(ValueError, match="`checkpoint` must be a file of a tune with"):
         tune(learner, checkpoint=path, **asked)
     assert_same_state(state(learner), state(make_learner()))
 

@@ -214,7 +214,7 @@ def test_an_estimator_of_another_context_than_its_net_is_refused():
     net, loss = make_estimator().net, mx.gluon.loss.SoftmaxCrossEntropyLoss()
     trainer = mx.gluon.Trainer(net.collect_params(), "sgd")
     elsewhere = Estimator(net, loss, metric.Accuracy(), None, None, trainer, mx.cpu(1))
-    with pytest.raises(ValueError, match="`ctx` must be where the net is initialised"):
+    with pytest.raises(ValueError, match="`ctx` must be the contexts on which the net"):
         EstimatorLearner(elsewhere, make_loader())
 
 

@@ -70,7 +70,7 @@ def test_a_loss_that_is_assigned_is_trained_with():
     assert learner.loss is other.loss
     own = one_group(compute_loss=lambda net, batch: net(batch[0]))
     for name in ("loss_func", "loss_fn"):
-        with pytest.raises(ValueError, match="left as it is where compute_loss is given"):
+        with pytest.raises(ValueError, match="unchanged if compute_loss is given"):
             setattr(own, name, other.loss)
 
 
@@ -537,7 +537,7 @@ def test_a_class_may_assign_its_parts_before_it_is_made():
 @pytest.mark.parametrize("name", ["net", "trainer", "ctx"])
 def test_what_cannot_be_exchanged_is_refused(name):
     learner, other = one_group(), make_learner(TWO)
-    with pytest.raises(AttributeError, match=f"`{name}` must be left as it was made"):
+    with pytest.raises(AttributeError, match=f"`{name}` must be the one that the Learner"):
         setattr(learner, name, getattr(other, name))
     setattr(learner, name, getattr(learner, name))
 

@@ -345,7 +345,7 @@ def test_metrics_come_as_mxnet_takes_them():
     values = learner.validate(metrics=["acc", misses, metric.TopKAccuracy(2)])
     assert list(values) == ["valid_loss", "accuracy", "misses", "top_k_accuracy_2"]
     assert learner.validate(metrics=[]) == {"valid_loss": values["valid_loss"]}
-    with pytest.raises(ValueError, match="given where the Learner has no `valid_loader`"):
+    with pytest.raises(ValueError, match="given if the Learner has no `valid_loader`"):
         Learner(nn.Dense(3), [(nd.ones((2, 5)), nd.ones(2))]).validate()
 
 

@@ -442,6 +442,6 @@ def test_a_class_in_the_place_of_a_callback_is_said():
 def test_gradients_by_rows_are_not_added_up():
     net = rows(sparse=True)
     learner = Learner(net, words())
-    with learner.no_bar(), pytest.raises(ValueError, match=r"by rows.*sparse_grad=False"):
+    with learner.no_bar(), pytest.raises(ValueError, match=r"row-sparse.*sparse_grad=False"):
         learner.fit(1, 0.1, cbs=GradientAccumulation(2))
     assert set(grad_reqs(learner)) == {"write"}

@@ -334,7 +334,7 @@ def test_a_mixture_of_shares_and_iterations_trains_nothing():
     learner = make_learner()
     with pytest.raises(ValueError, match="shares of a training"):
         learner.fit(3, LinearWarmUp(CosineScheduler(0.9, base_lr=0.1), 0, 10))
-    with pytest.raises(TypeError, match="a schedule whose rates are known beforehand"):
+    with pytest.raises(TypeError, match="a schedule that does not follow a metric"):
         LRFinder(learner).tune(8, policy=0.5 * PlateauScheduler(), progress=False)
     assert len(learner.recorder) == 0
 

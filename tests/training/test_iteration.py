@@ -209,7 +209,7 @@ def test_closing_ends_the_iterator_and_the_training(workers):
     with Learner(make_net(), loader) as learner:
         learner.iteration(0.1)
     learner.close()
-    with pytest.raises(RuntimeError, match="Learner: closed; build a new one"):
+    with pytest.raises(RuntimeError, match="Learner: it is closed"):
         learner.iteration(0.1)
     let_workers_finish(loader)
 
@@ -289,8 +289,8 @@ def test_a_bad_rate_changes_nothing(lr):
         ({"ctx": []}, TypeError, "`ctx`"),
         ({"loss": 1}, TypeError, "`loss` must be callable"),
         ({"valid_loader": 5}, TypeError, "`valid_loader` must be an iterable"),
-        ({"metrics": "no such thing"}, ValueError, r"what mx\.metric\.create takes, 'acc' say"),
-        ({"groups": ["no such name"]}, ValueError, "`groups` must be a list in which each"),
+        ({"metrics": "no such thing"}, ValueError, r"an argument of mx\.metric\.create"),
+        ({"groups": ["no such name"]}, ValueError, "`groups` must be groups of which each"),
         ({"iterations_per_epoch": 0}, ValueError, "`iterations_per_epoch` must be an integer"),
         ({"optimizer": mx.optimizer.SGD(), "optimizer_params": {"wd": 1}}, ValueError, "left out"),
         ({"loss": mx.gluon.loss.L2Loss}, TypeError, r"`loss` must be callable .* L2Loss\(\.\.\.\)"),

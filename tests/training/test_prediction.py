@@ -124,7 +124,7 @@ def test_a_net_that_returns_a_mean_is_refused():
     net = nn.Sequential()
     net.add(nn.Dense(3), Mean())
     learner = make(net, loss=lambda out, label: out)
-    with pytest.raises(ValueError, match="predict: `net` must be a net that returns something for"):
+    with pytest.raises(ValueError, match="predict: `net` must be a net that returns an output for"):
         learner.predict(loader())
 
 
@@ -148,12 +148,12 @@ def test_an_axis_that_may_be_that_of_the_samples_or_another_is_asked_for():
 def test_data_that_do_not_fit_are_named(wrong):
     learner = make()
     learner.predict(loader())
-    with pytest.raises(ValueError, match="predict: `data_loader` must be batches that the net ta"):
+    with pytest.raises(ValueError, match="predict: `data_loader` must be batches that fit the net"):
         learner.predict(wrong)
 
 
 def test_without_a_loader():
-    with pytest.raises(ValueError, match="get_preds: `dl` must be given where the Learner has no"):
+    with pytest.raises(ValueError, match="get_preds: `dl` must be given if the Learner has no"):
         make().get_preds()
     for bad in (3, None):
         with pytest.raises(TypeError, match="predict: `data_loader` must be an iterable"):

@@ -154,7 +154,7 @@ def test_other_batches_on_another_worker_are_refused(asked):
     shared = SharedLosses(Alone())
     shared.of_batch(batch(1), 2, (2, 4))
     loss, _ = shared.of_batch(batch(1), 2, (2, 4))
-    with pytest.raises(ValueError, match="4 samples here, where all have 3 together"):
+    with pytest.raises(ValueError, match="4 samples here, but 3 samples on all"):
         if asked:
             float(loss)
         else:

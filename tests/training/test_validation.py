@@ -84,7 +84,7 @@ def test_metrics_need_one_call_of_the_net():
         return net(batch[0]) - net(2 * batch[0])
 
     learner = Learner(make_net(ONE), make_batches(), compute_loss=compute_loss)
-    with pytest.raises(ValueError, match=r"`metrics` must be left out.*in a callback"):
+    with pytest.raises(ValueError, match=r"`metrics` must be omitted.*in a callback"):
         learner.validate(make_batches(), "acc")
     assert learner.validate(make_batches()).keys() == {"valid_loss"}
 
