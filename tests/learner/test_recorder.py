@@ -24,7 +24,7 @@ from gluon_lr._mxnet import mx
 
 @pytest.mark.parametrize("plot", ["plot_loss", "plot_sched"])
 def test_there_is_nothing_to_draw_before_the_first_update(plot):
-    with pytest.raises(RuntimeError, match=r"no update to draw yet; call learner\.fit_one_cycle"):
+    with pytest.raises(RuntimeError, match=r"no updates to draw yet.* learner\.fit_one_cycle"):
         getattr(Recorder(make_trainer(make_net())), plot)()
 
 

@@ -123,7 +123,7 @@ def test_what_a_loader_has_made_since_the_file_is_said(name, attribute):
     learner = make(name)
     learner.save("fresh")
     learner.iteration(0.1)
-    with pytest.warns(UserWarning, match=f"_sampler.{attribute} is as this script has made it"):
+    with pytest.warns(UserWarning, match=f"_sampler.{attribute} keeps the value from this script"):
         learner.load("fresh")
 
 
@@ -261,7 +261,7 @@ def test_what_is_carried_over_means_nothing_to_batches_of_another_size():
     assert len(saved.data_loader._batch_sampler._prev) == 8
     saved.save("run")
     (told,) = warnings_of_loading(loaded)
-    assert "holds: data_loader._batch_sampler._prev is as this script has made it" in told
+    assert "holds: data_loader._batch_sampler._prev keeps the value from this script" in told
     assert loaded.iteration(0.1) > 0
 
 

@@ -310,7 +310,7 @@ def test_bad_arguments_leave_the_net_alone(arguments, error, message):
 def test_what_a_trainer_would_ignore_is_refused(argument):
     net = initialised_net(mx.cpu())
     trainer = mx.gluon.Trainer(net.collect_params(), "sgd")
-    with pytest.raises(ValueError, match="must be left out where a trainer"):
+    with pytest.raises(ValueError, match="must be omitted if a trainer"):
         Learner(net, make_loader(), trainer=trainer, **argument)
 
 
