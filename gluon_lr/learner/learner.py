@@ -1007,7 +1007,7 @@ class Learner(FastaiNames):
         """
         if type(self).__init__ is not Learner.__init__:
             own = type(self).__name__
-            constraint = "a Learner without its own `__init__`, to make one of another net"
+            constraint = "of a class without its own `__init__`, to create a Learner of another net"
             remedy = f"Define `of_net` in {own} too."
             raise TypeError(_check.message("of_net", "learner", constraint, own, remedy))
         bound = {
@@ -1019,7 +1019,7 @@ class Learner(FastaiNames):
         }
         for name, is_there in bound.items():
             if is_there:
-                constraint = f"a Learner without {name}, to make one of another net"
+                constraint = f"without {name}, to create a Learner of another net"
                 raise ValueError(
                     _check.message("of_net", "learner", constraint, f"one with {name}")
                 )
