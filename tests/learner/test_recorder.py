@@ -164,7 +164,7 @@ def test_hyper_parameters_that_moved_are_drawn():
 
 def test_a_search_is_drawn_as_fastai_does():
     recorder = recorded()
-    with pytest.raises(RuntimeError, match=r"call learner.lr_find\(\)"):
+    with pytest.raises(RuntimeError, match=r"Call learner.lr_find\(\)"):
         recorder.plot_lr_find()
     lrs = np.geomspace(1e-7, 10, 100)
     losses = 2.3 - 2 / (1 + (0.01 / lrs) ** 2) + lrs**2
