@@ -211,7 +211,7 @@ def test_where_there_is_no_fit_it_says_so(method):
     with pytest.raises(RuntimeError, match=f"no running or interrupted fit to {method}"):
         getattr(learner, method)(1)
     learner.fit(1, 0.1)
-    with pytest.raises(RuntimeError, match=f"no fit to {method}"):
+    with pytest.raises(RuntimeError, match=f"no running or interrupted fit to {method}"):
         getattr(learner, method)(1)
     with pytest.raises(
         ValueError, match=f"{method}: `.*` must be an integer of at least [01], got"
