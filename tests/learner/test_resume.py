@@ -244,7 +244,7 @@ def test_what_the_script_states_holds_and_what_the_loader_remembers_is_taken(mov
     loaded = by_epoch(5)
     told = warnings_of_loading(loaded)
     assert len(told) == moved
-    assert all("holds: data_loader._batch_sampler.batch_size is as this" in one for one in told)
+    assert all("holds: data_loader._batch_sampler.batch_size keeps the" in one for one in told)
     loaded.iteration(0.1)
     sampler = loaded.data_loader._batch_sampler
     assert (sampler.batch_size, sampler.epoch) == (5, 3)
@@ -272,7 +272,7 @@ def test_a_loader_with_other_generators_than_the_files_is_told_of(own):
     saved.save("run")
     loaded = by_epoch(8, **{name: np.random.RandomState(2) for name in own})
     (told,) = warnings_of_loading(loaded)
-    assert f"_batch_sampler.{'other' if own else 'generator'} is as this script" in told
+    assert f"_batch_sampler.{'other' if own else 'generator'} keeps the value" in told
     assert loaded.iteration(0.1) > 0
 
 
