@@ -292,7 +292,11 @@ def test_a_bad_rate_changes_nothing(lr):
         ({"metrics": "no such thing"}, ValueError, r"what mx\.metric\.create takes, 'acc' say"),
         ({"groups": ["no such name"]}, ValueError, "`groups` must be groups of which each"),
         ({"iterations_per_epoch": 0}, ValueError, "`iterations_per_epoch` must be an integer"),
-        ({"optimizer": mx.optimizer.SGD(), "optimizer_params": {"wd": 1}}, ValueError, "left out"),
+        (
+            {"optimizer": mx.optimizer.SGD(), "optimizer_params": {"wd": 1}},
+            ValueError,
+            "be omitted if",
+        ),
         ({"loss": mx.gluon.loss.L2Loss}, TypeError, r"`loss` must be callable .* L2Loss\(\.\.\.\)"),
         ({"optimizer": "no such thing"}, ValueError, "Cannot find optimizer"),
     ],
