@@ -156,11 +156,15 @@ def is_callable(owner: str, argument: str, value: Any, constraint: str) -> None:
         raise TypeError(message(owner, argument, constraint, value))
 
 
+def of_class(value: Any) -> str:
+    """Return what to do about a class that is passed instead of an object of it; "" for others."""
+    return f"Make one of this class: {value.__name__}(...)." if isinstance(value, type) else ""
+
+
 def is_function(owner: str, argument: str, value: Any, constraint: str) -> None:
     """Check that `value` can be called and is not a class, which a user may pass by mistake."""
     if isinstance(value, type):
-        remedy = f"Create an instance: {value.__name__}(...)."
-        raise TypeError(message(owner, argument, constraint, value, remedy))
+        raise TypeError(message(owner, argument, constraint, value, of_class(value)))
     is_callable(owner, argument, value, constraint)
 
 

@@ -221,7 +221,9 @@ def test_a_trial_that_is_pruned_ends_the_fit_of_all_workers(outcomes):
     outcome = alike(in_order("prune", outcomes))
     assert outcome["pruned"]
     assert [epoch["epoch"] for epoch in outcome["epochs"]] == [0, 1]
-    assert "`trial` must be of a study that is to maximize accuracy" in outcome["error"]
+    assert (
+        "`trial` must be of a study with the direction 'MAXIMIZE' for accuracy" in outcome["error"]
+    )
 
 
 def test_a_sigterm_to_one_worker_ends_all_and_they_go_on_bit_for_bit(outcomes):

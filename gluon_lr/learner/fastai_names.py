@@ -105,8 +105,9 @@ class OptimizerOfLearner:
         """
         if key in self._moved:
             raise RuntimeError(
-                f"Learner: the fit moves {key} itself, and what is set here would be lost. Give "
-                f"the fit no {key}, or cbs= a ParamScheduler of your own class."
+                f"Learner: the running fit sets {key} before each update, and would overwrite "
+                f"this value. Start the fit without {key}, or pass your own subclass of "
+                "ParamScheduler as cbs=."
             )
         self._hypers[key] = value
 
@@ -290,5 +291,5 @@ class FastaiNames(IterationLearner):
     @property
     def _fit_at_work(self) -> Fitting:
         if self._fitting is None:
-            raise RuntimeError("Learner: no fit is at work; ask for its place at its events.")
+            raise RuntimeError("Learner: no fit is running. Read this in a callback, during a fit.")
         return self._fitting

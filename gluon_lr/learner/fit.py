@@ -61,17 +61,19 @@ class Span(NamedTuple):
     ) -> "Span":
         """Return a Span; raise if not exactly one is given. `name` is the epochs' argument."""
         if (n_epoch is None) == (seconds is None):
-            constraint = "given where `seconds` is not, and only there"
-            raise ValueError(_check.message(owner, name, constraint, n_epoch))
+            raise ValueError(
+                f"{owner}: exactly one of `{name}` and `seconds` must be given, got "
+                f"{name}={n_epoch!r} and seconds={seconds!r}."
+            )
         start_epoch = _check.integer(owner, "start_epoch", start_epoch, 0)
         if seconds is not None:
             if start_epoch:
-                constraint = "0 where `seconds` are given"
+                constraint = "0 if `seconds` is given"
                 raise ValueError(_check.message(owner, "start_epoch", constraint, start_epoch))
             return cls(1, 0, _check.real(owner, "seconds", seconds, above=0))
         n_epoch = _check.integer(owner, name, n_epoch, 1)
         if start_epoch >= n_epoch:
-            constraint = f"below {name}, {n_epoch}"
+            constraint = f"below `{name}`, which is {n_epoch}"
             raise ValueError(_check.message(owner, "start_epoch", constraint, start_epoch))
         return cls(n_epoch, start_epoch)
 
@@ -82,8 +84,11 @@ def check_no_schedule_counts(owner: str, scheds: Mapping[str, Optional[Curves]])
         for curve in curves if isinstance(curves, (list, tuple)) else [curves]:
             schedule = getattr(curve, "schedule", None)
             if schedule is not None and not foreign.goes_with_any_length(schedule):
-                constraint = "left out where a schedule counts updates"
-                remedy = "Or write all its lengths as shares of the fit, which come to 1 at most."
+                constraint = "omitted if a schedule counts updates"
+                remedy = (
+                    "Or write all lengths of the schedule as shares of the fit, so that it ends at "
+                    "1 or before."
+                )
                 raise ValueError(_check.message(owner, "seconds", constraint, schedule, remedy))
 
 

@@ -246,8 +246,9 @@ class Fitting:
         trains_itself = reads_itself or learner._batches_taken > taken
         if reads_itself and fit.by_passes:
             raise RuntimeError(
-                "Learner: `iteration` must call super().iteration(), which reads the data_loader, "
-                "for epochs that are passes. Give the Learner iterations_per_epoch otherwise."
+                "Learner: `iteration` must call super().iteration(), which reads a batch from the "
+                "data_loader, because each epoch is a pass through it. If `iteration` reads other "
+                "data, pass iterations_per_epoch to the Learner."
             )
         if reads_itself:
             self.after_batch()
@@ -269,9 +270,9 @@ class Fitting:
             names = [one for one in _OF_STEP if overrides(callback, one)]
             if names:
                 _check.warn_caller(
-                    f"Learner: `iteration` of {type(self._learner).__name__} reads and trains on "
-                    f"its batches itself, so {', '.join(names)} of {type(callback).__name__} are "
-                    "never called."
+                    f"Learner: `iteration` of {type(self._learner).__name__} reads its batches "
+                    "and makes its updates itself, so the Learner never calls "
+                    f"{', '.join(names)} of {type(callback).__name__}."
                 )
 
     def _end_epoch(self, start: float, validates: bool) -> None:

@@ -214,7 +214,7 @@ class Learner(FastaiNames):
                 "Learner", "compute_loss", compute_loss, "callable with (net, batch)"
             )
             if loss is not None:
-                constraint = "left out where compute_loss is given"
+                constraint = "omitted if `compute_loss` is given"
                 raise ValueError(_check.message("Learner", "loss", constraint, loss))
         if loss is None:
             loss = self._loss_of_class() or DefaultLoss()
@@ -225,8 +225,8 @@ class Learner(FastaiNames):
         callbacks = _several("Learner", cbs)
         of_fits = [one for one in callbacks if isinstance(one, (LRFinder, ParamScheduler))]
         if of_fits:
-            remedy = "Give it to a fit: learner.fit(n_epoch, cbs=...)."
-            constraint = "Callbacks of all fits"
+            remedy = "Pass it to a fit: learner.fit(n_epoch, cbs=...)."
+            constraint = "callbacks for all fits, without an LRFinder or a ParamScheduler"
             raise TypeError(_check.message("Learner", "cbs", constraint, of_fits[0], remedy))
         if iterations_per_epoch is not None:
             _check.integer("Learner", "iterations_per_epoch", iterations_per_epoch, 1)
@@ -603,29 +603,37 @@ class Learner(FastaiNames):
         """
         self._check_no_fit("resume")
         if not self._fits:
-            raise RuntimeError("Learner: no fit was interrupted, so there is none to resume.")
+            raise RuntimeError(
+                "Learner: there is no interrupted fit to resume. Start a fit, for example "
+                "learner.fit_one_cycle(n_epoch, lr_max)."
+            )
         callbacks, given = self._curves_among("resume", cbs)
         if make_a_search(callbacks):
-            constraint = "callbacks of a fit, and no LRFinder, which makes a search of one"
-            raise ValueError(_check.message("resume", "cbs", constraint, cbs))
+            constraint = "callbacks without an LRFinder, which turns a fit into a search"
+            remedy = "Call learner.lr_find() for a search."
+            raise ValueError(_check.message("resume", "cbs", constraint, cbs, remedy))
         scheds = [item for fit in self._fits for item in fit.scheds.items()]
         lost = dict.fromkeys(name for name, curves in scheds if curves is None)
         missing = [name for name in lost if name not in given]
         if missing:
             raise RuntimeError(
-                f"Learner: the curves for {', '.join(missing)} are in no checkpoint, as they are "
-                "not made of gluon_lr.annealing, or a class of one's own moves it. Give them "
-                'again: learner.resume(cbs=ParamScheduler({"lr": curve})).'
+                f"Learner: the fit has not kept its curves for {', '.join(missing)}. A checkpoint "
+                "holds only curves made with gluon_lr.annealing, and no fit keeps those that a "
+                "subclass of ParamScheduler sets. Pass them again: "
+                'learner.resume(cbs=ParamScheduler({"lr": curve})).'
             )
         twice = [name for name in given if name not in lost]
         if twice:
-            constraint = f"ParamSchedulers without {', '.join(twice)}, which the fit remembers"
+            constraint = (
+                f"callbacks that do not set {', '.join(twice)}, for which the fit has curves"
+            )
             raise ValueError(_check.message("resume", "cbs", constraint, cbs))
         at_work = [*self.cbs, *callbacks]
         without = [name for fit in self._fits for name in without_taker(fit.callbacks, at_work)]
         if without:
-            constraint = f"with the {', '.join(without)} that the fit had"
-            raise ValueError(_check.message("resume", "cbs", constraint, cbs))
+            names = ", ".join(without)
+            constraint = f"callbacks that include {names}, whose state the fit has"
+            raise ValueError(_check.message("resume", "cbs", constraint, cbs, "Pass it again."))
         self.prepare()
         self._check_callbacks(callbacks)
         for fit in self._fits:
@@ -682,8 +690,10 @@ class Learner(FastaiNames):
         n_epoch = _check.integer("extend", "n_epoch", n_epoch, 1)
         fit = self._fit_to_change("extend")
         if fit.seconds is not None:
-            constraint = "for a fit of epochs, and this is one of `seconds`"
-            raise ValueError(_check.message("extend", "n_epoch", constraint, n_epoch))
+            raise ValueError(
+                "Learner: `extend` adds epochs, and a fit with `seconds` has no number of epochs. "
+                "Start another fit after it."
+            )
         fit.extend(n_epoch, self._batches_of_update)
         self.n_epoch = fit.n_epoch
 
@@ -695,13 +705,13 @@ class Learner(FastaiNames):
     def _fit_to_change(self, action: str) -> Fit:
         if self.in_trial:
             raise RuntimeError(
-                f"Learner: a trial, or a search, does not {action} its training, which is compared "
-                "with others of its length; ask for learner.in_trial before."
+                f"Learner: `{action}` cannot change the length of a trial or a search, because "
+                "trainings of equal length are compared. Call it only if learner.in_trial is False."
             )
         if not self._fits or (self._fitting is not None and self._fitting.has_ended):
             raise RuntimeError(
-                f"Learner: no fit to {action} is at work, or was interrupted; call a fit anew, "
-                "learner.fit_one_cycle(n_epoch, lr_max) say."
+                f"Learner: there is no running or interrupted fit to {action}. Start a fit, for "
+                "example learner.fit_one_cycle(n_epoch, lr_max)."
             )
         return self._fits[0]
 
@@ -809,7 +819,9 @@ class Learner(FastaiNames):
         TypeError, ValueError
             If an argument is outside its bounds.
         """
-        show_plot = _check.flag("lr_find", "show_plot", show_plot, "fastai 1's fifth is wd=.")
+        show_plot = _check.flag(
+            "lr_find", "show_plot", show_plot, "Pass wd= by name: fastai 1 has it here."
+        )
         if not isinstance(suggestions, (bool, np.bool_)):
             suggest_funcs, suggestions = suggestions, True
         funcs = None if suggest_funcs is None else named_functions(suggest_funcs)
@@ -994,18 +1006,20 @@ class Learner(FastaiNames):
             `__init__`.
         """
         if type(self).__init__ is not Learner.__init__:
-            constraint = "a Learner's, whose arguments are known, to make one of another net"
-            raise TypeError(_check.message("of_net", "learner", constraint, type(self).__name__))
+            own = type(self).__name__
+            constraint = "of a class without its own `__init__`, to create a Learner of another net"
+            remedy = f"Define `of_net` in {own} too."
+            raise TypeError(_check.message("of_net", "learner", constraint, own, remedy))
         bound = {
-            "groups": len(self.groups) > 1,
-            "frozen or left out parameters": self._leaves_parameters,
-            "also": bool(self.also),
-            "kvstore": is_distributed(self.trainer),
+            "several groups": len(self.groups) > 1,
+            "parameters that are not trained": self._leaves_parameters,
+            "other nets in `also`": bool(self.also),
+            "a distributed KVStore": is_distributed(self.trainer),
             "mixed precision": loss_scaler_of(self.trainer) is not None,
         }
         for name, is_there in bound.items():
             if is_there:
-                constraint = f"without {name}, to make one of another net"
+                constraint = f"without {name}, to create a Learner of another net"
                 raise ValueError(
                     _check.message("of_net", "learner", constraint, f"one with {name}")
                 )
@@ -1076,10 +1090,13 @@ class Learner(FastaiNames):
 
     def _check_no_fit(self, action: str) -> None:
         if self._fitting is not None or self._fit_waits:
-            raise RuntimeError(f"Learner: a fit is at work; {action} before or after it.")
+            raise RuntimeError(
+                f"Learner: {action} is not possible while a fit is running. Do it before or after "
+                "the fit."
+            )
 
     def _before_other_data(self) -> None:
-        self._check_no_fit("assign data_loader")
+        self._check_no_fit("assignment of data_loader")
 
     @property
     def all_callbacks(self) -> List[Callback]:
@@ -1097,8 +1114,8 @@ class Learner(FastaiNames):
     def _check_own_weights(self) -> None:
         if self._has_others_weights:
             raise RuntimeError(
-                "Learner: the net has averages of its weights while these are validated with; save "
-                "it at after_epoch."
+                "Learner: the net has averages of its weights during this validation, so it cannot "
+                "be saved now. Save it in `after_epoch`."
             )
 
     def say(self, text: str) -> None:
@@ -1143,8 +1160,8 @@ class Learner(FastaiNames):
             raise ValueError(_check.message("freeze_to", "n", f"below {count}", n))
         if count == 1 and number:
             _check.warn_caller(
-                "Learner: nothing is frozen, as all parameters are in one group. Give the Learner "
-                "more: groups=[net.features, net.output], say."
+                "Learner: nothing is frozen, because all parameters are in one group. Create the "
+                "Learner with several groups, for example groups=[net.features, net.output]."
             )
         return number % count
 
@@ -1175,11 +1192,16 @@ class Learner(FastaiNames):
             return
         _check.one_of(owner, argument, lr, ["tune"])
         if span.start_epoch:
-            constraint = f"0 where `{argument}` is 'tune', which is of the whole training"
-            raise ValueError(_check.message(owner, "start_epoch", constraint, span.start_epoch))
+            constraint = f"0 if `{argument}` is 'tune', which runs whole trainings"
+            remedy = f"Pass a rate as `{argument}`."
+            value = span.start_epoch
+            raise ValueError(_check.message(owner, "start_epoch", constraint, value, remedy))
         if span.seconds is not None:
-            constraint = f"left out where `{argument}` is 'tune', whose trainings have one length"
-            raise ValueError(_check.message(owner, "seconds", constraint, span.seconds))
+            constraint = (
+                f"omitted if `{argument}` is 'tune', which compares equal numbers of updates"
+            )
+            remedy = f"Pass a length in epochs, or a rate as `{argument}`."
+            raise ValueError(_check.message(owner, "seconds", constraint, span.seconds, remedy))
         _, length, _ = self._planned(owner, span, curves(1.0), wd, cbs).work
         own_wd = {} if wd is None else {"wd": SchedNo(wd, wd)}
 
@@ -1234,7 +1256,7 @@ class Learner(FastaiNames):
         given = self._curves_among(owner, cbs)[1]
         twice = scheds.keys() & given.keys()
         if twice:
-            constraint = f"callbacks without {', '.join(sorted(twice))}, which {owner} sets"
+            constraint = f"callbacks that do not set {', '.join(sorted(twice))}, which {owner} sets"
             raise ValueError(_check.message(owner, "cbs", constraint, cbs))
         hypers = HyperParameters(self.trainer, self.groups)
         own = ParamScheduler(scheds)
@@ -1251,9 +1273,12 @@ class Learner(FastaiNames):
         for one, name in scaled:
             if name == "lr" and self.trainer.optimizer.lr_scheduler is not None:
                 owner = type(one).__name__
-                constraint = "without an lr_scheduler where the fit has no rate"
+                constraint = "without an lr_scheduler if the fit has no rate"
                 kind = type(self.trainer.optimizer.lr_scheduler).__name__
-                remedy = "Give the fit a rate, lr=0.1 say: the lr_scheduler rests meanwhile."
+                remedy = (
+                    "Pass a rate to the fit, for example lr=0.1: the fit then does not use the "
+                    "lr_scheduler."
+                )
                 value = f"one with {kind}"
                 raise ValueError(_check.message(owner, "trainer", constraint, value, remedy))
         return {name: SchedNo(hypers[name], hypers[name]) for _, name in scaled}
@@ -1270,8 +1295,11 @@ class Learner(FastaiNames):
             acts = not isinstance(one, ParamScheduler) or one.acts_by_events
             if isinstance(one, ParamScheduler):
                 if not one.is_of_curves_alone:
-                    constraint = "ParamSchedulers of curves alone, ParamScheduler({...})"
-                    remedy = "The fit has its own trainer, length, groups and correction."
+                    constraint = "a ParamScheduler with curves only, ParamScheduler({...})"
+                    remedy = (
+                        "Omit its other arguments: the fit has its own trainer, length, groups and "
+                        "momentum correction."
+                    )
                     raise ValueError(_check.message(owner, "cbs", constraint, one, remedy))
                 one.check(hypers)
                 moved = dict.fromkeys(one.scheds) if acts else dict(one.scheds)
@@ -1279,7 +1307,7 @@ class Learner(FastaiNames):
                 moved = {"lr": None}
             twice = ", ".join(sorted(scheds.keys() & moved.keys()))
             if twice:
-                constraint = f"callbacks of which one alone moves {twice}"
+                constraint = f"callbacks of which only one sets {twice}"
                 raise ValueError(_check.message(owner, "cbs", constraint, cbs))
             scheds.update(moved)
             if acts:
@@ -1424,15 +1452,16 @@ def _optimizer(
 ) -> Optional[mx.optimizer.Optimizer]:
     """Return the optimizer for a new trainer; None if a trainer is given."""
     if optimizer_params is not None and (trainer is not None or not isinstance(optimizer, str)):
-        constraint = "left out where a trainer or an Optimizer is given"
-        remedy = "Set them where that one is made."
+        constraint = "omitted if a trainer or an Optimizer is given"
+        remedy = "Set them when you create the trainer or the Optimizer."
         raise ValueError(
             _check.message("Learner", "optimizer_params", constraint, optimizer_params, remedy)
         )
     if trainer is not None:
         if optimizer != "sgd":
-            constraint = "left out where a trainer is given, which has one"
-            raise ValueError(_check.message("Learner", "optimizer", constraint, optimizer))
+            constraint = "omitted if a trainer is given"
+            remedy = "Set it when you create the trainer."
+            raise ValueError(_check.message("Learner", "optimizer", constraint, optimizer, remedy))
         return None
     if isinstance(optimizer, str):
         return mx.optimizer.create(optimizer, **(optimizer_params or {}))
@@ -1441,9 +1470,9 @@ def _optimizer(
 
 def _check_trainer(of_net: Sequence[Any], trained: Sequence[Any]) -> None:
     if of_net and not set(map(id, of_net)) & set(map(id, trained)):
-        constraint = "of the net's parameters"
-        value = f"one of {', '.join(one.name for one in trained[:5])}"
-        remedy = "Make it with mx.gluon.Trainer(net.collect_params(), ...) of this net."
+        constraint = "for the net's parameters"
+        value = f"one for {', '.join(one.name for one in trained[:5])}"
+        remedy = "Create it with mx.gluon.Trainer(net.collect_params(), ...), from this net."
         raise ValueError(_check.message("Learner", "trainer", constraint, value, remedy))
 
 
@@ -1464,13 +1493,13 @@ def _several(owner: str, cbs: Callbacks) -> List[Callback]:
     for one in several:
         if not isinstance(one, Callback):
             constraint = "a Callback, a ParamScheduler, or a list of them"
-            remedy = (
-                f"Make one of this class: {one.__name__}(...)." if isinstance(one, type) else ""
-            )
-            raise TypeError(_check.message(owner, "cbs", constraint, one, remedy))
+            raise TypeError(_check.message(owner, "cbs", constraint, one, _check.of_class(one)))
         unknown = [name for name in FASTAIS_OWN_EVENTS if hasattr(one, name)]
         if unknown:
-            constraint = f"of events that there are, which {', '.join(unknown)} is not"
-            remedy = "gluon_lr.Callback lists them: before_loss, after_loss and before_step, say."
+            constraint = f"a callback without {', '.join(unknown)}, which gluon_lr does not call"
+            remedy = (
+                "Use an event that gluon_lr.Callback lists, for example before_loss, after_loss or "
+                "before_step."
+            )
             raise ValueError(_check.message(owner, "cbs", constraint, one, remedy))
     return several

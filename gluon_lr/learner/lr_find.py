@@ -138,11 +138,11 @@ def named_functions(funcs: SuggestFuncs) -> Dict[str, Callable[..., Any]]:
         function: Any = one
         if isinstance(one, str):
             function = suggest.FASTAI[_check.one_of(owner, argument, one, list(suggest.FASTAI))]
-        constraint = "functions of (lrs, losses, num_it), or names of fastai's"
+        constraint = "functions of (lrs, losses, num_it), or names of fastai's rules"
         _check.is_function(owner, argument, function, constraint)
         name = getattr(getattr(function, "func", function), "__name__", type(function).__name__)
         if name in named or (hasattr(SuggestedLRs, name) and name not in suggest.FASTAI):
-            constraint = "functions with names of their own"
+            constraint = "functions with different names that SuggestedLRs does not use"
             raise ValueError(_check.message(owner, argument, constraint, funcs))
         named[name] = function
     return named
@@ -210,7 +210,7 @@ def _suggested(
     try:
         return float(_check.single(rate))
     except (TypeError, ValueError):
-        constraint = f"functions that return a rate, as {func!r} does not"
+        constraint = f"functions that return a rate, which {func!r} does not"
         raise TypeError(_check.message("lr_find", "suggest_funcs", constraint, found)) from None
 
 

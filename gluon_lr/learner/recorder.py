@@ -411,7 +411,8 @@ class Recorder:
     def _check_begun(self) -> None:
         if len(self) == 0:
             raise RuntimeError(
-                "Recorder: no update to draw yet; call learner.fit_one_cycle(), say."
+                "Recorder: there are no updates to draw yet. Start a fit, for example "
+                "learner.fit_one_cycle(n_epoch, lr_max)."
             )
 
     @property
@@ -425,7 +426,7 @@ class Recorder:
 
     def _searched(self) -> LRFinderResult:
         if self.search is None:
-            raise RuntimeError("Recorder: no search to tell about yet; call learner.lr_find().")
+            raise RuntimeError("Recorder: there is no search yet. Call learner.lr_find().")
         return self.search
 
 

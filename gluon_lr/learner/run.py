@@ -102,8 +102,8 @@ class Run:
         saved = data.get("groups") if isinstance(data, dict) else None
         _GROUPS.check(saved, "more.groups")
         if saved != groups:
-            constraint = f"a file of Learner.save of these parameter groups, {_shown(groups)}"
-            value = f"{path}, of {_shown(saved)}"
+            constraint = f"a file of Learner.save for these parameter groups, {_shown(groups)}"
+            value = f"{path}, for {_shown(saved)}"
             raise ValueError(_check.message("load", "path", constraint, value))
         _RUN.check(data, "more")
         if data["frozen_to"] >= len(groups):
@@ -124,8 +124,10 @@ class Run:
             astray += [f"valid_loader{path}" for path in valid.check(self.valid)]
             astray += [f"the hidden state{path}" for path in hidden.check(self.hidden)]
         except ValueError as error:
-            raise schema.astray("more", "of this script's", error) from None
-        self.differences = [f"{path} is as this script has made it" for path in astray]
+            raise schema.astray(
+                "more", "for the data loaders and the net of this script", error
+            ) from None
+        self.differences = astray
         if len(data["also"]) != len(also):
             raise schema.astray("more.also", f"as long as `also`, {len(also)}", len(data["also"]))
         self.also = [
@@ -141,7 +143,9 @@ class Run:
         try:
             ParamScheduler(fit.curves).check(hypers)
         except (TypeError, ValueError) as error:
-            raise schema.astray(f"{place}.scheds", "of this trainer's", error) from None
+            raise schema.astray(
+                f"{place}.scheds", "for the hyper-parameters of this trainer", error
+            ) from None
         return fit
 
 

@@ -85,7 +85,7 @@ def _shares(argument: str, schedule: Any, iterations: Any) -> np.ndarray:
     name = argument.rstrip("_") + "_iterations"
     count = _check.integer("transfer", name, iterations, 1)
     if listens(schedule):
-        constraint = "a schedule whose rates are known before the training"
+        constraint = "a schedule that does not follow a metric"
         raise TypeError(_check.message("transfer", argument, constraint, schedule))
     if foreign.is_in_shares(schedule):
         schedule = stretched(schedule, count)

@@ -246,7 +246,10 @@ def test_rates_of_groups(lr, groups, rates):
         (lambda one: one.fit(1, -0.1), "fit: `lr` must be a finite number of at least 0"),
         (lambda one: one.fit(1, slice(0, 1)), "fit: `lr` must be a finite number above 0"),
         (lambda one: one.fit(1, [1, 2]), "one number for each of 1 groups"),
-        (lambda one: one.fit(2, 0.1, start_epoch=2), "`start_epoch` must be below n_epoch, 2"),
+        (
+            lambda one: one.fit(2, 0.1, start_epoch=2),
+            "`start_epoch` must be below `n_epoch`, which is 2",
+        ),
         (lambda one: one.fit(1, 0.1, wd=-1), "`wd` must be a finite number of at least 0"),
         (lambda one: one.fit_one_cycle(1, 0.1, div=0), "`div` must be a finite number above 0"),
         (lambda one: one.fit_one_cycle(1, 0.1, pct_start=2), "`pct` must be a finite number from"),
@@ -260,11 +263,11 @@ def test_rates_of_groups(lr, groups, rates):
         (lambda one: one.freeze_to(1), "`n` must be below 1, got 1"),
         (
             lambda one: one.fit(1, 0.1, cbs=ParamScheduler({"lr": SchedLin(0, 1)})),
-            "`cbs` must be callbacks without lr, which fit sets",
+            "`cbs` must be callbacks that do not set lr, which fit sets",
         ),
         (
             lambda one: one.fit(1, cbs=ParamScheduler({"lr": SchedLin(0, 1)}, length=3)),
-            "`cbs` must be ParamSchedulers of curves alone",
+            "`cbs` must be a ParamScheduler with curves only",
         ),
         (lambda one: one.fit(1, cbs=ParamScheduler({"beta2": SchedLin(0, 1)})), "of SGD: one of"),
     ],
@@ -277,5 +280,5 @@ def test_bad_arguments_train_nothing(call, message):
     assert_same_arrays(weights(learner), before)
     with pytest.raises(TypeError, match="`cbs` must be a Callback, a ParamScheduler, or a list"):
         learner.fit(1, cbs=[3])
-    with pytest.raises(RuntimeError, match="no fit was interrupted"):
+    with pytest.raises(RuntimeError, match="there is no interrupted fit to resume"):
         learner.resume()

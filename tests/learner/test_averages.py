@@ -185,7 +185,7 @@ def test_weights_by_rows_are_refused():
     net.initialize()
     trainer = mx.gluon.Trainer(net.collect_params(), "sgd")
     learner = Learner(net, [(nd.arange(4), nd.zeros((4,)))], trainer=trainer)
-    with pytest.raises(ValueError, match="EMA: `net` must be used with weights that are stored"):
+    with pytest.raises(ValueError, match="EMA: `net` must be a net without sparse weights"):
         learner.fit(1, 0.1, cbs=EMA(0.9))
 
 

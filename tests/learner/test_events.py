@@ -279,7 +279,7 @@ def test_a_fit_that_is_called_off_is_done(event):
     raised = [n for n, one in enumerate(log.events) if one == event][at - 1]
     assert log.events[raised + 1 :] == ([] if event == "after_fit" else ["after_fit"])
     assert learner.trainer.learning_rate == 0.1
-    with pytest.raises(RuntimeError, match="no fit was interrupted"):
+    with pytest.raises(RuntimeError, match="there is no interrupted fit to resume"):
         learner.resume()
     again = Log()
     learner.fit(1, cbs=again)

@@ -91,7 +91,7 @@ def test_the_rate_is_that_of_the_learner_while_a_fit_moves_it():
 def test_epochs_and_the_place_in_a_fit():
     learner = make_learner()
     assert learner.n_epoch == 0
-    with pytest.raises(RuntimeError, match="no fit is at work"):
+    with pytest.raises(RuntimeError, match="no fit is running"):
         learner.pct_train  # noqa: B018
     with learner.no_logging():
         assert not learner.progress
@@ -232,7 +232,7 @@ def test_but_not_where_an_lr_scheduler_counts():
 
 def test_with_one_group_nothing_is_frozen_and_one_warning_says_so():
     learner = one_group()
-    with pytest.warns(UserWarning, match="nothing is frozen, as all parameters") as caught:
+    with pytest.warns(UserWarning, match="nothing is frozen, because all parameters") as caught:
         learner.freeze()
     assert [one.filename for one in caught] == [__file__]
     assert {one.grad_req for one in learner.trainer._params} == {"write"}
@@ -364,7 +364,7 @@ def test_a_rule_of_ones_own_is_asked_as_fastai_asks():
         ("best", "`suggest_funcs` must be one of 'minimum', 'steep', 'valley', 'slide'"),
         (3, "not iterable"),
         ([3], "`suggest_funcs` must be functions of"),
-        ([valley, "valley"], "functions with names of their own"),
+        ([valley, "valley"], "functions with different names"),
     ],
 )
 def test_bad_rules_are_refused_before_the_search(funcs, message):
@@ -569,7 +569,7 @@ def test_the_loss_of_a_class_is_the_loss():
 
 def test_callbacks_that_an_iteration_of_ones_own_never_tells_are_named():
     learner = of_tutorial(OfTutorial)
-    with pytest.warns(UserWarning, match="before_step of GradientClip are never called"):
+    with pytest.warns(UserWarning, match="never calls before_step of GradientClip"):
         learner.fit(1, 0.1, cbs=gluon_lr.GradientClip(1))
 
 
@@ -584,7 +584,9 @@ def test_a_name_is_that_of_the_function_that_was_given():
     functions = (method.Minimum, method.Steep, method.Valley, method.Slide)
     found = make_learner().lr_find(num_it=60, show_plot=False, suggest_funcs=functions)
     assert found._names == ("minimum", "steep", "valley", "slide")
-    with pytest.raises(TypeError, match=r"functions that return a rate, as .*nothing.* does not"):
+    with pytest.raises(
+        TypeError, match=r"functions that return a rate, which .*nothing.* does not"
+    ):
         make_learner().lr_find(num_it=60, show_plot=False, suggest_funcs=nothing_useful)
 
 

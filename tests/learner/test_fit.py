@@ -266,7 +266,7 @@ def test_a_callback_may_end_the_fit():
     learner.fit_one_cycle(3, 0.1, cbs=[log, Interrupt(5, CancelFitException)])
     assert log.events[-1] == "after_fit"
     assert len(learner.recorder) == 2
-    with pytest.raises(RuntimeError, match="no fit was interrupted"):
+    with pytest.raises(RuntimeError, match="there is no interrupted fit to resume"):
         learner.resume()
 
 
@@ -447,7 +447,7 @@ def test_a_fit_of_curves_that_are_functions_resumes_here_and_not_from_a_file():
     assert_same_state(state(saved), expected)
     loaded = make_learner()
     loaded.load("run")
-    with pytest.raises(RuntimeError, match="the curves for lr are in no checkpoint"):
+    with pytest.raises(RuntimeError, match="has not kept its curves for lr"):
         loaded.resume()
 
 

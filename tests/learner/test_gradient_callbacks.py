@@ -410,7 +410,10 @@ def test_a_norm_is_above_0(max_norm):
 
 @pytest.mark.parametrize("arguments", [{}, {"batches": 2, "n_acc": 8}])
 def test_batches_or_samples_are_given(arguments):
-    with pytest.raises(ValueError, match=r"`batches` must be given .*Write GradientAccumulation\("):
+    with pytest.raises(
+        ValueError,
+        match=r"exactly one of `batches` and `n_acc` must be given, .*Write GradientAccumulation\(",
+    ):
         GradientAccumulation(**arguments)
 
 

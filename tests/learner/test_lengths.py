@@ -208,10 +208,10 @@ def test_a_changed_fit_is_resumed_as_it_was_changed(method, argument, at):
 @pytest.mark.parametrize("method", ["finish", "extend"])
 def test_where_there_is_no_fit_it_says_so(method):
     learner = make_learner()
-    with pytest.raises(RuntimeError, match=f"no fit to {method} is at work, or was interrupted"):
+    with pytest.raises(RuntimeError, match=f"no running or interrupted fit to {method}"):
         getattr(learner, method)(1)
     learner.fit(1, 0.1)
-    with pytest.raises(RuntimeError, match=f"no fit to {method}"):
+    with pytest.raises(RuntimeError, match=f"no running or interrupted fit to {method}"):
         getattr(learner, method)(1)
     with pytest.raises(
         ValueError, match=f"{method}: `.*` must be an integer of at least [01], got"

@@ -199,7 +199,7 @@ def test_one_that_is_not_pruned_ends_as_it_would_have():
 
 def test_a_study_of_the_other_direction_is_refused():
     learner = make_learner()
-    with pytest.raises(ValueError, match="OptunaPruningCallback: `trial` must be of a study that"):
+    with pytest.raises(ValueError, match="OptunaPruningCallback: `trial` must be of a study with"):
         learner.fit(1, 0.1, cbs=OptunaPruningCallback(study().ask(), "accuracy"))
 
 

@@ -125,7 +125,7 @@ def test_a_fit_that_is_refused_leaves_the_interrupted_one():
 )
 def test_a_directory_that_is_missing_is_told_before_the_first_epoch(make):
     learner = make_learner()
-    with pytest.raises(FileNotFoundError, match="`path` must be in a directory that there is"):
+    with pytest.raises(FileNotFoundError, match="`path` must be in an existing directory"):
         learner.fit(1, 0.1, cbs=make())
     assert len(learner.recorder) == 0
 
@@ -219,7 +219,7 @@ def test_to_ask_for_the_place_changes_nothing(event):
 @pytest.mark.parametrize("method", ["finish", "extend"])
 def test_at_the_end_there_is_nothing_to_change(method):
     learner = make_learner()
-    with pytest.raises(RuntimeError, match=f"no fit to {method} is at work"):
+    with pytest.raises(RuntimeError, match=f"no running or interrupted fit to {method}"):
         learner.fit(1, 0.1, cbs=At("after_fit", 1, lambda one: getattr(one, method)(3)))
 
 
@@ -267,14 +267,14 @@ def test_it_makes_no_fit_longer_and_ends_those_that_follow():
 
 def test_a_trial_has_the_length_that_it_is_compared_at():
     learner = make_learner()
-    with pytest.raises(RuntimeError, match=r"ask for learner\.in_trial before"):
+    with pytest.raises(RuntimeError, match=r"only if learner\.in_trial is False"):
         learner.fit_one_cycle(2, "tune", cbs=At("before_fit", 1, lambda one: one.finish(2)))
 
 
 def test_within_a_fit_rates_are_searched_and_not_tried():
     learner = make_learner()
     learner.fit(2, 0.1, cbs=At("after_epoch", 1, lambda one: one.lr_find(show_plot=False)))
-    with pytest.raises(RuntimeError, match="a fit is at work"):
+    with pytest.raises(RuntimeError, match="while a fit is running"):
         learner.fit(2, 0.1, cbs=At("after_epoch", 1, lambda one: LRFinder(one).tune(length=8)))
 
 
@@ -298,7 +298,7 @@ def test_averages_count_the_number_of_the_epoch():
 
 
 def test_averages_of_no_epoch_are_warned_of():
-    with pytest.warns(UserWarning, match="SWA: no weights were averaged, as start=7 is after"):
+    with pytest.warns(UserWarning, match="SWA: no weights were averaged, because start=7 is after"):
         make_learner().fit(2, 0.1, cbs=SWA(7))
 
 

@@ -197,9 +197,7 @@ def test_a_fit_with_it_is_resumed(name):
 
 def test_one_that_reads_its_own_data_is_refused_where_epochs_are_passes():
     learner = make(DoesAllItself)
-    with pytest.raises(
-        RuntimeError, match=r"must call super\(\)\.iteration\(\).* Give the Learner"
-    ):
+    with pytest.raises(RuntimeError, match=r"must call super\(\)\.iteration\(\).* to the Learner"):
         learner.fit(1, 0.05)
 
 

@@ -173,10 +173,12 @@ def test_an_interrupted_fit_goes_on_along_the_schedule(schedule):
 
 def test_a_fit_of_seconds_takes_shares_alone(monkeypatch):
     learner = make_learner()
-    message = "fit: `seconds` must be left out where a schedule counts updates, got Multi"
+    message = "fit: `seconds` must be omitted if a schedule counts updates, got Multi"
     with pytest.raises(ValueError, match=message):
         learner.fit(lr=STEPS, seconds=5)
-    with pytest.raises(ValueError, match="Or write all its lengths as shares of the fit"):
+    with pytest.raises(
+        ValueError, match="Or write all lengths of the schedule as shares of the fit"
+    ):
         learner.fit(cbs=ParamScheduler({"mom": [STEPS, STEPS]}), seconds=5)
     assert len(learner.recorder) == 0
     learner.fit(lr=SHARES, seconds=0.3)
@@ -293,7 +295,7 @@ def test_in_fit_curves_they_are_schedules_too(schedule):
     learner.fit_curves({"lr": schedule}, length=12)
     other.fit(3, schedule)
     np.testing.assert_array_equal(learner.recorder.lrs, other.recorder.lrs)
-    with pytest.raises(ValueError, match="fit_curves: `seconds` must be left out where a schedule"):
+    with pytest.raises(ValueError, match="fit_curves: `seconds` must be omitted if a schedule"):
         learner.fit_curves({"lr": STEPS}, seconds=3)
 
 

@@ -146,7 +146,7 @@ def test_in_another_thread_it_says_that_no_signal_comes_there():
     thread.start()
     thread.join()
     (text,) = errors
-    assert text.startswith("CheckpointCallback: signals come to the main thread alone")
+    assert text.startswith("CheckpointCallback: only the main thread gets signals")
 
 
 def test_a_bad_on_sigterm():

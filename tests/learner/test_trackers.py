@@ -41,7 +41,7 @@ def test_losses_and_errors_go_down(name):
 )
 @pytest.mark.parametrize("kind", [EarlyStoppingCallback, SaveModelCallback, ReduceLROnPlateau])
 def test_an_unknown_direction_is_asked_for(kind, name):
-    with pytest.raises(ValueError, match=f"{kind.__name__}: `mode` must be 'min' or 'max' for a"):
+    with pytest.raises(ValueError, match=f"{kind.__name__}: `mode` must be 'min' or 'max', be"):
         kind(name)
     assert kind(name, mode="max").mode == "max"
 
@@ -156,7 +156,9 @@ def test_a_resumed_fit_has_the_best_weights_of_before(at):
     loaded = make_learner()
     loaded.load("run")
     if at > 5:
-        with pytest.raises(ValueError, match="`cbs` must be with the SaveModelCallback that the"):
+        with pytest.raises(
+            ValueError, match="`cbs` must be callbacks that include SaveModelCallback"
+        ):
             loaded.resume()
     loaded.resume(cbs=[Plays(values), SaveModelCallback()])
     assert_same_state(state(loaded), expected)

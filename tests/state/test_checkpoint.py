@@ -174,7 +174,7 @@ def test_a_checkpoint_of_another_trainer_or_learner_is_refused():
     save_checkpoint("plain", learner.net, learner.trainer)
     with pytest.raises(
         ValueError,
-        match=r"a file of Learner\.save of these parameter groups, 0\.weight, .* of none",
+        match=r"a file of Learner\.save for these parameter groups, 0\.weight, .* for none",
     ):
         learner.load("plain")
     learner.save_states("states")
@@ -477,7 +477,7 @@ def test_other_groups_are_refused_and_both_are_shown(groups, shown):
     )
     before = everything(learner)
     saved = r"0\.weight, 0\.bias, 1\.gamma, .* \| 2\.weight, 2\.bias"
-    with pytest.raises(ValueError, match=f"of these parameter groups, {shown} 'run, of {saved}'"):
+    with pytest.raises(ValueError, match=f"for these parameter groups, {shown} 'run, for {saved}'"):
         other.load("run")
     assert_same(everything(learner), before)
 
@@ -762,7 +762,9 @@ def test_in_a_fit_there_is_no_other_and_no_loading(event, action):
     np.random.seed(8)
     straight.fit(2, 0.1)
     np.random.seed(8)
-    with pytest.raises(RuntimeError, match=r"Learner: a fit is at work; \w+ before or after it\."):
+    with pytest.raises(
+        RuntimeError, match=r"Learner: \w+ is not possible while a fit is running\."
+    ):
         learner.fit(2, 0.1, cbs=Raise(event, action))
     learner.resume()
     assert_same_arrays(weights(learner), weights(straight))

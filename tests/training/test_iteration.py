@@ -292,7 +292,11 @@ def test_a_bad_rate_changes_nothing(lr):
         ({"metrics": "no such thing"}, ValueError, r"an argument of mx\.metric\.create"),
         ({"groups": ["no such name"]}, ValueError, "`groups` must be groups of which each"),
         ({"iterations_per_epoch": 0}, ValueError, "`iterations_per_epoch` must be an integer"),
-        ({"optimizer": mx.optimizer.SGD(), "optimizer_params": {"wd": 1}}, ValueError, "left out"),
+        (
+            {"optimizer": mx.optimizer.SGD(), "optimizer_params": {"wd": 1}},
+            ValueError,
+            "be omitted if",
+        ),
         ({"loss": mx.gluon.loss.L2Loss}, TypeError, r"`loss` must be callable .* L2Loss\(\.\.\.\)"),
         ({"optimizer": "no such thing"}, ValueError, "Cannot find optimizer"),
     ],
@@ -310,7 +314,7 @@ def test_bad_arguments_leave_the_net_alone(arguments, error, message):
 def test_what_a_trainer_would_ignore_is_refused(argument):
     net = initialised_net(mx.cpu())
     trainer = mx.gluon.Trainer(net.collect_params(), "sgd")
-    with pytest.raises(ValueError, match="must be left out where a trainer"):
+    with pytest.raises(ValueError, match="must be omitted if a trainer"):
         Learner(net, make_loader(), trainer=trainer, **argument)
 
 

@@ -69,7 +69,7 @@ def test_a_trainer_of_another_net():
     for one in (net, other):
         one.initialize()
     trainer = mx.gluon.Trainer(other.collect_params(), "sgd")
-    with pytest.raises(ValueError, match=r"`trainer` must be of the net's parameters.*this net"):
+    with pytest.raises(ValueError, match=r"`trainer` must be for the net's parameters.*this net"):
         make_learner([(X, Y)], net, trainer=trainer)
 
 
@@ -128,7 +128,7 @@ def test_what_compute_loss_returns_must_be_losses():
         (
             {"compute_loss": print, "loss": print},
             ValueError,
-            "`loss` must be left out where compute_loss is given",
+            "`loss` must be omitted if `compute_loss` is given",
         ),
         ({"batch_axis": -1}, ValueError, "`batch_axis` must be an integer of at least 0"),
         ({"also": nn.Dense(2)}, TypeError, r"`also` must be a list of pairs, \[\(net, trainer\)"),

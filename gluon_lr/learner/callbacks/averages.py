@@ -53,8 +53,8 @@ class WeightAverage(Callback):
         """Raise a ValueError if weights are stored by rows, which cannot be averaged."""
         for name, weights in _weights_of(learner.net).items():
             if any(weight.stype != "default" for weight in weights):
-                constraint = "used with weights that are stored whole"
-                remedy = "Make the Embedding with sparse_grad=False."
+                constraint = "a net without sparse weights"
+                remedy = "Create the Embedding with sparse_grad=False."
                 owner = type(self).__name__
                 raise ValueError(_check.message(owner, "net", constraint, name, remedy))
 
@@ -179,8 +179,8 @@ class SWA(WeightAverage):
         """Give the net the averages, and warn if there are none."""
         if not self._averages and learner.is_fitting:
             _check.warn_caller(
-                f"SWA: no weights were averaged, as start={self.start} is after the last epoch, "
-                f"{learner.epoch - 1}. The net has those of the last update."
+                f"SWA: no weights were averaged, because start={self.start} is after the last "
+                f"epoch, {learner.epoch - 1}. The net keeps the weights of the last update."
             )
         super().after_fit(learner)
 

@@ -45,7 +45,7 @@ class CSVLogger(Callback):
         check_directory(self, learner)
         rows = self._read() if learner.workers.is_first else []
         if learner.workers.of_first(bool(rows) and "epoch" not in rows[0]):
-            constraint, name = "a file of a CSVLogger, or none yet", type(self).__name__
+            constraint, name = "a file of a CSVLogger, or a new file", type(self).__name__
             raise ValueError(_check.message(name, "path", constraint, str(self.path)))
 
     def before_fit(self, learner: Any) -> None:

@@ -56,5 +56,5 @@ class FinishOnInterrupt(Callback):
 
     def _finish(self, learner: Any) -> None:
         learner.finish(self.iterations)
-        text = f"at most {self.iterations} updates more; Ctrl-C again interrupts the fit"
+        text = f"the fit ends in at most {self.iterations} updates. Ctrl-C again interrupts it"
         learner.say(f"{type(self).__name__}: {text}.")

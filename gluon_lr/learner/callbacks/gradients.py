@@ -67,9 +67,11 @@ class GradientAccumulation(Callback):
     def __init__(self, batches: Optional[int] = None, n_acc: Optional[int] = None) -> None:
         owner = type(self).__name__
         if (batches is None) == (n_acc is None):
-            remedy = f"Write {owner}(batches=4), or {owner}(n_acc=64) for samples."
-            constraint = "given where `n_acc` is not, and only there"
-            raise ValueError(_check.message(owner, "batches", constraint, batches, remedy))
+            raise ValueError(
+                f"{owner}: exactly one of `batches` and `n_acc` must be given, got "
+                f"batches={batches!r} and n_acc={n_acc!r}. Write {owner}(batches=4), or "
+                f"{owner}(n_acc=64) for samples."
+            )
         self.batches = None if batches is None else _check.integer(owner, "batches", batches, 1)
         self.n_acc = None if n_acc is None else _check.integer(owner, "n_acc", n_acc, 1)
         self._is_last = False

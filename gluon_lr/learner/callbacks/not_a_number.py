@@ -56,8 +56,8 @@ class TerminateOnNaN(Callback):
         self._has_told = True
         text = (
             f"{type(self).__name__}: the loss of update {self._seen} is {loss}, and the weights "
-            "may be no numbers either. Try a lower rate, GradientClip(1.0), or look for what is "
-            "not finite in the data."
+            "may be nan too. Try a lower rate or GradientClip(1.0), or look for nan and inf in "
+            "the data."
         )
         if self.nan == "raise":
             raise FloatingPointError(text)

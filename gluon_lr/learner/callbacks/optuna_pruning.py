@@ -46,9 +46,10 @@ class OptunaPruningCallback(TrackerCallback):
         own = wanted if study is None else study.direction.name
         direction = learner.workers.of_first(own)
         if direction != wanted:
-            constraint = f"of a study that is to {wanted.lower()} {self.monitor}"
+            constraint = f"of a study with the direction {wanted!r} for {self.monitor}"
+            remedy = f"Create it with optuna.create_study(direction={wanted.lower()!r})."
             name = type(self).__name__
-            raise ValueError(_check.message(name, "trial", constraint, direction))
+            raise ValueError(_check.message(name, "trial", constraint, direction, remedy))
 
     def after_epoch(self, learner: Any) -> None:
         """Report the epoch's value, and raise `TrialPruned` if the trial is pruned."""

@@ -11,5 +11,6 @@ def check_directory(callback: Callback, learner: Any) -> None:
     """Raise a FileNotFoundError in all workers if the directory of `path` is not on the first."""
     path: Optional[Path] = vars(callback)["path"]
     if path is not None and not learner.workers.of_first(path.parent.is_dir()):
-        constraint, name = "in a directory that there is", type(callback).__name__
-        raise FileNotFoundError(_check.message(name, "path", constraint, str(path)))
+        constraint, name = "in an existing directory", type(callback).__name__
+        remedy = "Create the directory first."
+        raise FileNotFoundError(_check.message(name, "path", constraint, str(path), remedy))

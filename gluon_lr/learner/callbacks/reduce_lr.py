@@ -87,7 +87,7 @@ class ReduceLROnPlateau(TrackerCallback):
         """Reduce the rate if the rule says so, and print a message."""
         before, self._share = self._share, self._share_after(self.values(learner))
         if self._share < before:
-            text = f"the rate is {self._share:.3g} of the fit's from here on"
+            text = f"from now on the rate is {self._share:.3g} times the rate of the fit"
             learner.say(f"{type(self).__name__}: {text}.")
 
     def _share_after(self, values: Dict[int, float]) -> float:

@@ -16,7 +16,9 @@ from ...state.transaction import Transaction
 def check_thread(owner: str) -> None:
     """Raise a RuntimeError if this is not the main thread: only that one gets signals."""
     if threading.current_thread() is not threading.main_thread():
-        raise RuntimeError(f"{owner}: signals come to the main thread alone; run the fit in that.")
+        raise RuntimeError(
+            f"{owner}: only the main thread gets signals. Run the fit in the main thread."
+        )
 
 
 class Hearing(Transaction):

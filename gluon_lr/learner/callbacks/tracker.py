@@ -35,12 +35,14 @@ class TrackerCallback(Callback):
     ) -> None:
         name = type(self).__name__
         if not isinstance(monitor, str):
-            constraint = "the name of a value, 'valid_loss' say"
+            constraint = "the name of a value, for example 'valid_loss'"
             raise TypeError(_check.message(name, "monitor", constraint, monitor))
         if mode is None:
             mode = direction_of(monitor)
         if mode is None:
-            constraint = f"'min' or 'max' for a value of the name {monitor!r}, which says neither"
+            constraint = (
+                f"'min' or 'max', because the name {monitor!r} does not tell which is better"
+            )
             raise ValueError(_check.message(name, "mode", constraint, mode))
         self.monitor = monitor
         self.mode = _check.one_of(name, "mode", mode, ["min", "max"])
