@@ -124,7 +124,7 @@ def test_a_refining_search_is_drawn_beside_the_first_and_many_as_a_band():
     ax = result.plot()
     labels = ax.get_legend_handles_labels()[1]
     assert labels[:3] == ["loss of each iteration", "smoothed", "refining search"]
-    assert labels[3] == "interval (4 in 5)"
+    assert labels[3] == "80 % interval"
     assert labels[4].startswith("of 2 searches, ")
     outer, inner = (patch.get_alpha() for patch in ax.patches)
     assert outer < inner

@@ -282,15 +282,15 @@ class Comparison(Sequence[Compared]):
 
     @property
     def _table(self) -> List[List[str]]:
-        head = ["setting", "suggestion", "interval (4 in 5)", self._judged_by, "seconds"]
+        head = ["setting", "suggestion", "80 % interval", self._judged_by, "seconds"]
         with_noise = any(row.noise_scale is not None for row in self.rows)
         table = [head + ["noise scale"] * with_noise]
         for row, apart in zip(self.rows, self.apart):
             rate, between = "none", ""
             if row.suggestion is not None and row.interval is not None:
                 rate, between = f"{row.suggestion:.3g}", "{:.2g} to {:.2g}".format(*row.interval)
-            above = " above" if apart and math.isfinite(row.loss) else ""
-            loss = "dropped" if row.dropped else f"{row.loss:.4g}{above}"
+            worse = " (worse)" if apart and math.isfinite(row.loss) else ""
+            loss = "dropped" if row.dropped else f"{row.loss:.4g}{worse}"
             noise = "" if row.noise_scale is None else f"{row.noise_scale:.3g}"
             cells = [row.name, rate, between, loss, f"{row.seconds:.1f}"]
             table.append(cells + [noise] * with_noise)

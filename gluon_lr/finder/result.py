@@ -406,7 +406,7 @@ class LRFinderResult(Sequence[Tuple[float, float]]):
         cells: Dict[str, str] = {}
         if self.interval is not None:
             cells["suggestion"] = f"{self.suggestion:.3g}"
-            cells["interval (4 in 5)"] = "{:.2g} to {:.2g}".format(*self.interval)
+            cells["80 % interval"] = "{:.2g} to {:.2g}".format(*self.interval)
         else:
             cells["no suggestion"] = str(self.refusal)
             if self.usual is not None:
@@ -456,7 +456,7 @@ def marks_of(
     if interval is None:
         return {f"{suggestion:.2g}": suggestion}, {}
     text = "{:.2g} ({:.2g} to {:.2g})".format(suggestion, *interval)
-    return {text: suggestion}, {"interval (4 in 5)": interval}
+    return {text: suggestion}, {"80 % interval": interval}
 
 
 def lines_of_groups(rates: Optional[Sequence[float]]) -> Dict[str, float]:

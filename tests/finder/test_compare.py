@@ -392,7 +392,7 @@ def test_it_is_above_where_its_losses_are():
     result = rows_of((FOUND, (0.7, 0.8, 0.75)), (REFUSED, (1.7, 1.8, 1.74)))
     assert result.best.setting == {"wd": 0}
     assert result.apart == (False, True)
-    assert "1.747 above" in repr(result)
+    assert "1.747 (worse)" in repr(result)
 
 
 def test_what_has_no_rate_to_train_at_does_not_win():

@@ -42,6 +42,50 @@ def test_data_that_the_default_loss_does_not_fit(data, net, says):
         LRFinder(learner).find(num_iter=5, progress=False)
 
 
+LOSSES = mx.gluon.loss
+OF_CLASSES = LOSSES.SoftmaxCELoss()
+PIXELS = np.arange(12, dtype=np.float32).reshape(1, 3, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("loss", "label", "net", "says"),
+    [
+        (OF_CLASSES, X.sum(1), nn.Dense(1), r"two or more outputs.*got '\(8, 1\)'.*L2Loss"),
+        (OF_CLASSES, Y + 0.5, nn.Dense(2), "labels from 0 to 1, got '0.5 among the labels'"),
+        (OF_CLASSES, Y + 1, nn.Dense(2), "labels from 0 to 1, got '2 among.*weight"),
+        (OF_CLASSES, Y * np.nan, nn.Dense(2), "labels from 0 to 1, got 'nan among"),
+        (OF_CLASSES, np.eye(2)[Y.astype(int)], nn.Dense(2), "sparse_label=False"),
+        (LOSSES.SigmoidBCELoss(), Y + 1, nn.Dense(1), "labels from 0 to 1, got '2 among"),
+        (LOSSES.HingeLoss(), Y, nn.Dense(1), "HingeLoss is for labels of -1 and 1, got '0 among"),
+        (LOSSES.SquaredHingeLoss(), Y, nn.Dense(1), "labels of -1 and 1, got '0 among"),
+        (LOSSES.LogisticLoss(), Y, nn.Dense(1), "labels of -1 and 1, got '0 among"),
+        (LOSSES.LogisticLoss(label_format="binary"), 2 * Y - 1, nn.Dense(1), "got '-1 among"),
+    ],
+)
+def test_labels_that_a_loss_would_misread(loss, label, net, says):
+    learner = make_learner([(X, label.astype(np.float32))], net, loss=loss)
+    for _ in range(2):
+        with pytest.raises(ValueError, match=says):
+            learner.iteration(0.1)
+    with pytest.raises(ValueError, match=says):
+        LRFinder(learner).find(num_iter=5, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("loss", "batch", "net"),
+    [
+        (OF_CLASSES, (X, (Y - 1, Y)), nn.Dense(2)),  # a weight of 0 hides a label
+        (LOSSES.SoftmaxCELoss(axis=1), (PIXELS, np.full((1, 2, 2), 2, "f")), nn.Conv2D(3, 1)),
+        (LOSSES.SoftmaxCELoss(sparse_label=False), (X, np.eye(2, dtype="f")[[0] * 8]), nn.Dense(2)),
+        (LOSSES.SigmoidBCELoss(), (X, Y / 2), nn.Dense(1)),
+        (LOSSES.LogisticLoss(label_format="binary"), (X, Y), nn.Dense(1)),
+        (LOSSES.HingeLoss(), (X, 2 * Y - 1), nn.Dense(1)),
+    ],
+)
+def test_labels_that_a_loss_reads_well(loss, batch, net):
+    assert make_learner([batch], net, loss=loss).iteration(0.1) > 0
+
+
 @pytest.mark.parametrize("kind", ["float64", "uint8", "int32"])
 @pytest.mark.parametrize("hybrid", [False, True])
 def test_data_of_another_type_than_the_net(kind, hybrid):
