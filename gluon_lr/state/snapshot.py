@@ -176,7 +176,8 @@ class _Parameter:
 
     def _take(self) -> None:
         parameter = self._parameter
-        self._fields = {name: one for name, one in vars(parameter).items() if name != "_var"}
+        parameter.var()  # MXNet 2.0 ties the arrays to this graph variable, and to no other
+        self._fields = dict(vars(parameter))
         weights, gradients = parameter._data, parameter._grad or []
         self._arrays = [(array, array.copy()) for array in weights + gradients]
         if gradients:  # whether backward has run since the last step
