@@ -1,5 +1,6 @@
 """What the tests share: a small task, seeded, on the contexts and trainer asked for."""
 
+import collections
 import gc
 import os
 import signal
@@ -103,6 +104,27 @@ def let_workers_finish(loader):
 def pytest_configure():
     """Hear Ctrl-C, which a shell has its background jobs ignore."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_addoption(parser):
+    help = "run only every N-th case of each test that has more than N"
+    parser.addoption("--every", type=int, default=1, metavar="N", help=help)
+
+
+@pytest.hookimpl(trylast=True)  # after -k and --deselect
+def pytest_collection_modifyitems(config, items):
+    """Keep the first case of each test, and every N-th after it."""
+    every = config.getoption("every")
+    tests = [item.nodeid.split("[")[0] for item in items]
+    cases, seen = collections.Counter(tests), collections.Counter()
+    kept, left = [], []
+    for test, item in zip(tests, items):
+        is_kept = cases[test] <= every or seen[test] % every == 0
+        (kept if is_kept else left).append(item)
+        seen[test] += 1
+    if left:
+        items[:] = kept
+        config.hook.pytest_deselected(items=left)
 
 
 def pytest_collection_finish():

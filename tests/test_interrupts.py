@@ -129,7 +129,7 @@ SEARCHES = [
 @WAYS
 @pytest.mark.parametrize("number", range(len(SEARCHES)))
 def test_a_search_that_is_interrupted_leaves_no_trace(number, interrupt):
-    """Each search and way at other places; together they are every second of a search's end."""
+    """Each search and way at other places; together they are every fourth of a search's end."""
     ctx, update_on_kvstore, search, progress = SEARCHES[number]
     settings = {"ctx": ctx, "update_on_kvstore": update_on_kvstore}
     learner = in_a_fit(**settings)
@@ -137,7 +137,7 @@ def test_a_search_that_is_interrupted_leaves_no_trace(number, interrupt):
     its_end = Interrupted(lambda: search(learner), "enqueue", nth=UPDATES)
     all_of_it = Interrupted(lambda: search(learner), search.__name__)
     sample = np.random.RandomState(number).choice(all_of_it.places(), 2, replace=False)
-    first, step = 4 * number + 2 * EACH_WAY.index(interrupt), 4 * len(SEARCHES)
+    first, step = 8 * number + 4 * EACH_WAY.index(interrupt), 8 * len(SEARCHES)
     places = [(its_end, place) for place in its_end.places()[first::step]]
     places += [(all_of_it, place) for place in sample]
 

@@ -186,18 +186,20 @@ def without(before=0, seed=None, **settings):
     return KNOWN[case]
 
 
-# each net before its first update and after three, with one optimizer after the other, and one
-# net with each of them, before and after in turn
+# each net before its first update, and after three in every second place, with one optimizer after
+# the other, and one net with each of them, before and after in turn
 BEFORE = [(name, optimizer, 0) for name, optimizer in zip(NETS, itertools.cycle(OPTIMIZERS))]
 AMID = [(name, optimizer, 3) for name, optimizer in zip(NETS, itertools.cycle([*OPTIMIZERS][::-1]))]
 EACH = [
     ("norm", optimizer, before) for optimizer, before in zip(OPTIMIZERS, itertools.cycle((0, 3)))
 ]
+CASES = [(case, place) for case in dict.fromkeys(BEFORE + EACH) for place in PLACES]
+CASES += [(case, place) for n, case in enumerate(AMID) for place in PLACES[n % 2 :: 2]]
 
 
-@pytest.mark.parametrize(("ctx", "update_on_kvstore"), PLACES)
-@pytest.mark.parametrize(("name", "optimizer", "before"), dict.fromkeys(BEFORE + AMID + EACH))
-def test_a_search_leaves_no_trace(name, optimizer, ctx, update_on_kvstore, before):
+@pytest.mark.parametrize(("case", "place"), CASES)
+def test_a_search_leaves_no_trace(case, place):
+    (name, optimizer, before), (ctx, update_on_kvstore) = case, place
     if MXNET_2 and name in ("embedding", "rows"):
         pytest.skip("MXNet 2.0 removed sparse gradients from Gluon")
     if name == "rows" and update_on_kvstore is False:

@@ -302,8 +302,7 @@ def without(name, before=3):
     return after(learner)
 
 
-@pytest.mark.parametrize("before", [0, 3])
-@pytest.mark.parametrize("name", loaders.LOADERS)
+@pytest.mark.parametrize(("name", "before"), list(zip(loaders.LOADERS, itertools.cycle([0, 3]))))
 def test_all_is_as_before_after_it(name, before):
     learner = loaders.make(name)
     for _ in range(before):

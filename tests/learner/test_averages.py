@@ -89,8 +89,10 @@ def test_after_an_error_of_a_validation_the_trained_weights_are_back(error):
 
 
 @pytest.mark.parametrize("make", [lambda: EMA(0.9), lambda: SWA(1)])
-@pytest.mark.parametrize("event", ["after_batch", "after_train", "before_validate", "after_epoch"])
-@pytest.mark.parametrize("at", [1, 2])
+@pytest.mark.parametrize(
+    ("event", "at"),
+    [("after_batch", 1), ("after_train", 2), ("before_validate", 1), ("after_epoch", 2)],
+)
 def test_a_resumed_fit_goes_on_with_its_averages(event, at, make):
     straight = make_learner()
     straight.fit_one_cycle(3, 0.1, cbs=make())

@@ -1,5 +1,6 @@
 """Signals that a fit answers: SIGTERM, and Ctrl-C that has it finish."""
 
+import functools
 import itertools
 import os
 import signal
@@ -30,16 +31,24 @@ class Sends(Callback):
 
 
 EVENTS = ["before_batch", "before_loss", "after_loss", "before_step", "after_step", "after_batch"]
+CONTEXTS = {1: ONE, 2: TWO}
 SENT = [(event, at) for event in EVENTS for at in (1, 4, 7)]
 SENT += [(event, 2) for event in ("after_train", "before_validate", "after_validate")]
 
 
-@pytest.mark.parametrize("ctx", [ONE, TWO])
-@pytest.mark.parametrize(("event", "at"), SENT)
-def test_at_sigterm_it_saves_exits_with_143_and_goes_on_bit_for_bit(event, at, ctx):
-    straight = make_learner(ctx)
+@functools.lru_cache(maxsize=None)
+def straight_state(contexts):
+    straight = make_learner(CONTEXTS[contexts])
     straight.fit_one_cycle(3, 0.1)
-    expected = state(straight)
+    return state(straight)
+
+
+@pytest.mark.parametrize(  # every event on one context and on two, at other places
+    ("event", "at", "contexts"),
+    [(*sent, number % 2 + 1) for number, sent in enumerate(SENT)],
+)
+def test_at_sigterm_it_saves_exits_with_143_and_goes_on_bit_for_bit(event, at, contexts):
+    ctx, expected = CONTEXTS[contexts], straight_state(contexts)
     own = signal.getsignal(signal.SIGTERM)
     stopped = make_learner(ctx)
     cbs = [CheckpointCallback("run", on_sigterm=True), Sends(signal.SIGTERM, at, event)]
