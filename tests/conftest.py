@@ -113,7 +113,8 @@ def pytest_addoption(parser):
 
 @pytest.hookimpl(trylast=True)  # after -k and --deselect
 def pytest_collection_modifyitems(config, items):
-    """Keep the first case of each test, and every N-th after it."""
+    """Keep the first case of each test and every N-th after it, and begin with the long ones."""
+    items.sort(key=lambda item: "test_workers" not in item.nodeid)  # at the end one would run alone
     every = config.getoption("every")
     tests = [item.nodeid.split("[")[0] for item in items]
     cases, seen = collections.Counter(tests), collections.Counter()
