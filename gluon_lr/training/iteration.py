@@ -136,7 +136,7 @@ class IterationLearner:
         self._update = PendingUpdate()
         self._last: Optional[PendingLoss] = None
         self._own_losses: List[Losses] = []  # of the last batch, on each context
-        self._has_read_labels: Any = None  # the loss that fits the labels of its first batch
+        self._loss_of_labels: Any = None  # the loss that was checked against labels
         self._returns_weights: Optional[bool] = None  # whether compute_loss returns weights
         self._updated: Optional[PendingLoss] = None  # the loss of the last update
         self._is_put_off = False  # whether the update waits for more batches
@@ -171,9 +171,9 @@ class IterationLearner:
         inputs, labels = inputs_and_labels(batch)
         try:
             output = net(*inputs)
-            if self._has_read_labels is not self.loss:
+            if self._loss_of_labels is not self.loss:
                 check_labels(self.loss, output, labels)
-                self._has_read_labels = self.loss
+                self._loss_of_labels = self.loss
             return self.loss(output, *labels)
         except (mx.base.MXNetError, AssertionError, TypeError, ValueError) as error:
             misfit = misfit_of(self.net, batch, error)

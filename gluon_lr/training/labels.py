@@ -24,6 +24,8 @@ def misread(loss: Any, output: Any, label: Any) -> Optional[Misread]:
     MXNet takes a class number outside of 0 to n - 1 for the nearest one within, and a fraction for
     the number below it.
     """
+    if not isinstance(label, mx.nd.NDArray) or np.dtype(label.dtype).kind not in "fiub":
+        return None  # bfloat16 is not known to NumPy
     for family, read in _READ.items():
         if isinstance(loss, family):
             return read(loss, output, label)

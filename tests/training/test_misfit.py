@@ -78,6 +78,8 @@ def test_labels_that_a_loss_would_misread(loss, label, net, says):
         (LOSSES.SoftmaxCELoss(axis=1), (PIXELS, np.full((1, 2, 2), 2, "f")), nn.Conv2D(3, 1)),
         (LOSSES.SoftmaxCELoss(sparse_label=False), (X, np.eye(2, dtype="f")[[0] * 8]), nn.Dense(2)),
         (LOSSES.SigmoidBCELoss(), (X, Y / 2), nn.Dense(1)),
+        (OF_CLASSES, (X, Y.astype("int32")), nn.Dense(2)),
+        (OF_CLASSES, (X, Y.astype("uint8")), nn.Dense(2)),
         (LOSSES.LogisticLoss(label_format="binary"), (X, Y), nn.Dense(1)),
         (LOSSES.HingeLoss(), (X, 2 * Y - 1), nn.Dense(1)),
     ],
