@@ -129,7 +129,7 @@ def add_download(app, docname, source):
 
 
 def collapse_side_bar(app, page, template, context, doctree):
-    """Show in the side bar what is beside a page: the whole tree doubles the time of a build."""
+    """Show in the side bar what is beside a page, as the whole tree makes each page larger."""
     whole = context.get("toctree")
     if whole is not None:
         context["toctree"] = lambda **options: whole(**{**options, "collapse": True})

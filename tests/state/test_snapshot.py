@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import ONE, TWO, Scale, assert_same_arrays, make_learner, stated, weights
 
-from gluon_lr import FactorScheduler, preserved
+from gluon_lr import FactorScheduler, Learner, preserved
 from gluon_lr._mxnet import MXNET_2, mx, nd
 
 OPTIMIZERS = [
@@ -397,3 +397,12 @@ def test_an_optimizer_that_cannot_be_copied_is_told_so(where):
     message = rf"preserved: `trainer` must be .* copied, got .{type(owner).__name__}: .*lock"
     with pytest.raises(TypeError, match=message), preserved(learner.net, learner.trainer):
         raise AssertionError("the block must not run")
+
+
+def test_a_seed_within_the_block_before_the_first_call():
+    data = nd.array(np.random.RandomState(0).randn(8, 3).astype(np.float32))
+    learner = Learner(mx.gluon.nn.Dense(2), [(data, nd.array(np.arange(8) % 2))])
+    parts = learner.net, learner.trainer
+    with preserved(*parts), preserved(*parts, seed=1):
+        loss = learner.iteration(0.1)
+    assert learner.iteration(0) == loss  # with the values of the first call, and their variable
