@@ -40,19 +40,14 @@ Reference
 
 Import every name in these tables from `gluon_lr`; `gluon_lr.__version__` is the version.
 :mod:`gluon_lr.plotting` draws the pictures, and :mod:`gluon_lr.annealing` has the curves for
-positions from 0 to 1.
-
-{tables}
-
-Behind these names
-------------------
-
-What the public names take and return, by modules.
+positions from 0 to 1. :doc:`modules` has what the public names take and return.
 
 .. toctree::
-   :maxdepth: 1
+   :hidden:
 
-{modules}
+{pages}
+   modules
+{tables}
 """
 
 TABLE = """
@@ -63,11 +58,25 @@ TABLE = """
    :nosignatures:
 
 {names}
+"""
 
+PAGES = """
 .. toctree::
    :hidden:
 
 {pages}
+"""
+
+MODULES = """
+Behind these names
+==================
+
+What the public names take and return, by modules.
+
+.. toctree::
+   :maxdepth: 1
+
+{modules}
 """
 
 NAME = """
@@ -127,15 +136,9 @@ def write(app):
     FOLDER.mkdir()
     rooms = {room: sorted(n for n in public_names() if room_of(n) == room) for room in TITLES}
     assert sum(map(len, rooms.values())) == len(public_names()), "TITLES must have every room"
-    tables = [
-        TABLE.format(
-            title=TITLES[room],
-            underline="-" * len(TITLES[room]),
-            names=_indented(f"~gluon_lr.{name}" for name in names),
-            pages=_indented(f"{name} <gluon_lr.{name}>" for name in names),
-        )
-        for room, names in rooms.items()
-    ]
+    for room, names in rooms.items():
+        pages = _indented(f"{name} <gluon_lr.{name}>" for name in names)
+        (FOLDER / f"{room}.rst").write_text(_table(room, names, "=") + PAGES.format(pages=pages))
     for name, thing in public_names().items():
         directive = "autoclass" if inspect.isclass(thing) else "autofunction"
         page = NAME.format(name=name, underline="=" * len(name), directive=directive)
@@ -144,8 +147,15 @@ def write(app):
     for name, public in behind.items():
         page = MODULE.format(name=name, underline="=" * len(name), public=", ".join(public))
         (FOLDER / f"{name}.rst").write_text(page)
-    index = INDEX.format(tables="".join(tables), modules=_indented(behind))
-    (FOLDER / "index.rst").write_text(index)
+    (FOLDER / "modules.rst").write_text(MODULES.format(modules=_indented(behind)))
+    tables = "".join(_table(room, names, "-") for room, names in rooms.items())
+    (FOLDER / "index.rst").write_text(INDEX.format(pages=_indented(rooms), tables=tables))
+
+
+def _table(room, names, line):
+    title = TITLES[room]
+    names = _indented(f"~gluon_lr.{name}" for name in names)
+    return TABLE.format(title=title, underline=line * len(title), names=names)
 
 
 def _indented(lines):
