@@ -19,8 +19,9 @@ try:
         import mxnet as mx
 except Exception as error:
     needed = "'numpy<2' setuptools" if sys.version_info >= (3, 12) else "'numpy<1.24'"
+    text = str(error).rstrip(".")
     raise ImportError(
-        f"gluon_lr: `mxnet` must be importable, got {type(error).__name__}: {error}. "
+        f"gluon_lr: `mxnet` must be importable, got {type(error).__name__}: {text}. "
         f"MXNet needs NumPy below 1.24 (on Python 3.12: 1.26; found {np.__version__}) and Python "
         "below 3.13. Reinstall all packages of your project with one command, so that pip chooses "
         "versions that work together. Replace OTHERS with your other packages: "

@@ -92,8 +92,9 @@ def _found(options: Any, search: "Callable[[LRFinder], Any]") -> Any:
     learner = _function(module, name)()
     try:
         finder = LRFinder(learner)
-    except TypeError as error:
-        raise RequestError(f"{options.factory} must return a Learner. {error}") from None
+    except TypeError:
+        found = type(learner).__name__
+        raise RequestError(f"{options.factory} must return a Learner, got {found}") from None
     with contextlib.ExitStack() as stack:
         if hasattr(learner, "close"):
             stack.callback(learner.close)
@@ -109,10 +110,9 @@ def _found(options: Any, search: "Callable[[LRFinder], Any]") -> Any:
 def _names(text: str) -> Tuple[str, str]:
     """Return the two names in `package.module:function`."""
     module_name, colon, name = text.partition(":")
-    if not (module_name and colon and name):
-        raise RequestError(f"the factory must be MODULE:FUNCTION, got {text!r}")
-    if module_name.endswith(".py"):
-        raise RequestError(f"the factory must be MODULE:FUNCTION without .py, got {text!r}")
+    example = "for example training:make_learner for make_learner() in training.py"
+    if not (module_name and colon and name) or module_name.endswith(".py"):
+        raise RequestError(f"give MODULE:FUNCTION, {example}, got {text!r}")
     return module_name, name
 
 
@@ -124,7 +124,9 @@ def _function(module_name: str, name: str) -> Callable[[], Any]:
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        raise RequestError(f"{text}: {error}") from error
+        is_other = module_name != error.name and not module_name.startswith(f"{error.name}.")
+        remedy = "" if is_other else f". Run this in the folder of {module_name.split('.')[0]}"
+        raise RequestError(f"{text}: {error}{remedy}") from error
     factory = getattr(module, name, None)
     if not callable(factory):
         raise RequestError(f"{text}: {module_name} has no function {name!r}")

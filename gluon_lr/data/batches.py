@@ -465,7 +465,9 @@ def one_pass(data_loader: Iterable[Batch], batch_split: BatchSplit) -> Iterator[
 def check_loader(owner: str, argument: str, loader: Any) -> None:
     """Raise a TypeError if `loader` cannot be iterated over."""
     if not hasattr(loader, "__iter__"):
-        raise TypeError(_check.message(owner, argument, "an iterable of batches", loader))
+        is_dataset = hasattr(loader, "__getitem__") and hasattr(loader, "__len__")
+        remedy = "Pass mx.gluon.data.DataLoader(dataset, batch_size=32)." if is_dataset else ""
+        raise TypeError(_check.message(owner, argument, "an iterable of batches", loader, remedy))
 
 
 def empty(loader: Any) -> ValueError:

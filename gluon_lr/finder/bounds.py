@@ -66,7 +66,8 @@ class Bounds:
         for one in starts:
             _check.real(owner, name_start, float(one), above=0)
         for low, high in np.broadcast(starts, ends):
-            _check.real(owner, name_end, float(high), above=float(low))
+            remedy = f"`{name_start}` is {low:g}."
+            _check.real(owner, name_end, float(high), above=float(low), remedy=remedy)
         return cls(starts, ends)
 
     @property

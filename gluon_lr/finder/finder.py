@@ -121,9 +121,9 @@ class LRFinder(SearchCallback):
     ) -> None:
         if isinstance(learner, (Real, slice, list, tuple, np.ndarray)):
             learner, start_lr = None, learner
-        super().__init__(start_lr, end_lr, num_it, stop_div)
         if learner is not None:
             _check_learner(learner)
+        super().__init__(start_lr, end_lr, num_it, stop_div)
         self.learner = learner
         self.result: Union[LRFinderResult, TuneResult, Comparison, None] = None
 

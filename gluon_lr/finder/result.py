@@ -33,7 +33,7 @@ class StopReason(Enum):
 
     DIVERGED = "the smoothed loss diverged"
     NOT_FINITE = "the loss was not finite"
-    REACHED_END = "the search reached its last rate"
+    REACHED_END = "all rates were tried"
     STOPPED = "the `stop` criterion ended the search"
     FIT_ENDED = "the fit ended"
 

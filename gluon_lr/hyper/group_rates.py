@@ -47,7 +47,8 @@ def group_rates(owner: str, argument: str, lr: Rate, groups: int) -> Any:
         rates = [_check.rate(owner, argument, one) for one in np.asarray(lr).tolist()]
         if len(rates) != groups:
             constraint = f"a number, a slice, or one number for each of {groups} groups"
-            raise ValueError(_check.message(owner, argument, constraint, lr))
+            remedy = "For a rate that changes, pass a schedule to fit(n_epoch, lr=schedule)."
+            raise ValueError(_check.message(owner, argument, constraint, lr, remedy))
     else:
         return _check.rate(owner, argument, lr)
     return rates[0] if groups == 1 else np.array(rates)
@@ -66,8 +67,9 @@ def _refuse_what_has_a_rate(owner: str, argument: str, lr: Any) -> None:
         raise TypeError(_check.message(owner, argument, constraint, lr, remedy))
     if callable(lr):
         remedy = (
-            "Pass a schedule to fit(n_epoch, lr=schedule), and a curve to "
-            "fit(n_epoch, cbs=ParamScheduler({'lr': SchedCos(0.1, 0)}))."
+            "Pass a schedule to fit(n_epoch, lr=schedule). Pass a curve, for example SchedCos(0.1, "
+            "0), or ScheduledCurve(function) for a function of the iteration, to fit(n_epoch, "
+            "cbs=ParamScheduler({'lr': curve}))."
         )
         raise TypeError(_check.message(owner, argument, constraint, lr, remedy))
 

@@ -92,6 +92,34 @@ def check_no_schedule_counts(owner: str, scheds: Mapping[str, Optional[Curves]])
                 raise ValueError(_check.message(owner, "seconds", constraint, schedule, remedy))
 
 
+def warn_of_epochs(owner: str, fit: "Fit", lr_scheduler: Any) -> None:
+    """Warn of a schedule whose lengths may be meant in epochs, because all are so short.
+
+    Parameters
+    ----------
+    owner : str
+        Name of the fit for the message.
+    fit : Fit
+        The planned fit.
+    lr_scheduler : object
+        What gives the rate if no curve does; None for a constant rate.
+    """
+    lr = fit.curves.get("lr")
+    curves = lr if isinstance(lr, (list, tuple)) else [lr]
+    schedules = [getattr(curve, "schedule", None) for curve in curves]
+    for schedule in [lr_scheduler] if "lr" not in fit.scheds else schedules:
+        if schedule is None or foreign.goes_with_any_length(schedule):
+            continue
+        longest = max(foreign.lengths_in(schedule))
+        if longest <= fit.n_epoch < fit.length:
+            per_epoch = fit.iterations_per_epoch
+            _check.warn_caller(
+                f"{owner}: the longest length in {foreign.as_ours(schedule)!r} is {longest:g} "
+                f"iterations, and the fit has {fit.n_epoch} epochs of {per_epoch} iterations. If "
+                f"the lengths are epochs, use EpochSchedule(schedule, {per_epoch})."
+            )
+
+
 class Fit:
     """Training along curves for a number of epochs or seconds, and its progress.
 

@@ -80,7 +80,7 @@ from .audience import Audience, in_order
 from .callback_states import hand_out, states_of, without_taker
 from .callbacks import ProgressCallback, TerminateOnNaN
 from .fastai_names import FastaiNames, make_a_search
-from .fit import Fit, Span, check_no_schedule_counts
+from .fit import Fit, Span, check_no_schedule_counts, warn_of_epochs
 from .fitting import Fitting
 from .lr_find import SuggestedLRs, SuggestFuncs, lr_find, named_functions
 from .recorder import Recorder
@@ -207,6 +207,7 @@ class Learner(FastaiNames):
         if not isinstance(net, mx.gluon.Block):
             raise TypeError(_check.message("Learner", "net", "an mx.gluon.Block", net))
         check_loader("Learner", "data_loader", data_loader)
+        contexts = contexts_for(net, ctx)
         if valid_loader is not None:
             check_loader("Learner", "valid_loader", valid_loader)
         if compute_loss is not None:
@@ -231,10 +232,9 @@ class Learner(FastaiNames):
         if iterations_per_epoch is not None:
             _check.integer("Learner", "iterations_per_epoch", iterations_per_epoch, 1)
         all_of_net = list(dict.fromkeys(net.collect_params().values()))
-        trained = all_of_net if trainer is None else parameters_of(trainer)
+        trained = all_of_net if trainer is None else _trained_by(trainer)
         _check_trainer(all_of_net, trained)
         self.groups = parameter_groups("Learner", trained, groups, net)
-        contexts = contexts_for(net, ctx)
         made = _optimizer(trainer, optimizer, optimizer_params)
         initialize(net, contexts)
         if trainer is None:
@@ -1190,7 +1190,9 @@ class Learner(FastaiNames):
             fit = self._planned(owner, span, scheds, wd, cbs)
             self._start([fit], cbs, reset_opt)
             return
-        _check.one_of(owner, argument, lr, ["tune"])
+        if lr != "tune":
+            constraint = "a rate, or 'tune' to search for one"
+            raise ValueError(_check.message(owner, argument, constraint, lr))
         if span.start_epoch:
             constraint = f"0 if `{argument}` is 'tune', which runs whole trainings"
             remedy = f"Pass a rate as `{argument}`."
@@ -1236,7 +1238,7 @@ class Learner(FastaiNames):
         self.prepare()
         iterations = self.workers.of_first(iterations)
         by_passes = self._fits_by_passes
-        return Fit(
+        fit = Fit(
             span.n_epoch,
             iterations,
             by_passes,
@@ -1245,6 +1247,8 @@ class Learner(FastaiNames):
             span.start_epoch,
             span.seconds,
         )
+        warn_of_epochs(owner, fit, self.trainer.optimizer.lr_scheduler)
+        return fit
 
     def _checked_scheds(
         self, owner: str, scheds: Mapping[str, Curves], wd: Optional[float], cbs: Callbacks
@@ -1466,6 +1470,13 @@ def _optimizer(
     if isinstance(optimizer, str):
         return mx.optimizer.create(optimizer, **(optimizer_params or {}))
     return optimizer
+
+
+def _trained_by(trainer: Any) -> List[mx.gluon.Parameter]:
+    if isinstance(trainer, mx.gluon.Trainer):
+        return parameters_of(trainer)
+    remedy = "For a new trainer, omit it and pass optimizer='sgd' and optimizer_params={...}."
+    raise TypeError(_check.message("Learner", "trainer", "an mx.gluon.Trainer", trainer, remedy))
 
 
 def _check_trainer(of_net: Sequence[Any], trained: Sequence[Any]) -> None:

@@ -305,9 +305,19 @@ def _fields(optimizer: mx.optimizer.Optimizer) -> Iterator[Tuple[str, Any]]:
         if isinstance(value, (bool, int, float, str, type(None))):
             yield name, value
         elif not isinstance(value, (dict, list, tuple)) or value:
-            constraint = "a trainer whose optimizer stores only numbers, besides its states"
-            found = f"{type(optimizer).__name__} with {name!r}, {type(value).__name__}"
-            raise ValueError(_check.message("save", "trainer", constraint, found))
+            raise _not_a_number(optimizer, name, value)
+
+
+def _not_a_number(optimizer: mx.optimizer.Optimizer, name: str, value: Any) -> ValueError:
+    constraint = "one that stores only numbers, besides its states"
+    found = f"{type(optimizer).__name__} with {name!r}, {type(value).__name__}"
+    remedy = ""
+    if name == "lr":
+        remedy = (
+            "Create the optimizer with lr_scheduler=schedule, or set its rate in each iteration: "
+            "trainer.set_learning_rate(schedule(iteration))."
+        )
+    return ValueError(_check.message("Trainer", "optimizer", constraint, found, remedy))
 
 
 def _check_field(name: str, value: Any, own: Any, place: str) -> None:

@@ -22,7 +22,7 @@ import numpy as np
 from .. import _check
 from .._interrupts import uninterrupted
 from .._mxnet import amp, mx
-from .._trainer import check_rates, loss_scaler_of, scale_of
+from .._trainer import check_rates, loss_scaler_of, parameters_of, scale_of
 from ..data.batch_split import BatchSplit, Share
 from ..data.batches import Batches, check_loader, one_pass
 from ..data.held_out import HeldOut
@@ -54,11 +54,12 @@ from .losses import (
     mean_of,
 )
 from .metrics import ListeningNet, Measured
-from .misfit import misfit_of
+from .misfit import misfit_of, no_gradient_of
 from .placement import Context
 from .prediction import Collected, inputs_of, output_of
 
 _FIXED = ("net", "trainer", "ctx")
+_OF_MISFITS = (mx.base.MXNetError, AssertionError, IndexError, TypeError, ValueError)
 _OF_LOSSES = (mx.gluon.loss.__name__, default_loss.__name__)
 Self = TypeVar("Self", bound="IterationLearner")
 ComputeLoss = Callable[[Any, Any], Any]
@@ -169,14 +170,15 @@ class IterationLearner:
             ``sum(losses * weights) / sum(weights)``.
         """
         inputs, labels = inputs_and_labels(batch)
+        output = None
         try:
             output = net(*inputs)
             if self._loss_of_labels is not self.loss:
                 check_labels(self.loss, output, labels)
                 self._loss_of_labels = self.loss
             return self.loss(output, *labels)
-        except (mx.base.MXNetError, AssertionError, TypeError, ValueError) as error:
-            misfit = misfit_of(self.net, batch, error)
+        except _OF_MISFITS as error:
+            misfit = misfit_of(self.net, batch, output, error)
             if misfit is None:
                 raise
             raise misfit from error
@@ -800,7 +802,13 @@ class IterationLearner:
         heads = [one.heads(n < own and share.is_own) for n, one in enumerate(losses)]
         update = self._with_batch(losses[:own] if share.is_own else [], share.samples)
         self.tell("after_loss")
-        mx.autograd.backward(arrays, [head for several in heads for head in several])
+        try:
+            mx.autograd.backward(arrays, [head for several in heads for head in several])
+        except mx.base.MXNetError as error:
+            unfit = no_gradient_of(parameters_of(self.trainer), error)
+            if unfit is None:
+                raise
+            raise unfit from error
         self._update = update
 
     def _losses_of(self, net: Any, parts: Sequence[Batch]) -> List[Losses]:

@@ -62,7 +62,11 @@ def _as_classes(loss: Any, output: Any, label: Any) -> Optional[Misread]:
         )
     numbers = label.asnumpy()
     fits = (numbers == np.floor(numbers)) & (numbers >= 0) & (numbers < classes)
-    return _first_other(f"for labels from 0 to {classes - 1}", numbers, fits)
+    remedy = (
+        "Number the classes from 0, and give the net one output for each. To predict numbers, pass "
+        "another loss, for example loss=mx.gluon.loss.L2Loss()"
+    )
+    return _first_other(f"for labels from 0 to {classes - 1}", numbers, fits, remedy)
 
 
 def _as_signs(loss: Any, output: Any, label: Any) -> Optional[Misread]:
@@ -80,10 +84,12 @@ def _as_probabilities(loss: Any, output: Any, label: Any) -> Optional[Misread]:
     return _first_other("for labels from 0 to 1", numbers, (numbers >= 0) & (numbers <= 1))
 
 
-def _first_other(loss_is_for: str, numbers: np.ndarray, fits: np.ndarray) -> Optional[Misread]:
+def _first_other(
+    loss_is_for: str, numbers: np.ndarray, fits: np.ndarray, remedy: str = _OTHER_LOSS
+) -> Optional[Misread]:
     if fits.all():
         return None
-    return Misread(loss_is_for, f"{numbers[~fits].flat[0]:g} among the labels", _OTHER_LOSS)
+    return Misread(loss_is_for, f"{numbers[~fits].flat[0]:g} among the labels", remedy)
 
 
 _READ: Dict[type, Callable[[Any, Any, Any], Optional[Misread]]] = {

@@ -23,7 +23,8 @@ def contexts_for(net: mx.gluon.Block, ctx: Optional[Context]) -> List[mx.Context
     wanted = list(ctx) if isinstance(ctx, (list, tuple)) else [ctx]
     if not wanted or not all(isinstance(context, MXNetContext) for context in wanted):
         constraint = "an mx.Context or a list of them"
-        raise TypeError(_check.message("Learner", "ctx", constraint, ctx))
+        remedy = "Pass other arguments by name: valid_loader=..., loss=..., trainer=..."
+        raise TypeError(_check.message("Learner", "ctx", constraint, ctx, remedy))
     if occupied and set(wanted) != set(occupied):
         constraint = f"the contexts on which the net is initialised, {occupied}"
         remedy = "First call reset_ctx(ctx) on each parameter of the net."

@@ -25,7 +25,7 @@ def test_is_a_sequence_of_pairs():
 
 def test_prints_well():
     empty = LRFinderResult([], [], StopReason.REACHED_END)
-    assert repr(empty) == "LRFinderResult(0 iterations, the search reached its last rate)"
+    assert repr(empty) == "LRFinderResult(0 iterations, all rates were tried)"
     found = LRFinderResult(LRS, LOSSES, StopReason.DIVERGED)
     assert repr(found) == (
         "LRFinderResult(150 iterations from lr 1e-06 to 1.47, the smoothed loss diverged, "

@@ -421,7 +421,7 @@ def test_each_fit_at_tune(name):
     [
         (
             lambda one: one.fit_one_cycle(2, "tuned"),
-            "fit_one_cycle: `lr_max` must be one of 'tune'",
+            "fit_one_cycle: `lr_max` must be a rate, or 'tune'",
         ),
         (lambda one: one.fit_one_cycle(2, "tune", start_epoch=1), "`start_epoch` must be 0 if"),
         (lambda one: one.fit_one_cycle(0, "tune"), "`n_epoch` must be an integer of at least 1"),

@@ -203,6 +203,60 @@ def test_rates_below_0_and_other_fits_are_refused():
     assert len(learner.recorder) == 0
 
 
+def test_rates_that_a_fit_cannot_read_are_refused_with_the_remedy():
+    learner = make_learner()
+    with pytest.raises(ValueError, match=r"fit: `lr` must be a rate, or 'tune' .*, got '0.1'"):
+        learner.fit(1, "0.1")
+    with pytest.raises(ValueError, match=r"that changes, pass a schedule to fit\(n_epoch, lr="):
+        learner.fit(3, [0.1, 0.01, 0.001])
+    net = mx.gluon.nn.Dense(1)
+    net.initialize()
+    trainer = mx.gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": STEPS})
+    with pytest.raises(ValueError, match=r"'lr', MultiFactor.*learning_rate\(schedule\(iteration"):
+        Learner(net, [0], trainer=trainer)
+
+
+COUNTED = CosineScheduler(3, base_lr=0.1)
+IN_EPOCHS = r"is 3 iterations, and .* 3 epochs of 4 iterations.* EpochSchedule\(schedule, 4"
+
+
+@pytest.mark.parametrize(
+    "fit",
+    [
+        lambda one: one.fit(3, lr=COUNTED),
+        lambda one: one.fit(3, lr=mx.lr_scheduler.MultiFactorScheduler([2, 3], 0.1)),
+        lambda one: one.fit(3, cbs=ParamScheduler({"lr": COUNTED})),
+    ],
+)
+def test_lengths_that_seem_to_be_epochs_bring_a_warning(fit):
+    learner = make_learner()
+    with pytest.warns(UserWarning, match=IN_EPOCHS) as warned:
+        fit(learner)
+    assert {one.filename for one in warned if "epochs" in str(one.message)} == {__file__}
+
+
+def test_the_trainers_own_schedule_too():
+    learner = make_learner()
+    learner.trainer.optimizer.lr_scheduler = COUNTED
+    with pytest.warns(UserWarning, match=IN_EPOCHS):
+        learner.fit(3)
+
+
+@pytest.mark.parametrize(
+    "lr",
+    [
+        COUNTED.in_epochs(4),
+        CosineScheduler(4, base_lr=0.1),  # longer than the number of epochs
+        CosineScheduler(0.9, base_lr=0.1),
+        ConstantSchedule(0.1),
+        0.1,
+    ],
+)
+def test_other_lengths_bring_none(lr, recwarn):
+    make_learner().fit(3, lr=lr)
+    assert not [one for one in recwarn if "epochs" in str(one.message)]
+
+
 # -- in a loop of one's own -----------------------------------------------------------------------
 
 

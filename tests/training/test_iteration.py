@@ -20,6 +20,7 @@ from gluon_lr import FactorScheduler, Learner
 from gluon_lr._mxnet import contexts_of, metric, mx, nd
 
 nn = mx.gluon.nn
+DATASET = make_dataset()
 
 
 def make_loader(samples=SAMPLES, batch_size=BATCH_SIZE):
@@ -287,6 +288,11 @@ def test_a_bad_rate_changes_nothing(lr):
         ({"data_loader": 5}, TypeError, "`data_loader`"),
         ({"ctx": "gpu"}, TypeError, "`ctx` must be an mx.Context or a list"),
         ({"ctx": []}, TypeError, "`ctx`"),
+        ({"ctx": mx.gluon.loss.L2Loss()}, TypeError, "`ctx` .* by name: valid_loader="),
+        ({"ctx": [1, 2]}, TypeError, "`ctx` .* by name: valid_loader="),
+        ({"data_loader": DATASET}, TypeError, r"DataLoader\(dataset, batch_size=32\)"),
+        ({"valid_loader": DATASET}, TypeError, r"DataLoader\(dataset, batch_size=32\)"),
+        ({"trainer": "sgd"}, TypeError, r"`trainer` must be an mx\.gluon\.Trainer, got 'sgd'"),
         ({"loss": 1}, TypeError, "`loss` must be callable"),
         ({"valid_loader": 5}, TypeError, "`valid_loader` must be an iterable"),
         ({"metrics": "no such thing"}, ValueError, r"an argument of mx\.metric\.create"),

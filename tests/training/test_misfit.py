@@ -103,6 +103,61 @@ def test_data_of_another_type_than_the_net(kind, hybrid):
     np.testing.assert_array_equal(before[0], untouched(net)[0])
 
 
+def test_a_cast_is_offered_only_to_a_type_that_weights_can_have():
+    for kind, offered in (("float64", True), ("uint8", False)):
+        learner = make_learner([(nd.array(X).astype(kind), nd.array(Y))])
+        with pytest.raises(ValueError, match=r"Convert the data") as raised:
+            learner.iteration(0.1)
+        assert (f"net.cast('{kind}')" in str(raised.value)) == offered
+
+
+@pytest.mark.parametrize(
+    ("data", "net", "loss", "says"),
+    [
+        (
+            (Y, PIXELS),
+            nn.Conv2D(3, 1),
+            None,
+            r"got 'x of shape \(8,\) and y of shape \(1, 3, 2, 2\)'\. .*label comes last",
+        ),
+        (
+            (X, Y),
+            nn.Dense(4),
+            LOSSES.L2Loss(),
+            r"got 'net\(x\) of shape \(8, 4\) and y of shape \(8,\)'\. Pass a loss for",
+        ),
+        ((X, Y), nn.Dense(4), LOSSES.SigmoidBCELoss(), r"net\(x\) of shape \(8, 4\)"),
+        ((X, Y), nn.Dense(2, in_units=5), None, r"x of shape \(8, 3\) and y of shape \(8,\)'"),
+    ],
+    ids=["label first", "L2", "BCE", "width"],
+)
+def test_shapes_that_do_not_fit(data, net, loss, says):
+    with pytest.raises(ValueError, match=says):
+        make_learner([data], net, loss=loss).iteration(0.1)
+
+
+def test_an_error_of_the_users_own_net_stays_as_it_is():
+    class Net(nn.Dense):
+        def forward(self, x):
+            raise ValueError("of the user")
+
+    with pytest.raises(ValueError, match=r"^of the user$"):
+        make_learner([(X, Y)], Net(2)).iteration(0.1)
+
+
+def test_losses_without_a_gradient():
+    net = nn.Dense(2, in_units=3)
+    net.initialize()
+    cut = make_learner([(X, Y)], net, compute_loss=lambda net, batch: net(batch[0]).detach())
+    with pytest.raises(ValueError, match=r"got 'losses without a gradient'\. Remove detach"):
+        cut.iteration(0.1)
+    for parameter in net.collect_params().values():
+        parameter.grad_req = "null"
+    frozen = make_learner([(X, Y)], net)
+    with pytest.raises(ValueError, match=r"`net` must be one with parameters to train, .* 'write'"):
+        frozen.iteration(0.1)
+
+
 def test_integers_that_a_net_looks_up_are_no_misfit():
     net = nn.HybridSequential()
     net.add(nn.Embedding(5, 4), nn.Dense(2))
@@ -126,6 +181,7 @@ def test_a_trainer_of_another_net():
             lambda one: one.fit_one_cycle(1, CosineScheduler(100)),
             r"fit_one_cycle: `lr_max`.*Pass a schedule to fit\(n_epoch, lr=schedule\)",
         ),
+        (lambda one: one.fit(1, lambda n: 0.1), r"fit: `lr`.*ScheduledCurve\(function\)"),
         (lambda one: one.fit(1, CosineScheduler), r"fit: `lr`.*schedule to fit\(n_epoch, lr="),
         (
             lambda one: one.fit_one_cycle(1, one.lr_find(show_plot=False)),
