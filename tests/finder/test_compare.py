@@ -493,7 +493,7 @@ def test_no_trace_of_other_optimizers_nets_and_batch_sizes(optimizer, update_on_
     train(learner, before)
     own = learner.trainer.optimizer, learner.data_loader
     values = {
-        "optimizer": ["adagrad", "nag", ("adam", {"beta1": 0.5})],
+        "optimizer": ["adagrad", ("adam", {"beta1": 0.5})],
         "batch_size": [4, 16],
         "net": {"other": make_other_net, "wide": lambda: make_other_net(30)},
     }
@@ -545,7 +545,7 @@ def test_ctrl_c_at_any_line(tune):
 def test_two_comparisons_alike():
     learner = make_learner()
     for call in (compare, race):
-        first, second = (call(learner, SWEPT) for _ in range(2))
+        first, second = (call(learner, {"mom": [0.5, 0.9]}) for _ in range(2))
         assert [row.losses for row in first] == [row.losses for row in second]
         assert [row.suggestion for row in first] == [row.suggestion for row in second]
         assert first.reason == second.reason
