@@ -35,16 +35,17 @@ def is_serving() -> bool:
 
 @contextlib.contextmanager
 def serving_put_off() -> Iterator[None]:
-    """Let a server or scheduler of a KVStore finish the import of MXNet before it serves.
+    """Let a server of a KVStore finish the import of MXNet before it serves.
 
     Otherwise it starts to serve in the middle of the import and never returns. It could then not
     unpickle an optimizer with a schedule of this package. Only the server would show that error.
+    A scheduler, which unpickles nothing, is ready sooner without the rest of the import.
     """
-    role = os.environ.get("DMLC_ROLE")
-    if is_serving():
+    is_server = os.environ.get("DMLC_ROLE") == "server"
+    if is_server:
         os.environ["DMLC_ROLE"] = "worker"
     try:
         yield
     finally:
-        if role is not None:
-            os.environ["DMLC_ROLE"] = role
+        if is_server:
+            os.environ["DMLC_ROLE"] = "server"
