@@ -325,8 +325,9 @@ class Learner(FastaiNames):
             Epochs, at least 1.
         lr : float, slice or Schedule, optional
             Rate, or a schedule of this package or MXNet's, which counts the fit's updates from 1.
-            A schedule with lengths as shares is stretched to the fit. By default the rate of the
-            trainer, or of its lr_scheduler.
+            A schedule with lengths as shares is stretched to the fit. A warning says if the
+            lengths may be meant in epochs. By default the rate of the trainer, or of its
+            lr_scheduler.
         wd : float, optional
             Weight decay for this fit; by default the trainer's own.
         cbs : Callback or list, optional
