@@ -356,6 +356,7 @@ def test_find_can_refine(training, capsys):
         (["my.training:make"], "my.training:make: my.training has no function 'make'"),
         (["my.training:number"], "my.training has no function 'number'"),
         (["builtins:dict"], "builtins:dict must return a Learner, got dict"),
+        (["builtins:tuple"], "builtins:tuple must return a Learner, got tuple"),
         (["my.training:make_learner", "-o", "no/x.png"], "--out no/x.png must be a writable file"),
         (["my.training:make_learner", "--length", "0"], "--length must be at least 1, got 0"),
         (["my.training:make_learner", "--seed", "-1"], "`seed` must be an integer of at least 0"),

@@ -90,11 +90,10 @@ def _found(options: Any, search: "Callable[[LRFinder], Any]") -> Any:
     from ..finder import LRFinder  # first: without MXNet, it says what to install
 
     learner = _function(module, name)()
-    try:
-        finder = LRFinder(learner)
-    except TypeError:
+    if not hasattr(learner, "iteration"):
         found = type(learner).__name__
-        raise RequestError(f"{options.factory} must return a Learner, got {found}") from None
+        raise RequestError(f"{options.factory} must return a Learner, got {found}")
+    finder = LRFinder(learner)
     with contextlib.ExitStack() as stack:
         if hasattr(learner, "close"):
             stack.callback(learner.close)

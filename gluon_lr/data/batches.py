@@ -445,8 +445,10 @@ class Batches:
         return own._replace(batch=self._split.part(share.batch, own.batch))
 
 
-def one_pass(data_loader: Iterable[Batch], batch_split: BatchSplit) -> Iterator[Batch]:
-    """Yield the batches of one pass.
+def one_pass(
+    data_loader: Iterable[Batch], batch_split: BatchSplit, argument: str = "data_loader"
+) -> Iterator[Batch]:
+    """Yield the batches of one pass; `argument` is the loader's name in messages.
 
     Raises
     ------
@@ -459,7 +461,7 @@ def one_pass(data_loader: Iterable[Batch], batch_split: BatchSplit) -> Iterator[
         nothing = False
         yield batch
     if nothing:
-        raise empty(data_loader)
+        raise empty(data_loader, argument)
 
 
 def check_loader(owner: str, argument: str, loader: Any) -> None:
@@ -470,11 +472,14 @@ def check_loader(owner: str, argument: str, loader: Any) -> None:
         raise TypeError(_check.message(owner, argument, "an iterable of batches", loader, remedy))
 
 
-def empty(loader: Any) -> ValueError:
+def empty(loader: Any, argument: str = "data_loader") -> ValueError:
     """Return the error for a loader that yields nothing."""
     constraint = "an iterable that yields a batch in every pass"
-    remedy = "Check whether the dataset is empty, or the loader is a generator that has ended."
-    return ValueError(_check.message("Learner", "data_loader", constraint, loader, remedy))
+    remedy = (
+        "Check whether the dataset is empty, or smaller than a batch with "
+        "last_batch='discard', or the loader is a generator that has ended."
+    )
+    return ValueError(_check.message("Learner", argument, constraint, loader, remedy))
 
 
 class _Opening(NamedTuple):

@@ -10,6 +10,7 @@ from .._mxnet import mx
 Group = List[mx.gluon.Parameter]
 
 _KINDS = "an mx.gluon.Block, a pattern of parameter names, or a list of parameters"
+_BLOCKS = "For example: groups=[[net.embedding, net.encoder], net.output]."
 
 
 def parameter_groups(
@@ -54,7 +55,7 @@ def parameter_groups(
     for group, members in zip(groups, found):
         if not members:
             constraint = "a list in which each group has a parameter of the trainer"
-            raise ValueError(_check.message(owner, "groups", constraint, group))
+            raise ValueError(_check.message(owner, "groups", constraint, group, _BLOCKS))
     places = Counter(id(one) for members in found for one in members)
     astray = {one.name: places[id(one)] for one in parameters if places[id(one)] != 1}
     if astray:
@@ -64,7 +65,7 @@ def parameter_groups(
             for name, count in astray.items()
         ]
         value = ", ".join(some[:5]) + (", ..." if some[5:] else "")
-        raise ValueError(_check.message(owner, "groups", constraint, value))
+        raise ValueError(_check.message(owner, "groups", constraint, value, _BLOCKS))
     return found
 
 

@@ -1219,7 +1219,8 @@ class Learner(FastaiNames):
         if tuned.suggestion is None:
             raise RuntimeError(f"{owner}: no rate was found: {tuned.refusal}.")
         self.tuned = tuned
-        callbacks = in_order([*self.cbs, *_several(owner, cbs)])
+        given = _several(owner, cbs)
+        callbacks = in_order([*self._usual_callbacks(given), *self.cbs, *given])
         events.tell_all(callbacks, "after_tune", self)
 
     def _planned(
@@ -1342,6 +1343,11 @@ class Learner(FastaiNames):
 
     def _train(self, fits: List[Fit], callbacks: List[Callback], reset_opt: bool) -> None:
         self._check_callbacks(callbacks)
+        if self.metrics and self.valid_loader is None and not self.in_trial:
+            _check.warn_caller(
+                "Learner: `metrics` are not computed, because there is no `valid_loader`. Pass "
+                "Learner(..., valid_loader=...)."
+            )
         if reset_opt:
             forget_updates(self.trainer)
         self._fits = fits

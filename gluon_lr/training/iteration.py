@@ -41,7 +41,7 @@ from .gradients import (
     warn_of_zeros,
     written_of,
 )
-from .labels import check_labels
+from .labels import check_labels, warn_of_broadcast
 from .losses import (
     Losses,
     PendingLoss,
@@ -52,6 +52,7 @@ from .losses import (
     losses_of,
     may_be_weights,
     mean_of,
+    means_by_samples,
 )
 from .metrics import ListeningNet, Measured
 from .misfit import misfit_of, no_gradient_of
@@ -173,10 +174,14 @@ class IterationLearner:
         output = None
         try:
             output = net(*inputs)
-            if self._loss_of_labels is not self.loss:
+            is_new = self._loss_of_labels is not self.loss
+            if is_new:
                 check_labels(self.loss, output, labels)
+            losses = self.loss(output, *labels)
+            if is_new:
+                warn_of_broadcast(output, labels, losses)
                 self._loss_of_labels = self.loss
-            return self.loss(output, *labels)
+            return losses
         except _OF_MISFITS as error:
             misfit = misfit_of(self.net, batch, output, error)
             if misfit is None:
@@ -453,6 +458,8 @@ class IterationLearner:
     ) -> Dict[str, float]:
         """Return the mean loss and metrics over one pass, with the net in prediction mode.
 
+        If the loss is a mean, each batch counts by its number of samples.
+
         Parameters
         ----------
         data_loader : iterable, optional
@@ -480,16 +487,19 @@ class IterationLearner:
         measured = Measured(self.metrics if metrics is None else metrics)
         self.workers.wait_for_others()
         losses: List[Losses] = []
+        samples: List[int] = []
         with contextlib.ExitStack() as blocks:
             self._enter(self._blocks_of_validation(), blocks)
             with contextlib.suppress(CancelValidateException):
                 self.tell("before_validate")
-                for batch in one_pass(data_loader, self._batch_split):
+                for batch in one_pass(data_loader, self._batch_split, "valid_loader"):
                     parts, own = self._batch_split.over_contexts(batch, self._contexts)
                     net = measured.listening_to(self.net)
                     losses += self._losses_of(net, parts[:own])
+                    samples += self._batch_split.sizes(batch, len(self._contexts))
                     measured.update(net, parts[:own])
-            seen = {"valid_loss": float(mean_of(losses)), **measured.values()}
+            loss = mean_of(means_by_samples(losses, samples))
+            seen = {"valid_loss": float(loss), **measured.values()}
             self.validation = seen if losses else {}
             with contextlib.suppress(CancelValidateException):
                 self.tell("after_validate")

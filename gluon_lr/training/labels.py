@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import _check
 from .._mxnet import mx
+from ..data.structure import is_array
 
 _OTHER_LOSS = "Pass another loss, for example loss=mx.gluon.loss.L2Loss() to predict numbers"
 
@@ -45,6 +46,19 @@ def check_labels(loss: Any, output: Any, labels: Sequence[Any]) -> None:
         constraint = f"one for these labels, and {type(loss).__name__} is {found.loss_is_for}"
         remedy = f"{found.remedy}. For labels to ignore, use batches of (data, (label, weight))."
         raise ValueError(_check.message("Learner", "loss", constraint, found.got, remedy))
+
+
+def warn_of_broadcast(output: Any, labels: Sequence[Any], losses: Any) -> None:
+    """Warn if a loss has taken each output with each label: (n, 1) with (n,) gives (n, n)."""
+    if len(labels) != 1 or not all(map(is_array, (output, labels[0], losses))):
+        return
+    label = labels[0]
+    if output.shape != label.shape and output.size == label.size < losses.size:
+        _check.warn_caller(
+            f"Learner: the loss has shape {losses.shape} for outputs of shape {output.shape} and "
+            f"labels of shape {label.shape}: it takes each output with each label. In the loss, "
+            "use label.reshape(output.shape)."
+        )
 
 
 def _as_classes(loss: Any, output: Any, label: Any) -> Optional[Misread]:

@@ -331,6 +331,30 @@ def mean_of(losses: Sequence[Losses]) -> PendingLoss:
     return PendingLoss(arrays, [weight for one in losses for weight in one.weights or ()])
 
 
+def means_by_samples(losses: Sequence[Losses], samples: Sequence[int]) -> List[Losses]:
+    """Return losses which are means with their numbers of samples as weights.
+
+    Parameters
+    ----------
+    losses : list of Losses
+        Of each part of each batch. All stay as they are if none is a single number for a part
+        with several samples, or if they have weights.
+    samples : list of int
+        The number of samples in each part.
+    """
+    are_single = all(one.weights is None and _is_single(one) for one in losses)
+    if not are_single or max(samples, default=0) == 1:
+        return list(losses)
+    return [
+        one._replace(weights=[mx.nd.full(array.shape or (1,), number) for array in one.arrays])
+        for one, number in zip(losses, samples)
+    ]
+
+
+def _is_single(losses: Losses) -> bool:
+    return all(array.size == 1 for array in losses.arrays)
+
+
 def _checked(several: Sequence[Any]) -> List[Any]:
     arrays = [one for one in several if isinstance(one, mx.nd.NDArray)]
     if not arrays or len(arrays) < len(several):

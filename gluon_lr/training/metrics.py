@@ -3,8 +3,10 @@
 import re
 from typing import Any, Dict, List, Optional, Sequence
 
+import numpy as np
+
 from .. import _check
-from .._mxnet import for_metrics, metric
+from .._mxnet import for_metrics, metric, mx
 from ..data.structure import Batch, inputs_and_labels
 
 # words in the names of MXNet's metrics, and of errors and losses
@@ -47,6 +49,7 @@ class Measured:
     def __init__(self, metrics: Any) -> None:
         self._metric = metric_of(metrics)
         self._metric.reset()
+        self._has_looked = False
 
     def listening_to(self, net: Any) -> Any:
         """Return a net to call instead of `net`, for :meth:`update`."""
@@ -70,7 +73,28 @@ class Measured:
             raise ValueError(_check.message("validate", "metrics", constraint, value, remedy))
         labels = [label for part in parts for label in inputs_and_labels(part)[1]]
         outputs = [one for output in net.outputs for one in _several(output)]
+        if not self._has_looked:
+            self._look(labels, outputs)
+            self._has_looked = True
         self._metric.update(for_metrics(labels), for_metrics(outputs))
+
+    def _look(self, labels: List[Any], outputs: List[Any]) -> None:
+        """Raise a ValueError if Accuracy would take one output for two classes: it reads class 0.
+
+        Of outputs in the shape of the labels it takes the whole part.
+        """
+        several = [one for one in self._metric.metrics if type(one) is metric.Accuracy]
+        for _, label, output in zip(several[:1], labels, outputs):
+            is_alike = output.shape == label.shape
+            is_one = not is_alike and output.ndim > 1 and output.shape[several[0].axis] == 1
+            if is_one or (is_alike and not _are_whole(output)):
+                constraint = "for this net, and Accuracy is for one output per class"
+                remedy = (
+                    "Pass a function of the two arrays, for example lambda label, output: "
+                    "((output.reshape(-1) > 0) == label.reshape(-1)).mean()."
+                )
+                value = f"outputs of shape {output.shape}"
+                raise ValueError(_check.message("validate", "metrics", constraint, value, remedy))
 
     def values(self) -> Dict[str, float]:
         """Return the value of each metric by its name."""
@@ -81,10 +105,14 @@ def metric_of(metrics: Any) -> Any:
     """Return one mx.metric.EvalMetric that computes all of `metrics`."""
     several = [] if metrics is None else metrics
     several = list(several) if isinstance(several, (list, tuple)) else [several]
+    constraint = "an argument of mx.metric.create, for example 'acc', or a list of them"
+    for one in several:
+        if isinstance(one, (type, mx.gluon.Block)):
+            remedy = _check.of_class(one) or "The loss of the Learner is always computed."
+            raise TypeError(_check.message("Learner", "metrics", constraint, one, remedy))
     try:
         return metric.create(several)
-    except (AssertionError, TypeError, ValueError) as error:
-        constraint = "an argument of mx.metric.create, for example 'acc', or a list of them"
+    except (AssertionError, KeyError, TypeError, ValueError) as error:
         raise ValueError(_check.message("Learner", "metrics", constraint, metrics)) from error
 
 
@@ -99,6 +127,11 @@ def direction_of(name: str) -> Optional[str]:
     if bool(up) == bool(down) or re.search("(?<![a-z])(neg|negative)(?![a-z])", words):
         return None
     return "max" if up else "min"
+
+
+def _are_whole(output: Any) -> bool:
+    numbers = output.asnumpy()
+    return bool((numbers == np.floor(numbers)).all())
 
 
 def _several(output: Any) -> List[Any]:

@@ -35,7 +35,8 @@ def misfit_of(net: Any, batch: Batch, output: Any, error: Exception) -> Optional
     ):
         for constraint, value, remedy in found:
             remedy = f"{remedy} MXNet says: {first_line(error)}"
-            return ValueError(_check.message("Learner", "data_loader", constraint, value, remedy))
+            loader = "data_loader" if mx.autograd.is_training() else "valid_loader"
+            return ValueError(_check.message("Learner", loader, constraint, value, remedy))
     return None
 
 

@@ -51,6 +51,18 @@ def test_a_line_an_epoch_stays_below_its_names(learner, capsys):
     assert len(lines) == 2
 
 
+def test_a_tuned_fit_shows_its_rate_and_the_epochs_that_were_kept(learner, capsys):
+    learner.fit(1, 0.1)
+    capsys.readouterr()
+    learner.fit_one_cycle(2, "tune")
+    rate, names, *lines = capsys.readouterr().out.splitlines()
+    assert rate == f"best rate of the trials: {learner.tuned.suggestion:.3g}"
+    assert names == "epoch  train_loss  valid_loss    accuracy   time"
+    kept = [epoch for epoch in learner.recorder.epochs if epoch["fit"] == 1]
+    assert [line.split()[1] for line in lines] == [f"{one['train_loss']:.6f}" for one in kept]
+    assert len(lines) == 2
+
+
 def test_the_bar_shows_epoch_loss_and_rate(learner, capsys, monkeypatch):
     at_each_batch = functools.partial(progress._Bar, mininterval=0, miniters=0)
     monkeypatch.setattr(progress, "_Bar", at_each_batch)

@@ -187,7 +187,7 @@ def test_validate_is_the_mean_loss_of_the_net_in_use():
     halves = [*expected[0][:8], *expected[1][8:16], *expected[0][16:19], *expected[1][19:]]
     assert loss == {"valid_loss": pytest.approx(np.mean(halves), rel=1e-6)}
     assert_same_arrays(weights(learner), before)
-    with pytest.raises(ValueError, match="`data_loader` must be an iterable that yields a batch"):
+    with pytest.raises(ValueError, match="`valid_loader` must be an iterable that yields a batch"):
         learner.validate([])
 
 

@@ -262,3 +262,12 @@ def test_parameters_without_a_gradient_stay_and_are_named_once():
     assert of_unused.filename == __file__
     assert (net.unused.weight.data().asnumpy() == 1).all()
     assert (net.used.weight.data().asnumpy() != 1).any()
+
+
+@pytest.mark.parametrize("label", [Y, Y[:, None]])
+def test_a_loss_that_takes_each_output_with_each_label_brings_a_warning(label, recwarn):
+    learner = make_learner([(X, label)], nn.Dense(1), loss=lambda p, y: (p - y) ** 2)
+    for _ in range(2):
+        learner.iteration(0.1)
+    told = ["each output with each label" in str(one.message) for one in recwarn]
+    assert sum(told) == (label.ndim == 1)

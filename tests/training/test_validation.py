@@ -5,7 +5,7 @@ import pytest
 from conftest import ONE, TWO
 
 from gluon_lr import Learner
-from gluon_lr._mxnet import mx, nd
+from gluon_lr._mxnet import MXNET_2, metric, mx, nd
 
 nn = mx.gluon.nn
 cross_entropy = mx.gluon.loss.SoftmaxCrossEntropyLoss()
@@ -117,3 +117,73 @@ def test_two_losses_in_a_tuple_are_two_losses(trained_before):
     each = [np.concatenate([one.sum(axis=1), (one**2).sum(axis=1)]) for one in outputs]
     expected = np.concatenate(each).mean()
     assert learner.validate(make_batches())["valid_loss"] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("ctx", [ONE, TWO], ids=["one", "two"])
+@pytest.mark.parametrize("several", [False, True])
+def test_a_mean_counts_by_its_samples(ctx, several):
+    def compute_loss(net, batch):
+        loss = cross_entropy(net(batch[0]), batch[1]).mean()
+        return [loss, loss] if several else loss
+
+    net = make_net(ctx)
+    expected = Learner(net, make_batches(), loss=cross_entropy).validate(make_batches())
+    learner = Learner(net, make_batches(), compute_loss=compute_loss)
+    assert learner.validate(make_batches()) == pytest.approx(expected, rel=1e-6)
+
+
+def test_losses_of_which_a_batch_has_several_count_alike():
+    def of_steps(net, batch):  # three losses a sample
+        loss = cross_entropy(net(batch[0]), batch[1])
+        return nd.stack([loss] * 3) if MXNET_2 else nd.stack(*[loss] * 3)
+
+    net = make_net(ONE)
+    expected = Learner(net, make_batches(), loss=cross_entropy).validate(make_batches())
+    learner = Learner(net, make_batches(), compute_loss=of_steps)
+    assert learner.validate(make_batches()) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(-1,), (-1, 1)])
+def test_accuracy_is_not_for_one_output_of_two_classes(shape):
+    data = [(x, y.reshape(shape)) for x, y in make_batches()]
+    loss = mx.gluon.loss.SigmoidBCELoss()
+    learner = Learner(make_net(ONE, 1), data, loss=loss, valid_loader=data, metrics=["mse", "acc"])
+    says = r"Accuracy is for one output per class, got 'outputs of shape \(6, 1\)'\. Pass a func"
+    with pytest.raises(ValueError, match=says):
+        learner.validate()
+
+    def accuracy(label, output):  # as the message says
+        return ((output.reshape(-1) > 0) == label.reshape(-1)).mean()
+
+    learner.metrics = accuracy
+    outputs = np.concatenate([one.asnumpy() for one in [learner.predict(data)]]).ravel()
+    labels = np.concatenate([y.ravel() for _, y in data])
+    ((_, value),) = (item for item in learner.validate().items() if item[0] != "valid_loss")
+    assert value == pytest.approx(accuracy(labels, outputs), abs=0.2)  # the mean over batches
+
+
+@pytest.mark.parametrize(
+    ("metrics", "error", "says"),
+    [
+        (metric.Accuracy, TypeError, r"Make one of this class: Accuracy\(\.\.\.\)"),
+        (["acc", cross_entropy], TypeError, "loss of the Learner is always computed"),
+        ({"a": "acc"}, ValueError, "`metrics` must be an argument of mx.metric.create"),
+    ],
+)
+def test_what_is_no_metric(metrics, error, says):
+    with pytest.raises(error, match=says):
+        Learner(make_net(ONE), make_batches(), metrics=metrics)
+
+
+def test_a_fit_says_that_metrics_need_a_valid_loader():
+    learner = Learner(make_net(ONE), make_batches(), metrics="acc")
+    with pytest.warns(UserWarning, match="`metrics` are not computed") as warned:
+        learner.fit(1)
+    assert {one.filename for one in warned if one.category is UserWarning} == {__file__}
+
+
+def test_a_misfit_names_the_valid_loader():
+    other = [(np.ones((2, 5), "float32"), np.zeros(2, "float32"))]
+    learner = Learner(make_net(ONE), make_batches(), valid_loader=other)
+    with pytest.raises(ValueError, match=r"`valid_loader` must be of batches that fit .* \(2, 5\)"):
+        learner.validate()

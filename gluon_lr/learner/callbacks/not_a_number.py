@@ -55,10 +55,9 @@ class TerminateOnNaN(Callback):
     def _tell(self, loss: float) -> None:
         self._has_told = True
         text = (
-            f"{type(self).__name__}: the loss of update {self._seen} is {loss}, and the weights "
-            "may be nan too. Try a lower rate or GradientClip(1.0), or look for nan and inf in "
-            "the data."
+            f"the loss of update {self._seen} is {loss}, and the weights may be nan too. Try a "
+            "lower rate or GradientClip(1.0), or look for nan and inf in the data."
         )
         if self.nan == "raise":
-            raise FloatingPointError(text)
-        _check.warn_caller(text)
+            raise FloatingPointError(f"{type(self).__name__}: {text}")
+        _check.warn_caller(f"fit: {text} The fit goes on; to end it, pass cbs=TerminateOnNaN().")

@@ -49,9 +49,18 @@ class ProgressCallback(Callback):
     def after_epoch(self, learner: Any) -> None:
         """Print the epoch's values, below a line of names if these have changed."""
         self._move_on(learner)
-        if learner.is_searching:
-            return
-        values = learner.recorder.epochs[-1]
+        if not learner.is_searching:
+            self._print(learner, learner.recorder.epochs[-1])
+
+    def after_tune(self, learner: Any) -> None:
+        """Print the rate that was found, and the epochs of the training that was kept."""
+        learner.say(f"best rate of the trials: {learner.tuned.suggestion:.3g}")
+        epochs = learner.recorder.epochs
+        for values in epochs:
+            if values["fit"] == epochs[-1]["fit"]:
+                self._print(learner, values)
+
+    def _print(self, learner: Any, values: Dict[str, Any]) -> None:
         cells = {name: cell(name, value) for name, value in values.items() if name != "fit"}
         names = {name: name for name in cells}
         if names != self._named:
