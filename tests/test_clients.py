@@ -30,7 +30,7 @@ def make_images(samples=2 * BATCH_SIZE + 1):
 
 def make_learner():
     mx.random.seed(0)
-    net = mx.gluon.model_zoo.vision.resnet18_v2(classes=CLASSES)
+    net = mx.gluon.model_zoo.vision.mobilenet_v2_0_25(classes=CLASSES)
     net.initialize(mx.init.Xavier(), ctx=TWO)
     net.hybridize()
     net(nd.ones((1, 3, 32, 32), ctx=TWO[0]))

@@ -23,7 +23,7 @@ from .start import from_its_place, held_out_data, in_order, judged_by, trainers_
 from .suggest import Refusal, smooth
 from .trials import Trials, TrialsBar
 from .tune_result import TuneResult
-from .usual import LENGTH, around, passes_of, shift, usual_rate
+from .usual import LENGTH, around, length_for, passes_of, shift, usual_rate
 
 Search = Callable[[Any, Optional[int]], LRFinderResult]
 Families = List[List[Variant]]
@@ -118,7 +118,7 @@ class Comparing:
         cbs: Any,
     ) -> Comparison:
         """Run a race of the settings; arguments are as in :meth:`LRFinder.compare`."""
-        length = _check.integer(OWNER, "length", length, 1)
+        length = length_for(OWNER, self._learner, length)
         budgets = _budgets(list(map(len, self._settings)), length, budget)
         judge = held_out_data(OWNER, self._learner, validation)
         names = {name for family in self._settings for one in family for name in one}

@@ -57,7 +57,7 @@ from .stopping import (
 )
 from .tune import Tuning
 from .tune_result import TuneResult
-from .usual import LENGTH, passes_of, usual_rate
+from .usual import LENGTH, length_for, passes_of, usual_rate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -240,7 +240,7 @@ class LRFinder(SearchCallback):
         if seed is not None:
             seed = _check.integer(owner, "seed", seed, 0)
         if length is not None:
-            length = _check.integer(owner, "length", length, 1)
+            length = length_for(owner, self.learner, length)
         skip = _check.one_of(owner, "not_finite", not_finite, ("stop", "skip")) == "skip"
         if validation is not None:
             check_validation(owner, self.learner, validation)

@@ -24,7 +24,15 @@ from .suggest import Refusal
 from .trials import Trials, TrialsBar
 from .trials_file import TrialsFile
 from .tune_result import Trial, TuneResult
-from .usual import DECADES_OF_USUAL, LENGTH, around, passes_of, shift, usual_rate
+from .usual import (
+    DECADES_OF_USUAL,
+    LENGTH,
+    around,
+    length_for,
+    passes_of,
+    shift,
+    usual_rate,
+)
 
 _OWNER = "LRFinder.tune"
 _BUDGET = 4  # trainings in the default budget; with `by_group`, four more for each group
@@ -61,7 +69,7 @@ class Tuning:
         by_group: bool = False,
     ) -> None:
         self._learner = learner
-        self._length = _check.integer(_OWNER, "length", length, 1)
+        self._length = length_for(_OWNER, learner, length)
         self._by_group = _check.flag(_OWNER, "by_group", by_group)
         if by_group:
             check_groups(

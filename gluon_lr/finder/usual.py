@@ -7,9 +7,12 @@ from typing import Any, Optional, Tuple
 
 import numpy as np
 
+from .. import _check
+
 LENGTH = 250  # updates of the trainings that were measured
 DECADES_OF_USUAL = 0.95  # 4 of 5 best rates lie within so many decades of the usual rate
 _PASSES = 10  # passes through the data in a training, if unknown
+_FEW = 50  # updates; a shorter training, within one epoch, is hardly meant
 
 _USUAL = {
     "sgd": 0.45,
@@ -112,3 +115,16 @@ def passes_of(learner: Any, length: int) -> Optional[float]:
         return float(length / len(learner.data_loader))
     except (AttributeError, NotImplementedError, TypeError, ZeroDivisionError):
         return None
+
+
+def length_for(owner: str, learner: Any, length: Any) -> int:
+    """Check the updates of a training, and warn if they may be meant as epochs."""
+    length = _check.integer(owner, "length", length, 1)
+    passes = passes_of(learner, length)
+    if length < _FEW and passes is not None and passes < 1:
+        per_epoch = round(length / passes)
+        _check.warn_caller(
+            f"{owner}: `length` is {length} updates, less than one epoch, which has {per_epoch}. "
+            f"If you mean epochs, pass length={length} * {per_epoch}."
+        )
+    return length

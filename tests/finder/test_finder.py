@@ -633,3 +633,22 @@ def test_preserved_takes_both_nets_of_a_gan():
             learner.iteration(0.1)
         assert (all_arrays(learner, other)[0] != before[0]).any()
     assert_same_arrays(all_arrays(learner, other), before)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda finder, length: finder.find(num_iter=5, length=length, progress=False),
+        lambda finder, length: finder.tune(length, progress=False),
+        lambda finder, length: finder.compare(
+            {"wd": [0, 0.1]}, tune=True, length=length, progress=False
+        ),
+    ],
+    ids=["find", "tune", "compare"],
+)
+def test_a_length_that_seems_to_be_epochs_brings_a_warning(act, recwarn):
+    finder = LRFinder(make_learner(finite=True))  # four batches
+    for length in (3, 4):
+        act(finder, length)
+    told = [one for one in recwarn if "If you mean epochs, pass length=3 * 4." in str(one.message)]
+    assert [one.filename for one in told] == [__file__]

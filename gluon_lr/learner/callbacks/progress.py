@@ -55,10 +55,8 @@ class ProgressCallback(Callback):
     def after_tune(self, learner: Any) -> None:
         """Print the rate that was found, and the epochs of the training that was kept."""
         learner.say(f"best rate of the trials: {learner.tuned.suggestion:.3g}")
-        epochs = learner.recorder.epochs
-        for values in epochs:
-            if values["fit"] == epochs[-1]["fit"]:
-                self._print(learner, values)
+        for values in learner.recorder.fit_epochs:
+            self._print(learner, values)
 
     def _print(self, learner: Any, values: Dict[str, Any]) -> None:
         cells = {name: cell(name, value) for name, value in values.items() if name != "fit"}
