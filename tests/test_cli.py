@@ -210,6 +210,9 @@ def make_learner():
     dataset = mx.gluon.data.ArrayDataset(data, (data[:, 0] > 0).astype("float32"))
     return Learner(mx.gluon.nn.Dense(2), mx.gluon.data.DataLoader(dataset, 16))
 
+class Half:
+    iteration = None
+
 def make_broken():
     learner = make_learner()
     learner.compute_loss = lambda net, batch: {}["a mistake of its own"]
@@ -356,6 +359,7 @@ def test_find_can_refine(training, capsys):
         (["my.training:make"], "my.training:make: my.training has no function 'make'"),
         (["my.training:number"], "my.training has no function 'number'"),
         (["builtins:dict"], "builtins:dict must return a Learner, got dict"),
+        (["my.training:Half"], "my.training:Half must return a Learner, got Half"),
         (["builtins:tuple"], "builtins:tuple must return a Learner, got tuple"),
         (["my.training:make_learner", "-o", "no/x.png"], "--out no/x.png must be a writable file"),
         (["my.training:make_learner", "--length", "0"], "--length must be at least 1, got 0"),

@@ -87,12 +87,14 @@ def _found(options: Any, search: "Callable[[LRFinder], Any]") -> Any:
     """Run the search, and return its result; None in a worker that is not the first."""
     module, name = _names(options.factory)
     from ..distributed import Workers
-    from ..finder import LRFinder  # first: without MXNet, it says what to install
+    from ..finder.finder import LRFinder, check_learner  # first: it says if MXNet lacks
 
     learner = _function(module, name)()
-    if not hasattr(learner, "iteration"):
+    try:
+        check_learner(learner)
+    except TypeError:
         found = type(learner).__name__
-        raise RequestError(f"{options.factory} must return a Learner, got {found}")
+        raise RequestError(f"{options.factory} must return a Learner, got {found}") from None
     finder = LRFinder(learner)
     with contextlib.ExitStack() as stack:
         if hasattr(learner, "close"):
@@ -123,8 +125,8 @@ def _function(module_name: str, name: str) -> Callable[[], Any]:
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        is_other = module_name != error.name and not module_name.startswith(f"{error.name}.")
-        remedy = "" if is_other else f". Run this in the folder of {module_name.split('.')[0]}"
+        is_own = f"{module_name}.".startswith(f"{error.name}.")
+        remedy = f". Run this in the folder of {module_name.split('.')[0]}" if is_own else ""
         raise RequestError(f"{text}: {error}{remedy}") from error
     factory = getattr(module, name, None)
     if not callable(factory):

@@ -122,7 +122,7 @@ class LRFinder(SearchCallback):
         if isinstance(learner, (Real, slice, list, tuple, np.ndarray)):
             learner, start_lr = None, learner
         if learner is not None:
-            _check_learner(learner)
+            check_learner(learner)
         super().__init__(start_lr, end_lr, num_it, stop_div)
         self.learner = learner
         self.result: Union[LRFinderResult, TuneResult, Comparison, None] = None
@@ -644,7 +644,8 @@ def _check_omitted(owner: str, when: str, arguments: Mapping[str, Any]) -> None:
             raise ValueError(_check.message(owner, name, f"omitted {when}", given))
 
 
-def _check_learner(learner: Any) -> None:
+def check_learner(learner: Any) -> None:
+    """Raise a TypeError if an object cannot be searched with."""
     for name in ("iteration", "net", "trainer"):
         if not hasattr(learner, name):
             constraint = "an object with `iteration`, `net` and `trainer`"

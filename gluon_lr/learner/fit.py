@@ -81,9 +81,8 @@ class Span(NamedTuple):
 def check_no_schedule_counts(owner: str, scheds: Mapping[str, Optional[Curves]]) -> None:
     """Raise a ValueError if a curve is a schedule that needs to know the number of updates."""
     for curves in scheds.values():
-        for curve in curves if isinstance(curves, (list, tuple)) else [curves]:
-            schedule = getattr(curve, "schedule", None)
-            if schedule is not None and not foreign.goes_with_any_length(schedule):
+        for schedule in _schedules_among(curves):
+            if not foreign.goes_with_any_length(schedule):
                 constraint = "omitted if a schedule counts updates"
                 remedy = (
                     "Or write all lengths of the schedule as shares of the fit, so that it ends at "
@@ -104,11 +103,9 @@ def warn_of_epochs(owner: str, fit: "Fit", lr_scheduler: Any) -> None:
     lr_scheduler : object
         What gives the rate if no curve does; None for a constant rate.
     """
-    lr = fit.curves.get("lr")
-    curves = lr if isinstance(lr, (list, tuple)) else [lr]
-    schedules = [getattr(curve, "schedule", None) for curve in curves]
-    for schedule in [lr_scheduler] if "lr" not in fit.scheds else schedules:
-        if schedule is None or foreign.goes_with_any_length(schedule):
+    own = [] if lr_scheduler is None else [lr_scheduler]
+    for schedule in _schedules_among(fit.scheds["lr"]) if "lr" in fit.scheds else own:
+        if foreign.goes_with_any_length(schedule):
             continue
         longest = max(foreign.lengths_in(schedule))
         if longest <= fit.n_epoch < fit.length:
@@ -118,6 +115,13 @@ def warn_of_epochs(owner: str, fit: "Fit", lr_scheduler: Any) -> None:
                 f"iterations, and the fit has {fit.n_epoch} epochs of {per_epoch} iterations. If "
                 f"the lengths are epochs, use EpochSchedule(schedule, {per_epoch})."
             )
+
+
+def _schedules_among(curves: Optional[Curves]) -> List[Any]:
+    """Return the schedules among the curves of a hyper-parameter."""
+    several = curves if isinstance(curves, (list, tuple)) else [curves]
+    schedules = [getattr(curve, "schedule", None) for curve in several]
+    return [one for one in schedules if one is not None]
 
 
 class Fit:

@@ -74,20 +74,14 @@ class Measured:
         labels = [label for part in parts for label in inputs_and_labels(part)[1]]
         outputs = [one for output in net.outputs for one in _several(output)]
         if not self._has_looked:
-            self._look(labels, outputs)
+            self._look(labels[0], outputs[0])
             self._has_looked = True
         self._metric.update(for_metrics(labels), for_metrics(outputs))
 
-    def _look(self, labels: List[Any], outputs: List[Any]) -> None:
-        """Raise a ValueError if Accuracy would take one output for two classes: it reads class 0.
-
-        Of outputs in the shape of the labels it takes the whole part.
-        """
-        several = [one for one in self._metric.metrics if type(one) is metric.Accuracy]
-        for _, label, output in zip(several[:1], labels, outputs):
-            is_alike = output.shape == label.shape
-            is_one = not is_alike and output.ndim > 1 and output.shape[several[0].axis] == 1
-            if is_one or (is_alike and not _are_whole(output)):
+    def _look(self, label: Any, output: Any) -> None:
+        """Raise a ValueError if Accuracy would misread an output."""
+        for one in self._metric.metrics:
+            if type(one) is metric.Accuracy and _is_misread(one, label, output):
                 constraint = "for this net, and Accuracy is for one output per class"
                 remedy = (
                     "Pass a function of the two arrays, for example lambda label, output: "
@@ -129,9 +123,15 @@ def direction_of(name: str) -> Optional[str]:
     return "max" if up else "min"
 
 
-def _are_whole(output: Any) -> bool:
-    numbers = output.asnumpy()
-    return bool((numbers == np.floor(numbers)).all())
+def _is_misread(accuracy: Any, label: Any, output: Any) -> bool:
+    """Return whether Accuracy takes one output for two classes: it reads class 0.
+
+    Of an output in the shape of the label it takes the whole part.
+    """
+    if output.shape == label.shape:
+        numbers = output.asnumpy()
+        return bool((numbers != np.floor(numbers)).any())
+    return bool(output.ndim > 1 and output.shape[accuracy.axis] == 1)
 
 
 def _several(output: Any) -> List[Any]:
